@@ -1,0 +1,185 @@
+//! The loop that grows a forest across workers.
+//!
+//! ```text
+//!                  +--------------------- decisions, to all -----------------------+
+//!                  v                                                               |
+//! rows ----> [CountNodes] -- histograms, to the node's owner --> [DecideNodes] ----+
+//!                  |
+//!                  +--> forest, when no node is open
+//! ```
+//!
+//! A round is one level of one group of trees, and one step of the loop's time. `CountNodes` speaks for a round when
+//! the frontier says that all decisions of the round before have come; `DecideNodes` decides when all histograms have.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::generic::{OutputBuilder, operator::Operator};
+use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::operators::{Capability, ConnectLoop, Enter, Leave, LoopVariable};
+use timely::order::Product;
+use timely::progress::Timestamp;
+
+use super::histogram::{Cell, NodeHistogram, merge_cells};
+use super::local::{Decision, LocalGrower, may_split};
+use super::split::{Layout, best_split, class_counts};
+use super::subset::feature_subset;
+use crate::flow::VecStream;
+use crate::forest::{Forest, ForestParams, NodeIndex, TreeIndex};
+use crate::table::BinnedRows;
+
+/// What a worker brings to the growing of a forest.
+#[derive(Clone, Debug)]
+pub struct GrowInput {
+    /// Its training rows.
+    pub rows: Rc<BinnedRows>,
+    /// The layout of the feature space, equal on all workers.
+    pub layout: Rc<Layout>,
+    /// Rows of all workers together: it sets how many trees grow at once, and reaches no result.
+    pub rows_everywhere: u64,
+}
+
+type Round<T> = Product<T, u32>;
+type RoundStream<'scope, T, D> = VecStream<'scope, Round<T>, D>;
+type PartsByNode = BTreeMap<(TreeIndex, NodeIndex), Vec<Vec<Cell>>>;
+
+/// Grows a forest over the rows of all workers; every worker gets all of it.
+///
+/// `input` carries one element per worker; `on_levels` hears of every settled level of a tree.
+pub fn grow_forest<'scope, T: Timestamp>(
+    input: VecStream<'scope, T, GrowInput>,
+    params: Rc<ForestParams>,
+    on_levels: impl Fn(u64) + 'static,
+) -> VecStream<'scope, T, Rc<Forest>> {
+    let outer = input.scope();
+    outer.scoped::<Round<T>, _, _>("GrowForest", |scope| {
+        let (feedback, decisions) = scope.loop_variable::<Vec<Decision>>(1);
+        let layouts = input.clone().enter(scope);
+        let (histograms, forest) = count_nodes(input.enter(scope), decisions, Rc::clone(&params), on_levels);
+        decide_nodes(histograms, layouts, params).broadcast().connect_loop(feedback);
+        forest.leave(outer)
+    })
+}
+
+fn count_nodes<'scope, T: Timestamp>(
+    input: RoundStream<'scope, T, GrowInput>,
+    decisions: RoundStream<'scope, T, Decision>,
+    params: Rc<ForestParams>,
+    on_levels: impl Fn(u64) + 'static,
+) -> (RoundStream<'scope, T, NodeHistogram>, RoundStream<'scope, T, Rc<Forest>>) {
+    let mut builder = OperatorBuilder::new("CountNodes".to_owned(), input.scope());
+    let mut input = builder.new_input(input, Pipeline);
+    let mut decided = builder.new_input(decisions, Pipeline);
+    let (histograms, histogram_stream) = builder.new_output::<Vec<NodeHistogram>>();
+    let (forests, forest_stream) = builder.new_output::<Vec<Rc<Forest>>>();
+    let mut histograms = OutputBuilder::from(histograms);
+    let mut forests = OutputBuilder::from(forests);
+    builder.build(move |_capabilities| {
+        let mut growing: Option<Growing<T>> = None;
+        let mut pending: Vec<Decision> = Vec::new();
+        move |frontiers| {
+            let mut histograms = histograms.activate();
+            let mut forests = forests.activate();
+            decided.for_each(|_time, decisions| pending.append(decisions));
+            let mut fresh = false;
+            input.for_each(|time, inputs| {
+                for GrowInput { rows, layout, rows_everywhere } in inputs.drain(..) {
+                    let grower = LocalGrower::new(rows, layout, Rc::clone(&params), rows_everywhere);
+                    growing = Some(Growing { grower, round: time.retain(0), result: time.retain(1) });
+                    fresh = true;
+                }
+            });
+            let Some(state) = &mut growing else { return };
+            if !fresh {
+                // The round's capability is one ahead of the histograms that were sent for it.
+                if frontiers[1].less_equal(state.round.time()) {
+                    return;
+                }
+                on_levels(state.grower.decide(std::mem::take(&mut pending)));
+            }
+            let mut session = histograms.session(&state.round);
+            let open = state.grower.count(|histogram| session.give(histogram));
+            drop(session);
+            if open {
+                let next = Product::new(state.round.time().outer.clone(), state.round.time().inner + 1);
+                state.round.downgrade(&next);
+            } else if let Some(done) = growing.take() {
+                forests.session(&done.result).give(Rc::new(done.grower.finish()));
+            }
+        }
+    });
+    (histogram_stream, forest_stream)
+}
+
+/// The state of `CountNodes` from its input on: the right to speak in the coming round, and to give the result.
+struct Growing<T: Timestamp> {
+    grower: LocalGrower,
+    round: Capability<Round<T>>,
+    result: Capability<Round<T>>,
+}
+
+fn decide_nodes<'scope, T: Timestamp>(
+    histograms: RoundStream<'scope, T, NodeHistogram>,
+    layouts: RoundStream<'scope, T, GrowInput>,
+    params: Rc<ForestParams>,
+) -> RoundStream<'scope, T, Decision> {
+    let owner = |histogram: &NodeHistogram| u64::from(histogram.tree.0).wrapping_mul(31) + histogram.node.0;
+    histograms.binary_frontier(layouts, Exchange::new(owner), Pipeline, "DecideNodes", |_capability, _info| {
+        let mut layout: Option<Rc<Layout>> = None;
+        let mut rounds: Vec<(Capability<Round<T>>, PartsByNode)> = Vec::new();
+        move |(histograms, frontier), (layouts, _), output| {
+            layouts.for_each(|_time, inputs| layout = inputs.drain(..).next_back().map(|input| input.layout));
+            histograms.for_each(|time, arrived| {
+                let round = match rounds.iter().position(|(held, _)| held.time() == time.time()) {
+                    Some(round) => round,
+                    None => {
+                        rounds.push((time.retain(0), PartsByNode::new()));
+                        rounds.len() - 1
+                    }
+                };
+                for NodeHistogram { tree, node, cells } in arrived.drain(..) {
+                    rounds[round].1.entry((tree, node)).or_default().push(cells);
+                }
+            });
+            let Some(layout) = &layout else { return };
+            let closed = rounds.extract_if(.., |(time, _)| !frontier.less_equal(time.time()));
+            for (time, nodes) in closed {
+                let decisions = nodes.into_iter().map(|(place, parts)| decide(place, parts, layout, &params));
+                output.session(&time).give_iterator(decisions);
+            }
+        }
+    })
+}
+
+/// The whole loop on one worker without a dataflow: the forest, and how many levels were settled.
+#[cfg(test)]
+pub(crate) fn grow_alone(mut grower: LocalGrower, layout: &Layout, params: &ForestParams) -> (Forest, u64) {
+    let mut levels = 0;
+    loop {
+        let mut decisions = Vec::new();
+        let open = grower.count(|histogram| {
+            decisions.push(decide((histogram.tree, histogram.node), vec![histogram.cells], layout, params));
+        });
+        if !open {
+            return (grower.finish(), levels);
+        }
+        levels += grower.decide(decisions);
+    }
+}
+
+fn decide(
+    (tree, node): (TreeIndex, NodeIndex),
+    parts: Vec<Vec<Cell>>,
+    layout: &Layout,
+    params: &ForestParams,
+) -> Decision {
+    let competing = params.features_per_node.count(usize::from(layout.features()));
+    let subset = feature_subset(params.seed, tree, node, layout.features(), competing);
+    let cells = merge_cells(parts);
+    let counts = class_counts(layout, subset[0], &cells);
+    let split =
+        if may_split(node, &counts, params) { best_split(layout, &subset, &cells, &counts, params) } else { None };
+    Decision { tree, node, counts, split }
+}

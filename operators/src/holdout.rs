@@ -1,0 +1,130 @@
+//! Which rows a forest is grown from, and which judge it.
+//!
+//! A service predicts days to come, while a random split judges by days that the forest knows. Therefore every
+//! hold-out brings a companion of the other kind, so that both qualities stand side by side: beside the last days a
+//! few random rows of the known days, beside random rows or days the last few days. A row's role is a hash of its key
+//! or a function of its day and the counts of all days: never of who read it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::vec::Broadcast;
+use timely::progress::Timestamp;
+
+use crate::flow::{VecStream, fold_at_end, join_at_end, pair_at_end};
+use crate::identity::{Purpose, RowKey, Seed, Share};
+use crate::table::{Day, LabelledRows, Role, RoledRows};
+
+/// How rows are held out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HoldOut {
+    /// No row is: the test rows come from elsewhere.
+    None,
+    /// Random rows of all days; the companion is the last days.
+    Random(Share),
+    /// All rows of random days; the companion is the last days.
+    Days(Share),
+    /// The last days; the companion is random rows of the days before.
+    Last(Share),
+}
+
+/// The companion's share of the rows: enough to see a point of accuracy, little to lose.
+pub const COMPANION_SHARE: f64 = 0.05;
+
+/// Rows on each day.
+pub type DayCounts = BTreeMap<Day, u64>;
+
+/// The first of the last days that together hold at most `share` of the rows, but at least one day; `None` when there
+/// are fewer than two days.
+#[must_use]
+pub fn first_of_last_days(counts: &DayCounts, share: Share) -> Option<Day> {
+    if counts.len() < 2 {
+        return None;
+    }
+    let limit = counts.values().sum::<u64>() as f64 * share.get();
+    let mut held = 0_u64;
+    let mut first = None;
+    for (day, count) in counts.iter().rev().take(counts.len() - 1) {
+        held += count;
+        if first.is_some() && held as f64 > limit {
+            break;
+        }
+        first = Some(*day);
+    }
+    first
+}
+
+/// The role of each row, given the rows on each day over all workers.
+#[must_use]
+pub fn roles(rows: &LabelledRows, keys: &[RowKey], counts: &DayCounts, hold_out: HoldOut, seed: Seed) -> Vec<Role> {
+    let companion = Share::new(COMPANION_SHARE);
+    let last_days = |share: Option<Share>| share.and_then(|share| first_of_last_days(counts, share));
+    let first_future_day = match hold_out {
+        HoldOut::None => None,
+        HoldOut::Last(share) => last_days(Some(share)),
+        HoldOut::Random(_) | HoldOut::Days(_) => last_days(companion),
+    };
+    let in_future = |day: Day| first_future_day.is_some_and(|first| day >= first);
+    let by_row = |purpose, key: RowKey, share: Share| share.holds(seed.draw(purpose, [key.0]));
+    let role = |row: usize| {
+        let (key, day) = (keys[row], *rows.days.get(row));
+        match hold_out {
+            HoldOut::None => Role::Train,
+            HoldOut::Last(_) if in_future(day) => Role::HeldOut,
+            HoldOut::Last(_) if companion.is_some_and(|share| by_row(Purpose::Companion, key, share)) => Role::Companion,
+            HoldOut::Random(_) | HoldOut::Days(_) if in_future(day) => Role::Companion,
+            HoldOut::Random(share) if by_row(Purpose::HoldOut, key, share) => Role::HeldOut,
+            HoldOut::Days(share) if share.holds(seed.draw(Purpose::HoldOut, [day.0 as u64])) => Role::HeldOut,
+            HoldOut::Random(_) | HoldOut::Days(_) | HoldOut::Last(_) => Role::Train,
+        }
+    };
+    (0..rows.len()).map(role).collect()
+}
+
+/// Gives every row its role; the workers agree on the rows of each day first.
+///
+/// `rows` and `keys` carry one element per worker, in equal row order.
+pub fn assign_roles<'scope, T: Timestamp>(
+    rows: VecStream<'scope, T, Rc<LabelledRows>>,
+    keys: VecStream<'scope, T, Rc<Vec<RowKey>>>,
+    hold_out: HoldOut,
+    seed: Seed,
+) -> VecStream<'scope, T, Rc<RoledRows>> {
+    let counts = fold_at_end(rows.clone(), Pipeline, "CountDays", Vec::new(), Vec::push, |tables| {
+        tables.iter().flat_map(|rows| rows.days.values().iter().copied().zip(rows.days.counts(|_| true))).collect()
+    });
+    let counts = counts.broadcast();
+    let keyed = pair_at_end(rows, keys, "KeyedRows", |rows, keys| (rows, keys));
+    join_at_end(keyed, Pipeline, counts, Pipeline, "Roles", move |keyed, day_counts| {
+        let mut counts = DayCounts::new();
+        for (day, count) in day_counts {
+            *counts.entry(day).or_default() += count;
+        }
+        let with_roles = |(rows, keys): (Rc<LabelledRows>, Rc<Vec<RowKey>>)| {
+            let roles = roles(&rows, &keys, &counts, hold_out, seed);
+            Rc::new(RoledRows { rows, keys, roles })
+        };
+        keyed.into_iter().map(with_roles).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(of_days: &[(i32, u64)]) -> DayCounts {
+        of_days.iter().map(|(day, count)| (Day(*day), *count)).collect()
+    }
+
+    #[test]
+    fn the_last_days_hold_at_most_their_share_but_at_least_a_day() {
+        let share = |share| Share::new(share).unwrap();
+        let even = counts(&[(1, 10), (2, 10), (3, 10), (4, 10), (5, 10)]);
+        assert_eq!(first_of_last_days(&even, share(0.4)), Some(Day(4)));
+        assert_eq!(first_of_last_days(&even, share(0.59)), Some(Day(4)));
+        assert_eq!(first_of_last_days(&even, share(0.01)), Some(Day(5)));
+        assert_eq!(first_of_last_days(&even, share(0.99)), Some(Day(2)), "a day is always left to learn from");
+        assert_eq!(first_of_last_days(&counts(&[(1, 10)]), share(0.2)), None);
+    }
+}
