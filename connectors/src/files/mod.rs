@@ -1,0 +1,51 @@
+//! Reading and writing the files of batch jobs, on any object store.
+//!
+//! A job names its input by paths, globs, folders or URLs. [`resolve`] turns those into a sorted list of
+//! [`InputFile`]s, [`plan`] shares the list out to the workers, and each worker calls [`read`] for its own
+//! [`Split`]s, which hands it blocks of whole lines or batches of columns. Output goes through [`AtomicFile`] and
+//! [`AtomicDir`], so that nothing half-written ever stands under a final name.
+//!
+//! ```text
+//! patterns ─ location ─ listing ──── split ─────── read ─┬─ lines ── decompress ─┬─ object_reader ─ stores
+//!            (what is   (sizes and   (who reads          ├─ parquet_rows ────────┘  (blocks of an   (one client
+//!             meant)     row counts)  what; pure)        └─ sink                     object)         per authority)
+//!
+//! rows ───── write (hidden temporary name, fsync, rename), with leftovers (what a dead writer left)
+//! ```
+//!
+//! Invariants:
+//! - every line and every row of the input is handed out exactly once over all workers, for any number of workers;
+//! - each worker gets an equal share of every kind of input;
+//! - the plan is a pure function of the listing, so processes that see the same files agree without talking
+//!   (compare [`fingerprint`]s to be sure that they do see the same);
+//! - a file that is damaged, cut short or changed while it is read ends in a [`FileError`], never in fewer rows;
+//! - memory is bounded whatever the size of a file.
+//!
+//! It does not parse: a line block is bytes, and what a row means is for the caller to say. A CSV record is taken to
+//! be one line, so line breaks inside quotes are not supported.
+
+mod decompress;
+mod error;
+mod format;
+mod leftovers;
+mod lines;
+mod listing;
+mod location;
+mod object_reader;
+mod parquet_rows;
+mod read;
+mod split;
+mod stores;
+mod write;
+
+pub use error::FileError;
+pub use format::{Compression, Format, InputFormat};
+pub use listing::{InputFile, fingerprint, resolve};
+pub use location::Location;
+pub use read::{ColumnBlock, LineBlock, Payload, read, read_counted};
+pub use split::{Split, plan};
+pub use stores::Stores;
+pub use write::{AtomicDir, AtomicFile, Existing};
+
+#[cfg(test)]
+mod tests;
