@@ -163,9 +163,7 @@ impl<V: Clone + Eq + Hash> Coded<V> {
         let mut interner = Interner::default();
         let mut pairs: HashMap<(Code, Code), Code, StableHasher> = HashMap::default();
         let codes = self.codes.iter().zip(&other.codes).map(|(&a, &b)| {
-            *pairs
-                .entry((a, b))
-                .or_insert_with(|| interner.code(&f(&self.values[a.index()], &other.values[b.index()])))
+            *pairs.entry((a, b)).or_insert_with(|| interner.code(&f(&self.values[a.index()], &other.values[b.index()])))
         });
         let codes = codes.collect();
         interner.finish(codes)

@@ -72,7 +72,9 @@ pub fn roles(rows: &LabelledRows, keys: &[RowKey], counts: &DayCounts, hold_out:
         match hold_out {
             HoldOut::None => Role::Train,
             HoldOut::Last(_) if in_future(day) => Role::HeldOut,
-            HoldOut::Last(_) if companion.is_some_and(|share| by_row(Purpose::Companion, key, share)) => Role::Companion,
+            HoldOut::Last(_) if companion.is_some_and(|share| by_row(Purpose::Companion, key, share)) => {
+                Role::Companion
+            }
             HoldOut::Random(_) | HoldOut::Days(_) if in_future(day) => Role::Companion,
             HoldOut::Random(share) if by_row(Purpose::HoldOut, key, share) => Role::HeldOut,
             HoldOut::Days(share) if share.holds(seed.draw(Purpose::HoldOut, [day.0 as u64])) => Role::HeldOut,

@@ -57,20 +57,23 @@ pub fn grow_with_linfa<'scope, T: Timestamp>(
         inputs.iter().flat_map(whole_rows).collect()
     });
     let grower = Rc::clone(&params);
-    let trees = join_at_end(input.clone(), Pipeline, rows.broadcast(), Pipeline, "GrowTrees", move |inputs, mut rows| {
-        // The order in which rows come from other workers is chance.
-        rows.sort_unstable_by_key(|row| row.key);
-        let mine = (worker..grower.trees).step_by(peers).map(TreeIndex);
-        let grown: Vec<GrownTree> = match inputs.first() {
-            None => Vec::new(),
-            Some(input) => mine.map(|tree| {
-                let grown = grow_tree(tree, &rows, &input.layout, &grower).map(|grown| (tree, grown));
-                on_trees(1);
-                grown
-            }).collect(),
-        };
-        grown
-    });
+    let trees =
+        join_at_end(input.clone(), Pipeline, rows.broadcast(), Pipeline, "GrowTrees", move |inputs, mut rows| {
+            // The order in which rows come from other workers is chance.
+            rows.sort_unstable_by_key(|row| row.key);
+            let mine = (worker..grower.trees).step_by(peers).map(TreeIndex);
+            let grown: Vec<GrownTree> = match inputs.first() {
+                None => Vec::new(),
+                Some(input) => mine
+                    .map(|tree| {
+                        let grown = grow_tree(tree, &rows, &input.layout, &grower).map(|grown| (tree, grown));
+                        on_trees(1);
+                        grown
+                    })
+                    .collect(),
+            };
+            grown
+        });
     join_at_end(input, Pipeline, trees.broadcast(), Pipeline, "CollectTrees", |inputs, trees: Vec<GrownTree>| {
         let collected: Result<Vec<(TreeIndex, Tree)>, LinfaError> = trees.into_iter().collect();
         let forest = |input: GrowInput| {

@@ -12,15 +12,15 @@ use std::fmt::Debug;
 
 use differential_dataflow::lattice::Lattice;
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
+use differential_dataflow::trace::TraceReader;
 use differential_dataflow::trace::cursor::Cursor;
 use differential_dataflow::trace::implementations::ValSpine;
-use differential_dataflow::trace::TraceReader;
 use differential_dataflow::{Data, ExchangeData};
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::progress::{Antichain, Timestamp};
 use timely::progress::frontier::AntichainRef;
+use timely::progress::{Antichain, Timestamp};
 
 use crate::flow::VecStream;
 
@@ -51,11 +51,9 @@ where
         move |(requests, requests_frontier), (changes, table_frontier), output| {
             // The trace holds the changes already; only their frontier matters here.
             changes.for_each(|_time, batches| batches.clear());
-            requests.for_each(|time, arrived| {
-                match waiting.iter_mut().find(|(held, _)| held.time() == time.time()) {
-                    Some((_, held)) => held.append(arrived),
-                    None => waiting.push((time.retain(0), std::mem::take(arrived))),
-                }
+            requests.for_each(|time, arrived| match waiting.iter_mut().find(|(held, _)| held.time() == time.time()) {
+                Some((_, held)) => held.append(arrived),
+                None => waiting.push((time.retain(0), std::mem::take(arrived))),
             });
             let ready = waiting.extract_if(.., |(time, _)| !table_frontier.less_equal(time.time()));
             for (time, requests) in ready {
@@ -72,7 +70,11 @@ where
 }
 
 /// The value of each of `keys` at `time`; a key without one is present with `None`.
-fn values_at<K, V, T>(trace: &mut TableTrace<K, V, T>, keys: impl Iterator<Item = K>, time: &T) -> BTreeMap<K, Option<V>>
+fn values_at<K, V, T>(
+    trace: &mut TableTrace<K, V, T>,
+    keys: impl Iterator<Item = K>,
+    time: &T,
+) -> BTreeMap<K, Option<V>>
 where
     T: Timestamp + Lattice + Ord,
     K: ExchangeData + Debug + std::hash::Hash,
@@ -166,8 +168,14 @@ mod tests {
                 let (table, changes) = scope.new_collection::<(u8, u16), isize>();
                 let (requests, stream) = scope.new_input::<Vec<(u64, u8)>>();
                 let arranged = changes.arrange_by_key();
-                left_lookup(stream, arranged, "Lookup", |(_, key)| *key, |(time, key), value| (time, key, value.copied()))
-                    .inspect(move |answer| seen.borrow_mut().push(*answer));
+                left_lookup(
+                    stream,
+                    arranged,
+                    "Lookup",
+                    |(_, key)| *key,
+                    |(time, key), value| (time, key, value.copied()),
+                )
+                .inspect(move |answer| seen.borrow_mut().push(*answer));
                 (table, requests)
             });
             let mut held = BTreeMap::new();

@@ -5,9 +5,9 @@
 
 use std::fmt::Display;
 use std::ops::{ControlFlow, Range};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use flightline_engine::process::contain;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
@@ -94,8 +94,8 @@ fn footer(identity: &Identity, reader: &ObjectReader, groups: &[u64]) -> Result<
 
 /// Runs a step of the decoder, which panics on some damaged files.
 fn guarded<T, E: Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
-    // Unwind safe: after a panic nothing of the decoder is used again, and our reader keeps its locks whole.
-    match catch_unwind(AssertUnwindSafe(step)) {
+    // After a panic nothing of the decoder is used again, and our reader keeps its locks whole.
+    match contain(step) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err("its data are damaged in a way that the decoder can't tell".to_owned()),
     }

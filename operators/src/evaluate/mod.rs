@@ -7,6 +7,6 @@ mod quality;
 mod shell;
 mod tally;
 
-pub use shell::judge;
 pub use quality::{CalibrationPoint, ClassQuality, Quality};
+pub use shell::judge;
 pub use tally::{CALIBRATION_BINS, CalibrationTally, MICRO, Tally};

@@ -102,7 +102,8 @@ fn calibration(tally: &Tally, class: usize) -> Vec<CalibrationPoint> {
 
 fn calibration_error(tally: &Tally) -> f64 {
     let judged: u64 = tally.calibration.iter().map(|tenth| tenth.rows).sum();
-    let gaps = tally.calibration.iter().map(|tenth| (tenth.predicted_micros as f64 / MICRO - tenth.observed as f64).abs());
+    let gaps =
+        tally.calibration.iter().map(|tenth| (tenth.predicted_micros as f64 / MICRO - tenth.observed as f64).abs());
     gaps.sum::<f64>() / judged as f64
 }
 

@@ -100,8 +100,7 @@ impl ForestParams {
             }),
         ];
         let wrong = rules.into_iter().filter(|rule| !rule.3);
-        let errors: Vec<ParamsError> =
-            wrong.map(|(name, value, must, _)| ParamsError { name, value, must }).collect();
+        let errors: Vec<ParamsError> = wrong.map(|(name, value, must, _)| ParamsError { name, value, must }).collect();
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 }

@@ -100,8 +100,7 @@ impl CellCounter {
 #[must_use]
 pub fn merge_cells(parts: Vec<Vec<Cell>>) -> Vec<(u32, u64)> {
     let lone = parts.len() == 1;
-    let mut all: Vec<(u32, u64)> =
-        parts.into_iter().flatten().map(|cell| (cell.key, u64::from(cell.rows))).collect();
+    let mut all: Vec<(u32, u64)> = parts.into_iter().flatten().map(|cell| (cell.key, u64::from(cell.rows))).collect();
     if !lone {
         // Runs of ascending keys: what a stable merge sort is fastest at.
         all.sort_by_key(|(key, _)| *key);

@@ -82,7 +82,8 @@ impl LocalGrower {
         for tree in &self.growing {
             for open in tree.open.iter().filter(|open| !open.rows.is_empty()) {
                 let subset = feature_subset(self.params.seed, tree.index, open.index, features, competing);
-                let rows = WeightedRows { rows: &tree.rows[open.rows.clone()], weights: &tree.weights[open.rows.clone()] };
+                let rows =
+                    WeightedRows { rows: &tree.rows[open.rows.clone()], weights: &tree.weights[open.rows.clone()] };
                 let cells = self.counter.count(&self.data, &self.layout, &subset, rows);
                 say(NodeHistogram { tree: tree.index, node: open.index, cells });
             }
@@ -142,10 +143,8 @@ impl GrowingTree {
         };
         let middle = self.partition(open.rows.clone(), &data.columns[split.feature.index()], &split.rule);
         let right = decision.counts.without(&left);
-        let children = [
-            (open.index.left(), left, open.rows.start..middle),
-            (open.index.right(), right, middle..open.rows.end),
-        ];
+        let children =
+            [(open.index.left(), left, open.rows.start..middle), (open.index.right(), right, middle..open.rows.end)];
         for (index, counts, rows) in children {
             if may_split(index, &counts, params) {
                 self.open.push(OpenNode { index, rows });

@@ -19,9 +19,9 @@ mod tests;
 pub use bagging::bagging_weight;
 pub use histogram::{Cell, NodeHistogram, merge_cells};
 pub use local::{Decision, LocalGrower};
+pub use order::principal_places;
 #[cfg(test)]
 pub(crate) use shell::grow_alone;
-pub use order::principal_places;
 pub use shell::{GrowInput, grow_forest};
 pub use split::{Layout, best_split};
 pub use subset::feature_subset;

@@ -64,7 +64,8 @@ fn naive_forest(case: &Case) -> Forest {
         let weight = |row: usize| {
             if case.params.bagging { bagging_weight(case.params.seed, TreeIndex(tree), key(row)).into() } else { 1 }
         };
-        let bag: Vec<(usize, u64)> = (0..case.rows.len()).map(|row| (row, weight(row))).filter(|row| row.1 > 0).collect();
+        let bag: Vec<(usize, u64)> =
+            (0..case.rows.len()).map(|row| (row, weight(row))).filter(|row| row.1 > 0).collect();
         let mut nodes = Vec::new();
         naive_node(case, TreeIndex(tree), NodeIndex::ROOT, &bag, &mut nodes);
         nodes.sort_by_key(|node: &Node| node.index);
@@ -91,7 +92,13 @@ fn naive_counts(case: &Case, bag: &[(usize, u64)]) -> ClassCounts {
     counts
 }
 
-fn naive_split(case: &Case, tree: TreeIndex, index: NodeIndex, bag: &[(usize, u64)], counts: &ClassCounts) -> Option<Split> {
+fn naive_split(
+    case: &Case,
+    tree: TreeIndex,
+    index: NodeIndex,
+    bag: &[(usize, u64)],
+    counts: &ClassCounts,
+) -> Option<Split> {
     let params = &case.params;
     if index.depth() == params.depth || counts.is_pure() {
         return None;
@@ -154,10 +161,12 @@ fn dataflow_forest(case: &Case, workers: usize) -> Vec<Forest> {
         let rows: Vec<usize> = (0..shared.rows.len()).filter(mine).collect();
         let bins = |feature: usize| -> Vec<Bin> { rows.iter().map(|row| shared.rows[*row].0[feature]).collect() };
         let data = BinnedRows {
-            columns: (0..4).map(|feature| match feature {
-                0 => BinColumn::Wide(bins(feature)),
-                _ => BinColumn::Narrow(bins(feature).into_iter().map(|bin| bin as u8).collect()),
-            }).collect(),
+            columns: (0..4)
+                .map(|feature| match feature {
+                    0 => BinColumn::Wide(bins(feature)),
+                    _ => BinColumn::Narrow(bins(feature).into_iter().map(|bin| bin as u8).collect()),
+                })
+                .collect(),
             classes: rows.iter().map(|row| Class(shared.rows[*row].1)).collect(),
             keys: rows.iter().map(|row| key(*row)).collect(),
         };
@@ -199,9 +208,7 @@ fn groups_of_trees_do_not_change_the_forest() {
     // Two row counts that give one group of three trees, and three groups of one.
     let case = Case {
         rows: (0..200).map(|i: u16| (vec![i % 5, i / 7 % 5, i / 3 % 5, i % 4], (i % 3) as u8)).collect(),
-        space: FeatureSpace {
-            features: vec![FeatureBins::Numeric { cuts: (1..5).map(i32::into).collect() }; 4],
-        },
+        space: FeatureSpace { features: vec![FeatureBins::Numeric { cuts: (1..5).map(i32::into).collect() }; 4] },
         params: ForestParams {
             trees: 3,
             depth: 4,
@@ -214,11 +221,13 @@ fn groups_of_trees_do_not_change_the_forest() {
             seed: Seed(1),
         },
     };
-    let data = || Rc::new(BinnedRows {
-        columns: (0..4).map(|f| BinColumn::Wide(case.rows.iter().map(|row| row.0[f]).collect())).collect(),
-        classes: case.rows.iter().map(|row| Class(row.1)).collect(),
-        keys: (0..200).map(key).collect(),
-    });
+    let data = || {
+        Rc::new(BinnedRows {
+            columns: (0..4).map(|f| BinColumn::Wide(case.rows.iter().map(|row| row.0[f]).collect())).collect(),
+            classes: case.rows.iter().map(|row| Class(row.1)).collect(),
+            keys: (0..200).map(key).collect(),
+        })
+    };
     let layout = Rc::new(Layout::new(&case.space, CLASSES));
     let grow = |rows_everywhere| {
         let grower = LocalGrower::new(data(), Rc::clone(&layout), Rc::new(case.params.clone()), rows_everywhere);

@@ -57,7 +57,11 @@ pub fn index_features<'scope, T: Timestamp>(
     })
 }
 
-fn indexed(mut exact: Vec<OfColumn<ColumnSummary>>, sampled: &[OfColumn<QuantileSample>], limit: BinLimit) -> IndexedFeatures {
+fn indexed(
+    mut exact: Vec<OfColumn<ColumnSummary>>,
+    sampled: &[OfColumn<QuantileSample>],
+    limit: BinLimit,
+) -> IndexedFeatures {
     exact.sort_by_key(|of| of.column);
     let feature = |of: OfColumn<ColumnSummary>| match sampled.iter().find(|sample| sample.column == of.column) {
         Some(sample) => (sample.said.bins(limit), sample.said.summary()),
@@ -87,9 +91,8 @@ fn summarise(table: &RoledRows, limit: BinLimit) -> Vec<OfColumn<ColumnSummary>>
 
 fn sample(table: &RoledRows, column: FeatureIndex, seed: Seed) -> Option<OfColumn<QuantileSample>> {
     let FeatureColumn::Numeric(values) = &table.rows.features[column.index()] else { return None };
-    let hashed = |row: usize| -> (u64, Number) {
-        (seed.draw(Purpose::QuantileSample, [table.keys[row].0]), *values.get(row))
-    };
+    let hashed =
+        |row: usize| -> (u64, Number) { (seed.draw(Purpose::QuantileSample, [table.keys[row].0]), *values.get(row)) };
     let rows = (0..values.len()).filter(|row| table.roles[*row] == Role::Train).map(hashed);
     Some(OfColumn { column, said: QuantileSample::of(rows) })
 }

@@ -143,7 +143,8 @@ impl QuantileSample {
             return FeatureBins::Numeric { cuts: Vec::new() };
         }
         let bins = usize::from(limit.0).max(1);
-        let mut cuts: Vec<Number> = (1..bins).map(|b| values[(b * values.len() / bins).min(values.len() - 1)]).collect();
+        let mut cuts: Vec<Number> =
+            (1..bins).map(|b| values[(b * values.len() / bins).min(values.len() - 1)]).collect();
         cuts.dedup();
         // The largest value needs no cut above it.
         if cuts.last() == values.last() {

@@ -1,0 +1,68 @@
+//! What every Flightline job runs on, whatever it computes. This crate knows no connector, no forest and no flight.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cluster`] | the flags `-w -n -p -h`, the hostfile, connecting the processes, and [`cluster::run()`] |
+//! | [`bridge`](mod@bridge) | the one place where threads and clients meet workers: bounded, never blocking a worker |
+//! | [`progress`] | a bar per stage on a terminal, plain lines elsewhere, the wall seconds of each stage |
+//! | [`process`] | the edge to the operating system: exit codes, panics, signals, peak memory |
+//! | [`telemetry`] | logs to standard error, human or JSON, level from `FLIGHTLINE_LOG` |
+//! | [`clock`] | the monotonic clock that is handed in, so that tests set the time |
+//! | [`ids`] | newtypes for workers and processes |
+//!
+//! Everything that a person watches goes to standard error, through one writer that keeps lines and progress bars
+//! from overwriting each other. Standard output belongs to reports and JSON.
+//!
+//! A batch binary, whole:
+//!
+//! ```no_run
+//! use clap::Parser;
+//! use flightline_engine::cluster::{self, ClusterFlags};
+//! use flightline_engine::process::{Exit, install_panic_policy, install_signal_policy};
+//! use flightline_engine::progress::{Progress, Unit};
+//!
+//! #[derive(Parser)]
+//! #[command(disable_help_flag = true)] // `-h` is the hostfile; ClusterFlags brings `--help`
+//! struct Flags {
+//!     #[command(flatten)]
+//!     cluster: ClusterFlags,
+//! }
+//!
+//! fn main() -> Exit {
+//!     let flags = Flags::parse();
+//!     install_panic_policy();
+//!     install_signal_policy(|| {});
+//!     let plan = match flags.cluster.plan() {
+//!         Ok(plan) => plan,
+//!         Err(error) => return error.exit(),
+//!     };
+//!     let progress = Progress::to_stderr();
+//!     let count = progress.stage("count", Unit::Rows, plan.workers_here().get());
+//!     let counted = cluster::run(plan, move |worker| {
+//!         count.start(10);
+//!         count.add(10);
+//!         count.end();
+//!         worker.index()
+//!     });
+//!     match counted {
+//!         Ok(_) => Exit::Ok,
+//!         Err(error) => error.exit(),
+//!     }
+//! }
+//! ```
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")
+)]
+
+pub mod bridge;
+pub mod clock;
+pub mod cluster;
+mod console;
+pub mod ids;
+pub mod process;
+pub mod progress;
+pub mod telemetry;
+
+pub use bridge::bridge;

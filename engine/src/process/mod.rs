@@ -1,0 +1,12 @@
+//! The edge to the operating system: exit codes, panics, signals, memory.
+
+mod ending;
+pub mod exit;
+pub mod memory;
+pub mod panics;
+pub mod signals;
+
+pub use exit::Exit;
+pub use memory::peak_memory_bytes;
+pub use panics::{contain, install_panic_policy};
+pub use signals::install_signal_policy;
