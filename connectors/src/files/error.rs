@@ -205,6 +205,10 @@ impl FileError {
                 Self::Changed { file: name.to_owned(), cause: "it is gone".to_owned() }
             }
             Store::NotFound { .. } => Self::NotFound { name: name.to_owned(), hint: String::new() },
+            // The user's path is wrong, as if nothing were there.
+            other if io_cause(other).is_some_and(|cause| cause.kind() == io::ErrorKind::NotADirectory) => {
+                Self::NotFound { name: name.to_owned(), hint: "; a part of it is a file, not a folder".to_owned() }
+            }
             Store::Precondition { .. } => Self::Changed {
                 file: name.to_owned(),
                 cause: "it is not the file that was there when the job started".to_owned(),
