@@ -35,35 +35,32 @@ pub const COMPANION_SHARE: f64 = 0.05;
 /// Rows on each day.
 pub type DayCounts = BTreeMap<Day, u64>;
 
-/// The first of the last days that together hold at most `share` of the rows, but at least one day; `None` when there
-/// are fewer than two days.
+/// The first of the last days that together hold at most `share` of the rows; `None` when the last day alone holds more.
 #[must_use]
 pub fn first_of_last_days(counts: &DayCounts, share: Share) -> Option<Day> {
-    if counts.len() < 2 {
-        return None;
-    }
     let limit = counts.values().sum::<u64>() as f64 * share.get();
-    let mut held = 0_u64;
-    let mut first = None;
-    for (day, count) in counts.iter().rev().take(counts.len() - 1) {
-        held += count;
-        if first.is_some() && held as f64 > limit {
-            break;
-        }
-        first = Some(*day);
-    }
-    first
+    let held = counts.iter().rev().scan(0, |held, (day, count)| {
+        *held += count;
+        Some((*day, *held))
+    });
+    held.take_while(|(_, held)| *held as f64 <= limit).last().map(|(day, _)| day)
+}
+
+/// The same, but the last day at least; `None` when there are fewer than two days.
+#[must_use]
+pub fn first_of_last_days_at_least_one(counts: &DayCounts, share: Share) -> Option<Day> {
+    let last = counts.keys().next_back().filter(|_| counts.len() > 1);
+    last.map(|last| first_of_last_days(counts, share).unwrap_or(*last))
 }
 
 /// The role of each row, given the rows on each day over all workers.
 #[must_use]
 pub fn roles(rows: &LabelledRows, keys: &[RowKey], counts: &DayCounts, hold_out: HoldOut, seed: Seed) -> Vec<Role> {
     let companion = Share::new(COMPANION_SHARE);
-    let last_days = |share: Option<Share>| share.and_then(|share| first_of_last_days(counts, share));
     let first_future_day = match hold_out {
         HoldOut::None => None,
-        HoldOut::Last(share) => last_days(Some(share)),
-        HoldOut::Random(_) | HoldOut::Days(_) => last_days(companion),
+        HoldOut::Last(share) => first_of_last_days_at_least_one(counts, share),
+        HoldOut::Random(_) | HoldOut::Days(_) => companion.and_then(|share| first_of_last_days(counts, share)),
     };
     let in_future = |day: Day| first_future_day.is_some_and(|first| day >= first);
     let by_row = |purpose, key: RowKey, share: Share| share.holds(seed.draw(purpose, [key.0]));
@@ -120,13 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_days_hold_at_most_their_share_but_at_least_a_day() {
+    fn the_last_days_hold_at_most_their_share() {
         let share = |share| Share::new(share).unwrap();
         let even = counts(&[(1, 10), (2, 10), (3, 10), (4, 10), (5, 10)]);
         assert_eq!(first_of_last_days(&even, share(0.4)), Some(Day(4)));
         assert_eq!(first_of_last_days(&even, share(0.59)), Some(Day(4)));
-        assert_eq!(first_of_last_days(&even, share(0.01)), Some(Day(5)));
         assert_eq!(first_of_last_days(&even, share(0.99)), Some(Day(2)), "a day is always left to learn from");
-        assert_eq!(first_of_last_days(&counts(&[(1, 10)]), share(0.2)), None);
+        assert_eq!(first_of_last_days(&even, share(0.01)), None);
+        assert_eq!(first_of_last_days_at_least_one(&even, share(0.01)), Some(Day(5)));
+        assert_eq!(first_of_last_days_at_least_one(&counts(&[(1, 10)]), share(0.2)), None);
     }
 }

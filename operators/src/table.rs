@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::columns::{Coded, FeatureColumn};
 use crate::identity::{RowIdentity, RowKey};
-use crate::space::{Bin, FeatureBins, FeatureSpace, numeric_bin};
+use crate::space::{Bin, FeatureIndexer, FeatureSpace};
 
 /// A class of the label, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,36 +97,6 @@ impl BinColumn {
             Self::Wide(bins) => bins[row],
         }
     }
-
-    /// Bins `rows` of a column: one search per distinct value, a look-up per row.
-    #[must_use]
-    pub fn of(column: &FeatureColumn, bins: &FeatureBins, rows: &[u32]) -> Self {
-        match (column, bins) {
-            (FeatureColumn::Numeric(column), FeatureBins::Numeric { cuts }) => {
-                let by_code: Vec<Bin> = column.values().iter().map(|value| numeric_bin(cuts, *value)).collect();
-                Self::gather(column, &by_code, bins.len(), rows)
-            }
-            (FeatureColumn::Categorical(column), FeatureBins::Categorical { names }) => {
-                let vocabulary: std::collections::HashMap<&str, Bin, crate::columns::StableHasher> =
-                    names.iter().map(AsRef::as_ref).zip(0..).collect();
-                let unseen = names.len() as Bin;
-                let bin = |name: &str| vocabulary.get(name).copied().unwrap_or(unseen);
-                let by_code: Vec<Bin> = column.values().iter().map(|name| bin(name)).collect();
-                Self::gather(column, &by_code, bins.len(), rows)
-            }
-            _ => unreachable!("a column and its bins are of one kind: both follow the schema"),
-        }
-    }
-
-    fn gather<V>(column: &Coded<V>, by_code: &[Bin], bins: usize, rows: &[u32]) -> Self {
-        let codes = column.codes();
-        let bin = |row: &u32| by_code[codes[*row as usize].index()];
-        if bins <= 256 {
-            Self::Narrow(rows.iter().map(|row| bin(row) as u8).collect())
-        } else {
-            Self::Wide(rows.iter().map(bin).collect())
-        }
-    }
 }
 
 /// Binned rows of one role, column-major.
@@ -144,12 +114,13 @@ impl BinnedRows {
     /// Bins those rows of `table` that have `role`.
     #[must_use]
     pub fn of(table: &RoledRows, space: &FeatureSpace, role: Role) -> Self {
-        let rows: Vec<u32> = (0..table.roles.len() as u32).filter(|row| table.roles[*row as usize] == role).collect();
+        let rows: Vec<usize> = (0..table.roles.len()).filter(|row| table.roles[*row] == role).collect();
         let columns = table.rows.features.iter().zip(&space.features);
+        let bin = |(column, bins)| FeatureIndexer::new(bins).bins(column, rows.iter().copied());
         Self {
-            columns: columns.map(|(column, bins)| BinColumn::of(column, bins, &rows)).collect(),
-            classes: rows.iter().map(|row| table.rows.classes[*row as usize]).collect(),
-            keys: rows.iter().map(|row| table.keys[*row as usize]).collect(),
+            columns: columns.map(bin).collect(),
+            classes: rows.iter().map(|row| table.rows.classes[*row]).collect(),
+            keys: rows.iter().map(|row| table.keys[*row]).collect(),
         }
     }
 

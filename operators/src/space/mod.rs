@@ -4,12 +4,14 @@
 //! by name. The space is a function of the multiset of training rows: it does not depend on who read them.
 
 mod index;
+mod indexer;
 mod summary;
 
 use serde::{Deserialize, Serialize};
 
 use crate::columns::Number;
 pub use index::{IndexedFeatures, index_features};
+pub use indexer::FeatureIndexer;
 pub use summary::{BinLimit, ColumnSummary, QuantileSample};
 
 /// Position of a feature in the model's schema, from 0.
