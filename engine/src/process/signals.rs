@@ -51,8 +51,8 @@ fn install(on_signal: impl Fn() + Send + 'static) -> io::Result<()> {
 
 fn verdict(signal: i32) -> (&'static str, Exit) {
     if signal == SIGINT {
-        ("interrupted (Ctrl-C): cleaning up and ending; nothing unfinished is kept", Exit::Interrupted)
+        ("interrupted (Ctrl-C): ending; nothing unfinished gets its final name", Exit::Interrupted)
     } else {
-        ("asked to end (SIGTERM): cleaning up and ending; nothing unfinished is kept", Exit::Terminated)
+        ("asked to end (SIGTERM): ending; nothing unfinished gets its final name", Exit::Terminated)
     }
 }
