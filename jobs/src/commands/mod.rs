@@ -1,0 +1,96 @@
+//! What the binaries do, as functions of their flags; a binary itself only parses flags and ends the process.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::Args;
+use flightline_connectors::files::InputFormat;
+use flightline_engine::process::{Exit, install_panic_policy, install_signal_policy};
+use flightline_engine::telemetry::{self, LogFormat};
+
+use crate::failure::{Failure, FailureKind};
+
+pub mod distances;
+pub mod extract;
+pub mod model;
+pub mod predict;
+pub mod train;
+
+/// How flight files are read; to be flattened into a command's flags.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Input")]
+pub struct ReadFlags {
+    /// Format of the input, where the files' endings don't say it: jsonl, csv, parquet, jsonl.bz2, ...
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<InputFormat>,
+
+    /// Largest share of rows that may be bad, as 0.01 or 1%
+    #[arg(long, value_name = "SHARE", default_value = "1%")]
+    pub max_bad_rows: BadRowLimit,
+}
+
+/// The largest share of rows that may be bad, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BadRowLimit(f64);
+
+impl BadRowLimit {
+    /// The share.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// A text that is no share.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no share: write a number from 0 to 1, or 0% to 100%")]
+pub struct NoShare(String);
+
+impl FromStr for BadRowLimit {
+    type Err = NoShare;
+
+    fn from_str(text: &str) -> Result<Self, NoShare> {
+        let share = match text.trim().strip_suffix('%') {
+            Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+            None => text.trim().parse::<f64>(),
+        };
+        share.ok().filter(|share| (0.0..=1.0).contains(share)).map(Self).ok_or_else(|| NoShare(text.to_owned()))
+    }
+}
+
+impl fmt::Display for BadRowLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Runs a batch command to the process's end: a failure is one sentence on standard error, and its exit code.
+pub fn end_with(command: impl FnOnce() -> Result<(), Failure>) -> Exit {
+    install_panic_policy();
+    // Output is renamed into place as the last act, and what is left of a temporary is swept by the next writer.
+    install_signal_policy(|| {});
+    let logging =
+        telemetry::init(LogFormat::Human).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()));
+    match logging.and_then(|()| command()) {
+        Ok(()) => Exit::Ok,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_number_or_a_percentage() {
+        for (text, share) in [("0.01", 0.01), ("1%", 0.01), (" 2.5 %", 0.025), ("0", 0.0), ("100%", 1.0)] {
+            assert_eq!(text.parse(), Ok(BadRowLimit(share)), "{text}");
+        }
+        for text in ["", "1.01", "-1%", "NaN", "many", "101%"] {
+            assert!(text.parse::<BadRowLimit>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! `train`: from files of flights to a saved, judged and current model.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Parser;
+use console::Term;
+use flightline_engine::cluster::{self, ClusterFlags, ClusterPlan};
+use flightline_engine::process::peak_memory_bytes;
+use flightline_engine::progress::{Progress, Unit};
+use flightline_operators::evaluate::Quality;
+use flightline_operators::forest::{FeatureSubset, Impurity, Smoothing};
+use flightline_operators::holdout::HoldOut;
+use flightline_operators::identity::Seed;
+use flightline_operators::space::BinLimit;
+use serde_json::json;
+
+use super::ReadFlags;
+use crate::failure::{Failure, FailureKind};
+use crate::flight::features::Feature;
+use crate::input::Input;
+use crate::model::{Registry, ReportFile};
+use crate::report::{Judged, TrainingReport};
+use crate::training::{self, Grower, HoldOutRule, Measured, Preset, Stages, TrainPlan, TrainingEnd, run_worker};
+
+const EXAMPLES: &str = "\
+Examples:
+  train                                    20 trees of depth 5 on the bundled flights
+  train -w 4 --preset accurate             best on rows like those seen
+  train --preset forward --holdout last:0.1
+  train --input '2019_*.zip' --format csv.zip --models /srv/models
+  train -n 2 -p 0 -h hosts.txt -w 2        on each of two hosts, with -p 0 and -p 1
+
+Exit codes: 0 done, 2 command line, 3 bad input, 4 storage, 5 cluster did not start, 6 a peer was lost,
+130 interrupted; a model is saved whole or not at all.";
+
+/// Train a random forest on flights, on all workers together. Equal rows, parameters and seed give an equal model,
+/// whatever the number of workers, the files or their order.
+#[derive(Debug, Parser)]
+#[command(name = "train", version, after_help = EXAMPLES, disable_help_flag = true)]
+pub struct TrainFlags {
+    /// Training rows: files, folders, globs or URLs (JSON lines, Parquet, BTS CSV; .gz .bz2 .zst .zip).
+    #[arg(long, value_name = "GLOB", num_args = 1.., default_values_t = [String::from("data/flights.parquet")])]
+    input: Vec<String>,
+    /// Test rows; then nothing of the input is held out.
+    #[arg(long, value_name = "GLOB", num_args = 1..)]
+    test: Vec<String>,
+    /// Where models are kept, one folder each.
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    models: PathBuf,
+    /// Named settings: seed, accurate or forward. The flags below change single ones.
+    #[arg(long, default_value = "seed")]
+    preset: Preset,
+    /// Number of trees.
+    #[arg(long, value_name = "N")]
+    trees: Option<u32>,
+    /// Largest depth of a tree.
+    #[arg(long, value_name = "N")]
+    depth: Option<u8>,
+    /// Features that compete at a node: sqrt, all or a number.
+    #[arg(long, value_name = "M", value_parser = feature_subset)]
+    features_per_node: Option<FeatureSubset>,
+    /// What a split lowers: gini or entropy.
+    #[arg(long, value_parser = impurity)]
+    impurity: Option<Impurity>,
+    /// Smallest number of rows in a child.
+    #[arg(long, value_name = "N")]
+    min_rows: Option<u32>,
+    /// Most bins of a numeric feature; exact values up to that, quantiles beyond.
+    #[arg(long, value_name = "N")]
+    bins: Option<u16>,
+    /// Rows' worth of trust in the parent's class shares that each node mixes in.
+    #[arg(long, value_name = "ROWS")]
+    smoothing: Option<f64>,
+    /// Show every tree all rows once, instead of a bootstrap sample.
+    #[arg(long)]
+    no_bagging: bool,
+    /// The features, by name, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    features: Vec<Feature>,
+    /// What judges the model: random:SHARE of rows, SHARE of the days, or the last:SHARE of rows by day.
+    #[arg(long, value_name = "RULE", default_value = "last:0.2")]
+    holdout: HoldOutRule,
+    /// Where all chance comes from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Who grows the trees: histogram, or linfa as a baseline.
+    #[arg(long, default_value_t = Grower::Histogram)]
+    grower: Grower,
+    /// Save the model without making it the current one.
+    #[arg(long)]
+    no_promote: bool,
+    /// Print one JSON object on standard output instead of the report.
+    #[arg(long)]
+    json: bool,
+    /// How the input is read.
+    #[command(flatten)]
+    read: ReadFlags,
+    /// Where the work runs.
+    #[command(flatten)]
+    cluster: ClusterFlags,
+}
+
+fn feature_subset(text: &str) -> Result<FeatureSubset, String> {
+    match text {
+        "sqrt" => Ok(FeatureSubset::Sqrt),
+        "all" => Ok(FeatureSubset::All),
+        _ => text.parse().map(FeatureSubset::Count).map_err(|_| format!("{text:?} is not sqrt, all or a number")),
+    }
+}
+
+fn impurity(text: &str) -> Result<Impurity, String> {
+    match text {
+        "gini" => Ok(Impurity::Gini),
+        "entropy" => Ok(Impurity::Entropy),
+        _ => Err(format!("there is no impurity {text:?}: there are gini and entropy")),
+    }
+}
+
+impl TrainFlags {
+    /// The checked plan of the run and of the cluster.
+    fn plan(&self) -> Result<(TrainPlan, ClusterPlan), Failure> {
+        let mut params = self.preset.params(Seed(self.seed));
+        params.trees = self.trees.unwrap_or(params.trees);
+        params.depth = self.depth.unwrap_or(params.depth);
+        params.features_per_node = self.features_per_node.unwrap_or(params.features_per_node);
+        params.impurity = self.impurity.unwrap_or(params.impurity);
+        params.min_rows = self.min_rows.unwrap_or(params.min_rows);
+        params.bins = self.bins.map_or(params.bins, BinLimit);
+        params.smoothing = self.smoothing.map_or(params.smoothing, Smoothing);
+        params.bagging &= !self.no_bagging;
+        if self.grower == Grower::Linfa {
+            // linfa-trees draws no features per node: the model must not claim that it did.
+            params.features_per_node = FeatureSubset::All;
+        }
+        let plan = TrainPlan {
+            input: self.input.clone(),
+            test: self.test.clone(),
+            format: self.read.format,
+            models: self.models.clone(),
+            preset: self.preset,
+            features: if self.features.is_empty() { self.preset.features() } else { self.features.clone() },
+            params,
+            grower: self.grower,
+            hold_out: if self.test.is_empty() { self.holdout } else { HoldOutRule(HoldOut::None) },
+            max_bad_rows: self.read.max_bad_rows.get(),
+        };
+        let mut mistakes: Vec<String> =
+            plan.check().err().into_iter().flatten().map(|error| error.to_string()).collect();
+        match self.cluster.plan() {
+            Ok(cluster) if mistakes.is_empty() => Ok((plan, cluster)),
+            cluster => {
+                mistakes.extend(cluster.err().map(|error| error.to_string()));
+                Err(Failure::new(FailureKind::Usage, mistakes.join("; ")))
+            }
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Flags, input, cluster or models folder that can't be used; no model is saved then.
+pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
+    let started = Instant::now();
+    let (plan, cluster) = flags.plan()?;
+    let workers = cluster.workers();
+    let input = Input::resolve(&plan.input, plan.format, workers)?;
+    let test = match plan.test.as_slice() {
+        [] => None,
+        patterns => Some(Input::resolve(patterns, plan.format, workers)?),
+    };
+    let agreed = format!("train {} {:?}", plan.agreement(), test.as_ref().map(Input::fingerprint));
+    let cluster = cluster.with_fingerprint(input.agreement(&agreed));
+
+    let progress = Progress::to_stderr();
+    let here = cluster.workers_here().get();
+    let stages = Stages {
+        read: progress.stage("read", input.unit(), here * if test.is_some() { 2 } else { 1 }),
+        index: progress.stage("index", Unit::Rows, here),
+        grow: progress.stage("grow", if plan.grower == Grower::Linfa { Unit::Trees } else { Unit::Levels }, here),
+        judge: progress.stage("judge", Unit::Rows, here),
+    };
+    let (lead, processes) = (cluster.is_lead(), cluster.processes());
+    let plan = Arc::new(plan);
+    let shared = Arc::clone(&plan);
+    let ends = cluster::run(cluster, move |worker| run_worker(worker, &shared, &input, test.as_ref(), &stages))?;
+    let measured = |progress: &Progress| Measured {
+        stages: progress.seconds(),
+        wall: started.elapsed(),
+        peak_memory_bytes: peak_memory_bytes().unwrap_or(0),
+        workers: workers.get() as u64,
+        processes: processes.get() as u64,
+    };
+    let Some(mut end) = ends.into_iter().next() else { return Ok(()) };
+    match end.take_failure() {
+        Some(failure) => Err(failure),
+        None if lead => finish(flags, &plan, end, &progress, measured),
+        None => Ok(()),
+    }
+}
+
+/// Saves the model, makes it the current one, and shows the report.
+fn finish(
+    flags: &TrainFlags,
+    plan: &TrainPlan,
+    mut end: TrainingEnd,
+    progress: &Progress,
+    measured: impl Fn(&Progress) -> Measured,
+) -> Result<(), Failure> {
+    let no_result = || Failure::new(FailureKind::Bug, "the dataflow ended without a forest; please report this");
+    let trained = end.trained.take().ok_or_else(no_result)?;
+    let no_rows = || format!("--holdout {} leaves no row to train on; hold out less", plan.hold_out);
+    let mut report = training::report(plan, &end, &trained, &measured(progress))
+        .ok_or_else(|| Failure::new(FailureKind::BadInput, no_rows()))?;
+    let saving = progress.stage("save", Unit::Files, 1);
+    saving.start(1);
+    let model = training::model(plan, &end, trained)?;
+    report.model = model.id().to_string();
+    let files = |report: &TrainingReport| {
+        let file = |name: &str, text: String| ReportFile { name: name.to_owned(), bytes: text.into_bytes() };
+        [file("report.html", report.html()), file("report.json", report.json())]
+    };
+    let id = model.save(&plan.models, &files(&report))?;
+    if !flags.no_promote {
+        Registry::open(&plan.models).promote(&id)?;
+    }
+    saving.add(1);
+    saving.end();
+    progress.finish();
+    let measured = measured(progress);
+    report.wall_seconds = measured.wall.as_secs_f64();
+    report.peak_memory_bytes = measured.peak_memory_bytes;
+    show(flags, plan, &report, &measured)
+}
+
+fn show(flags: &TrainFlags, plan: &TrainPlan, report: &TrainingReport, measured: &Measured) -> Result<(), Failure> {
+    let folder = plan.models.join(&report.model);
+    let text = if flags.json {
+        format!("{}\n", summary(report, measured))
+    } else {
+        let terminal = Term::stdout();
+        let (_, width) = terminal.size();
+        let state = if flags.no_promote { "saved" } else { "saved and current" };
+        let report = report.terminal(usize::from(width), console::colors_enabled());
+        format!("{report}\n{state}: {}\nreport: {}\n", folder.display(), folder.join("report.html").display())
+    };
+    // A reader that went away (`train | head`) has seen what it wanted.
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(FailureKind::Storage, format!("the report can't be written to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The object that scripts rely on.
+fn summary(report: &TrainingReport, measured: &Measured) -> serde_json::Value {
+    let quality = |quality: &Quality| {
+        json!({
+            "rows": quality.rows,
+            "accuracy": quality.accuracy,
+            "log_loss": quality.log_loss,
+            "macro_f1": quality.macro_f1,
+        })
+    };
+    let judged = |judged: &Option<Judged>| judged.as_ref().map(|judged| quality(&judged.quality));
+    let seconds: serde_json::Map<String, serde_json::Value> =
+        measured.stages.iter().map(|(stage, seconds)| ((*stage).to_owned(), json!(seconds))).collect();
+    json!({
+        "model": report.model,
+        "preset": report.preset,
+        "grower": report.grower,
+        "rows": report.rows.good,
+        "bad_rows": report.rows.bad.iter().map(|bad| bad.rows).sum::<u64>(),
+        "workers": report.workers,
+        "processes": report.processes,
+        "rows_per_worker": report.rows.per_worker,
+        "nodes": report.nodes,
+        "seconds": seconds,
+        "wall_seconds": report.wall_seconds,
+        "peak_memory_bytes": report.peak_memory_bytes,
+        "train": quality(&report.train),
+        "test": judged(&report.test),
+        "companion": judged(&report.companion),
+    })
+}

@@ -1,0 +1,16 @@
+//! The flights domain and the commands that a user runs: training rows, features and labels, requests and answers.
+//!
+//! What could be reused for other data than flights lives in the crates below this one.
+
+pub mod answer;
+pub mod commands;
+pub mod failure;
+pub mod flight;
+pub mod input;
+pub mod model;
+pub mod predicting;
+pub mod report;
+pub mod request;
+pub mod response;
+pub mod table;
+pub mod training;

@@ -1,0 +1,120 @@
+//! A report as a real training makes it, for tests: figures come from tallies, so that they agree with each other.
+
+use flightline_operators::evaluate::{Quality, Tally};
+use flightline_operators::table::Class;
+
+use super::{
+    BadRows, ClassReport, FeatureReport, Judged, JudgedKind, NullCount, Parameter, RowsReport, StageTime,
+    TrainingReport,
+};
+
+/// Shares of the classes among flights of a year.
+const SHARES: [u64; 4] = [22, 34, 29, 15];
+
+/// Names of the classes.
+const CLASSES: [&str; 4] =
+    ["early by more than 15 min", "early by up to 15 min", "on time or late by under 30 min", "late by 30 min or more"];
+
+/// Quality on `rows` rows of a model that is right about `skill` percent of the time more than by chance.
+pub(super) fn quality(rows: u64, skill: u64) -> Quality {
+    let mut tally = Tally::empty(4);
+    let class_of = |draw: u64| {
+        let mut upto = 0;
+        SHARES.iter().position(|share| {
+            upto += share;
+            draw % 100 < upto
+        })
+    };
+    for row in 0..rows {
+        let draw = row.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let actual = class_of(draw >> 40).unwrap_or(1);
+        let knows = (draw >> 20) % 100 < skill;
+        let said = if knows { actual } else { class_of(draw >> 8).unwrap_or(1) };
+        let sure = 0.34 + ((draw >> 30) % 60) as f64 / 100.0 * (0.3 + skill as f64 / 160.0);
+        let rest = (1.0 - sure) / 3.0;
+        let near = |class: usize| if class.abs_diff(said) == 1 { 1.25 } else { 0.75 };
+        let mut shares: Vec<f64> = (0..4).map(|class| if class == said { sure } else { rest * near(class) }).collect();
+        let sum: f64 = shares.iter().sum();
+        shares.iter_mut().for_each(|share| *share /= sum);
+        tally.add(Class(actual as u8), &shares);
+    }
+    Quality::of(&tally).unwrap()
+}
+
+/// A report with everything in it.
+pub(super) fn report() -> TrainingReport {
+    let judged = |name: &str, kind, quality| Some(Judged { name: name.to_owned(), kind, quality });
+    let stages = [("read", 0.31), ("index", 0.22), ("bin", 0.09), ("grow", 1.64), ("judge", 0.18), ("save", 0.05)];
+    let parameters =
+        [("trees", "60"), ("depth", "16"), ("features-per-node", "sqrt"), ("impurity", "gini"), ("min-rows", "20")];
+    TrainingReport {
+        model: "9f2c61d07ab34e85c1d6f0e2b7a4983355ac0d1e6fb28790c4d3e2f1a0b9c8d7".to_owned(),
+        preset: Some("accurate".to_owned()),
+        grower: "histogram".to_owned(),
+        parameters: parameters.map(|(name, value)| Parameter { name: name.to_owned(), value: value.to_owned() }).into(),
+        seed: 42,
+        features: features(),
+        classes: CLASSES
+            .iter()
+            .zip(SHARES)
+            .map(|(name, share)| ClassReport { name: (*name).to_owned(), training_share: share as f64 / 100.0 })
+            .collect(),
+        rows: rows(),
+        train: quality(20_000, 55),
+        test: judged("last days (from 2013-10-20)", JudgedKind::Future, quality(6_547, 29)),
+        companion: judged("random rows of known days", JudgedKind::Familiar, quality(1_301, 45)),
+        stages: stages.map(|(name, seconds)| StageTime { name: name.to_owned(), seconds }).into(),
+        wall_seconds: 2.71,
+        peak_memory_bytes: 312_400_000,
+        workers: 4,
+        processes: 2,
+        nodes: 261_844,
+        depth: 16,
+        trees: 60,
+    }
+}
+
+fn features() -> Vec<FeatureReport> {
+    let features = [
+        ("DepDelay", "numeric", 528, 0.412),
+        ("Distance", "numeric", 214, 0.061),
+        ("DayOfMonth", "numeric", 31, 0.058),
+        ("DayOfWeek", "numeric", 7, 0.047),
+        ("DayOfYear", "numeric", 292, 0.148),
+        ("Carrier", "categorical", 16, 0.066),
+        ("Origin", "categorical", 3, 0.012),
+        ("Dest", "categorical", 104, 0.087),
+        ("Route", "categorical", 224, 0.091),
+        ("FlightNum", "categorical", 3_843, 0.018),
+    ];
+    let feature = |(name, kind, values, importance): (&str, &str, u64, f64)| FeatureReport {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        values,
+        importance,
+    };
+    features.map(feature).into()
+}
+
+fn rows() -> RowsReport {
+    let bad = |reason: &str, rows, example: &str| BadRows {
+        reason: reason.to_owned(),
+        rows,
+        example: Some(example.to_owned()),
+    };
+    RowsReport {
+        good: 327_346,
+        bad: vec![
+            bad("ArrDelay is null", 9_430, "flights.parquet, row 472: Carrier EV, FlightDate 2013-01-01"),
+            bad("Distance is below 0", 3, "more.jsonl, line 18, byte 4071: Distance -8"),
+        ],
+        nulls: vec![NullCount { column: "ArrDelay".to_owned(), rows: 9_430 }],
+        day_disagreements: 12,
+        per_worker: vec![81_837, 81_836, 81_837, 81_836],
+        training: 248_710,
+        held_out: 65_502,
+        companion: 13_134,
+        first_day: "2013-01-01".to_owned(),
+        last_day: "2013-12-31".to_owned(),
+    }
+}

@@ -1,0 +1,287 @@
+//! The training dataflow, from files to a judged forest.
+//!
+//! ```text
+//! input --read--> [gather] --> [settle keys] --> [roles] --> [index] --> [bin] --> [grow] --> [judge] --> worker 0
+//! test ---read--> [gather] ------------------------------------------------^
+//! ```
+//!
+//! Rows stay on the worker that read them. When the input is unfit no table leaves `gather`, all later stages end
+//! empty, and every worker returns the same verdict.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use flightline_engine::progress::Stage;
+use flightline_operators::evaluate::{Tally, judge};
+use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, pair_at_end, to_worker};
+use flightline_operators::forest::{FlatForest, Forest};
+use flightline_operators::grow::{GrowInput, Layout, LocalGrower, grow_forest};
+use flightline_operators::holdout::{HoldOut, assign_roles};
+use flightline_operators::linfa::{LinfaError, grow_with_linfa};
+use flightline_operators::settle::settle_keys;
+use flightline_operators::space::{IndexedFeatures, index_features};
+use flightline_operators::table::{BinnedRows, Role, RoledRows};
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Inspect, Probe};
+use timely::worker::Worker;
+
+use super::facts::Facts;
+use super::golden::{GoldenRequest, choose_golden};
+use super::plan::{Grower, TrainPlan};
+use super::rows::{Verdict, gather, labelled, test_rows};
+use crate::failure::{Failure, FailureKind};
+use crate::flight::batch::FlightBatch;
+use crate::flight::counts::ReadCounts;
+use crate::flight::label::DelayClass;
+use crate::input::Input;
+
+/// The time of a batch dataflow: there is one moment, and then the end.
+type Once = u64;
+
+/// Where each stage reports its progress.
+#[derive(Clone, Debug)]
+pub struct Stages {
+    /// Reading and decoding files.
+    pub read: Stage,
+    /// Settling, hold-out, index and bins.
+    pub index: Stage,
+    /// Growing trees.
+    pub grow: Stage,
+    /// Judging rows.
+    pub judge: Stage,
+}
+
+/// What worker 0 has at the end of a training run.
+#[derive(Debug)]
+pub struct Trained {
+    /// The forest.
+    pub forest: Forest,
+    /// The bins of its features, and the values that they were made from.
+    pub indexed: IndexedFeatures,
+    /// Tallies of training rows, held-out rows and companion rows.
+    pub tallies: [Tally; 3],
+    /// The golden rows, as requests; none when nothing is left to train on.
+    pub golden: Vec<GoldenRequest>,
+    /// What is known of the input rows.
+    pub facts: Facts,
+    /// What is known of the rows of the test files, when there are some.
+    pub test_facts: Option<Facts>,
+}
+
+/// How a training run ended on one worker.
+#[derive(Debug)]
+pub struct TrainingEnd {
+    /// What was read of the input, over all workers.
+    pub counts: ReadCounts,
+    /// What was read of the test files, over all workers.
+    pub test_counts: Option<ReadCounts>,
+    /// Good input rows by worker.
+    pub rows_per_worker: Vec<u64>,
+    /// Why the input or the test files are unfit, the same on all workers.
+    pub failure: Option<Failure>,
+    /// The error of the grower, the same on all workers.
+    pub grower_failure: Option<LinfaError>,
+    /// On worker 0, when the input was fit.
+    pub trained: Option<Trained>,
+}
+
+impl TrainingEnd {
+    /// Why there is no model, if there is none.
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        let grower = self.grower_failure.take().map(|error| Failure::new(FailureKind::Bug, error.to_string()));
+        self.failure.take().or(grower)
+    }
+}
+
+/// What the stages leave for the end; worker 0's are filled, others' in part.
+#[derive(Default)]
+struct Results {
+    verdict: Rc<RefCell<Option<Verdict>>>,
+    test_verdict: Rc<RefCell<Option<Verdict>>>,
+    indexed: Rc<RefCell<Option<Rc<IndexedFeatures>>>>,
+    forest: Rc<RefCell<Option<Rc<Forest>>>>,
+    grower_failure: Rc<RefCell<Option<LinfaError>>>,
+    tallies: Rc<RefCell<Option<Vec<Tally>>>>,
+    golden: Rc<RefCell<Option<Vec<GoldenRequest>>>>,
+    facts: Rc<RefCell<Option<Facts>>>,
+    test_facts: Rc<RefCell<Option<Facts>>>,
+}
+
+/// Trains on one worker, together with all others.
+pub fn run_worker(
+    worker: &mut Worker,
+    plan: &TrainPlan,
+    input: &Input,
+    test: Option<&Input>,
+    stages: &Stages,
+) -> TrainingEnd {
+    let results = Results::default();
+    let probe = worker.dataflow_named::<Once, _, _>("Train", |scope| {
+        let gathered = |input: &Input, verdict: &Rc<RefCell<Option<Verdict>>>| {
+            gather(scope, input, &stages.read, plan.max_bad_rows, Rc::clone(verdict))
+        };
+        let index = stages.index.clone();
+        let flights = gathered(input, &results.verdict).inspect(move |flights| index.start(flights.len() as u64));
+        let features = plan.features.clone();
+        let tests = test.map(|test| {
+            gathered(test, &results.test_verdict).map(move |flights| Rc::new(test_rows(&flights, &features)))
+        });
+        if let Some(tests) = &tests {
+            keep_last(gather_facts(tests.clone()), &results.test_facts);
+        }
+        let tables = roled_tables(flights.clone(), plan, test.is_some());
+        let indexed = index_features(tables.clone(), plan.params.bins, plan.params.seed);
+        keep_last(indexed.clone(), &results.indexed);
+        keep_last(choose_golden(flights, tables.clone(), plan.params.seed), &results.golden);
+        keep_last(gather_facts(tables.clone()), &results.facts);
+
+        let (inputs, sets) = bin(tables, tests, indexed, stages, &results.verdict);
+        let forest = grow(inputs, plan, stages, &results);
+        keep_last(forest.clone(), &results.forest);
+        let smoothing = plan.params.smoothing;
+        let judging = stages.judge.clone();
+        let flat = pair_at_end(forest, sets.clone(), "FlattenForest", move |forest, sets: Rc<Vec<Rc<BinnedRows>>>| {
+            judging.start(sets.iter().map(|rows| rows.len() as u64).sum());
+            Rc::new(FlatForest::new(&forest, smoothing))
+        });
+        let judging = stages.judge.clone();
+        let tallies = judge(flat, sets, move |rows| judging.add(rows));
+        keep_last(tallies.clone(), &results.tallies);
+        tallies.probe().0
+    });
+    while !probe.done() {
+        worker.step_or_park(None);
+    }
+    stages.judge.end();
+    results.end()
+}
+
+fn roled_tables<'scope>(
+    flights: VecStream<'scope, Once, Rc<FlightBatch>>,
+    plan: &TrainPlan,
+    tested_elsewhere: bool,
+) -> VecStream<'scope, Once, Rc<RoledRows>> {
+    let features = plan.features.clone();
+    let rows = flights.map(move |flights| Rc::new(labelled(&flights, &features)));
+    let keys = settle_keys(rows.clone().map(|rows| Rc::clone(&rows.identities)));
+    let hold_out = if tested_elsewhere { HoldOut::None } else { plan.hold_out.0 };
+    assign_roles(rows, keys, hold_out, plan.params.seed)
+}
+
+fn gather_facts<'scope>(tables: VecStream<'scope, Once, Rc<RoledRows>>) -> VecStream<'scope, Once, Facts> {
+    let facts = tables.map(|table| Facts::of(&table));
+    fold_at_end(
+        facts,
+        to_worker(|_| 0),
+        "GatherFacts",
+        None,
+        |all: &mut Option<Facts>, facts| match all {
+            Some(all) => all.merge(&facts),
+            None => *all = Some(facts),
+        },
+        |all| all.into_iter().collect(),
+    )
+}
+
+type Binned<'scope> = (VecStream<'scope, Once, GrowInput>, VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>);
+
+/// Bins the rows of each worker: training rows for growing, and all that judges.
+fn bin<'scope>(
+    tables: VecStream<'scope, Once, Rc<RoledRows>>,
+    tests: Option<VecStream<'scope, Once, Rc<RoledRows>>>,
+    indexed: VecStream<'scope, Once, Rc<IndexedFeatures>>,
+    stages: &Stages,
+    verdict: &Rc<RefCell<Option<Verdict>>>,
+) -> Binned<'scope> {
+    let with_tests = match tests {
+        Some(tests) => pair_at_end(tables, tests, "WithTests", |table, test| (table, Some(test))),
+        None => tables.map(|table| (table, None)),
+    };
+    let (index, verdict) = (stages.index.clone(), Rc::clone(verdict));
+    let binned = join_at_end(with_tests, Pipeline, indexed, Pipeline, "BinRows", move |tables, indexed| {
+        let rows_everywhere = verdict.borrow().as_ref().map_or(0, |verdict| verdict.counts.good);
+        let mut inputs = Vec::new();
+        for ((table, test), indexed) in tables.into_iter().zip(indexed) {
+            let space = &indexed.space;
+            let train = Rc::new(BinnedRows::of(&table, space, Role::Train));
+            let held_out = BinnedRows::of(test.as_ref().unwrap_or(&table), space, Role::HeldOut);
+            let companion = BinnedRows::of(&table, space, Role::Companion);
+            let layout = Rc::new(Layout::new(space, DelayClass::COUNT));
+            let sets = Rc::new(vec![Rc::clone(&train), Rc::new(held_out), Rc::new(companion)]);
+            inputs.push((GrowInput { rows: train, layout, rows_everywhere }, sets));
+            index.add(table.rows.len() as u64);
+            index.end();
+        }
+        inputs
+    });
+    (binned.clone().map(|(input, _)| input), binned.map(|(_, sets)| sets))
+}
+
+fn grow<'scope>(
+    inputs: VecStream<'scope, Once, GrowInput>,
+    plan: &TrainPlan,
+    stages: &Stages,
+    results: &Results,
+) -> VecStream<'scope, Once, Rc<Forest>> {
+    let params = Rc::new(plan.params.clone());
+    let (start, add, end) = (stages.grow.clone(), stages.grow.clone(), stages.grow.clone());
+    let (worker, peers) = (inputs.scope().index() as u32, inputs.scope().peers());
+    let units = match plan.grower {
+        Grower::Histogram => LocalGrower::levels(&params),
+        Grower::Linfa => (worker..params.trees).step_by(peers).count() as u64,
+    };
+    let inputs = inputs.inspect(move |_| start.start(units));
+    let forest = match plan.grower {
+        Grower::Histogram => grow_forest(inputs, params, move |levels| add.add(levels)),
+        Grower::Linfa => {
+            let failure = Rc::clone(&results.grower_failure);
+            grow_with_linfa(inputs, params, move |trees| add.add(trees)).flat_map(move |grown| match grown {
+                Ok(forest) => Some(forest),
+                Err(error) => {
+                    *failure.borrow_mut() = Some(error);
+                    None
+                }
+            })
+        }
+    };
+    forest.inspect(move |_| end.end())
+}
+
+fn keep_last<D: Clone + 'static>(stream: VecStream<'_, Once, D>, cell: &Rc<RefCell<Option<D>>>) {
+    let cell = Rc::clone(cell);
+    stream.inspect(move |value| *cell.borrow_mut() = Some(value.clone()));
+}
+
+impl Results {
+    fn end(self) -> TrainingEnd {
+        let verdict = self.verdict.take();
+        let test = self.test_verdict.take();
+        let failure = verdict.iter().chain(&test).find_map(|verdict| verdict.failure.clone());
+        TrainingEnd {
+            rows_per_worker: verdict.as_ref().map(|verdict| verdict.rows_per_worker.clone()).unwrap_or_default(),
+            counts: verdict.map(|verdict| verdict.counts).unwrap_or_default(),
+            test_counts: test.map(|test| test.counts),
+            failure,
+            grower_failure: self.grower_failure.take(),
+            trained: self.trained(),
+        }
+    }
+
+    /// Present on worker 0 only: it alone hears the sums.
+    fn trained(&self) -> Option<Trained> {
+        Some(Trained {
+            tallies: self.tallies.take()?.try_into().ok()?,
+            forest: owned(self.forest.take()?),
+            indexed: owned(self.indexed.take()?),
+            golden: self.golden.take().unwrap_or_default(),
+            facts: self.facts.take()?,
+            test_facts: self.test_facts.take(),
+        })
+    }
+}
+
+/// The value itself, copied only while a stage still holds it.
+fn owned<D: Clone>(shared: Rc<D>) -> D {
+    Rc::unwrap_or_clone(shared)
+}

@@ -1,0 +1,66 @@
+//! Which training rows become golden.
+//!
+//! The hundred with the smallest hashes of all identities: a sample that is the same for any split of the rows. Copies
+//! of one row count once.
+
+use std::rc::Rc;
+
+use flightline_operators::columns::Number;
+use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, to_worker};
+use flightline_operators::identity::{CopyNumber, Purpose, RowIdentity, Seed};
+use flightline_operators::table::{Role, RoledRows};
+use serde::{Deserialize, Serialize};
+use timely::dataflow::channels::pact::Pipeline;
+use timely::progress::Timestamp;
+
+use crate::flight::batch::FlightBatch;
+use crate::request::Request;
+
+/// Golden rows of a model.
+pub const GOLDEN_ROWS: usize = 100;
+
+/// A training row as a raw request, with the distance that its answer takes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GoldenRequest {
+    draw: u64,
+    identity: RowIdentity,
+    /// The request.
+    pub request: Request,
+    /// Miles between its airports, as the row has them.
+    pub distance: Number,
+}
+
+/// Worker 0 gets the golden rows of all training rows, in the order of their hashes.
+pub(super) fn choose_golden<'scope, T: Timestamp>(
+    flights: VecStream<'scope, T, Rc<FlightBatch>>,
+    tables: VecStream<'scope, T, Rc<RoledRows>>,
+    seed: Seed,
+) -> VecStream<'scope, T, Vec<GoldenRequest>> {
+    let candidates = join_at_end(flights, Pipeline, tables, Pipeline, "GoldenCandidates", move |flights, tables| {
+        flights.iter().zip(&tables).flat_map(|(flights, table)| candidates(flights, table, seed)).collect()
+    });
+    fold_at_end(candidates, to_worker(|_| 0), "GoldenRows", Vec::new(), Vec::push, |mut candidates| {
+        candidates.sort_by_key(|golden: &GoldenRequest| (golden.draw, golden.identity));
+        candidates.dedup_by_key(|golden| golden.identity);
+        candidates.truncate(GOLDEN_ROWS);
+        if candidates.is_empty() { Vec::new() } else { vec![candidates] }
+    })
+}
+
+fn candidates(flights: &FlightBatch, table: &RoledRows, seed: Seed) -> Vec<GoldenRequest> {
+    let draw = |identity: RowIdentity| seed.draw(Purpose::Golden, [identity.0 as u64, (identity.0 >> 64) as u64]);
+    let training = (0..flights.len()).filter(|row| table.roles[*row] == Role::Train);
+    let mut drawn: Vec<(u64, RowIdentity, usize)> = training
+        .map(|row| (flights.identities[row], row))
+        .map(|(identity, row)| (draw(identity), identity, row))
+        .collect();
+    drawn.sort_unstable();
+    drawn.dedup_by_key(|(_, identity, _)| *identity);
+    let golden = |(draw, identity, row): (u64, RowIdentity, usize)| GoldenRequest {
+        draw,
+        identity,
+        request: flights.request(row, CopyNumber(0)),
+        distance: *flights.columns.distances.get(row),
+    };
+    drawn.into_iter().take(GOLDEN_ROWS).map(golden).collect()
+}

@@ -1,0 +1,117 @@
+//! From batches of flights to one table per worker, unless all workers agree that the input is unfit.
+//!
+//! A fatal read error or too many bad rows on any worker must end every process with the same sentence. So each worker
+//! tells all others what it read, and a table goes on only when the merged verdict is good.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use flightline_engine::progress::Stage;
+use flightline_operators::columns::Coded;
+use flightline_operators::flow::{VecStream, fold_at_end, join_at_end};
+use flightline_operators::identity::RowKey;
+use flightline_operators::table::{Class, Day, LabelledRows, Role, RoledRows};
+use serde::{Deserialize, Serialize};
+use timely::dataflow::Scope;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Concat;
+use timely::dataflow::operators::vec::{Broadcast, Map};
+use timely::progress::Timestamp;
+
+use crate::failure::Failure;
+use crate::flight::batch::{FlightBatch, FlightBatchBuilder};
+use crate::flight::counts::ReadCounts;
+use crate::flight::features::{self, Feature};
+use crate::flight::label::DelayClass;
+use crate::input::Input;
+
+/// What one worker tells all others.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Said {
+    /// What it read.
+    Counts { worker: u32, counts: ReadCounts },
+    /// Why it could not.
+    Failed(Failure),
+}
+
+/// What all workers read, the same on each.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    /// What was read, over all workers.
+    pub(super) counts: ReadCounts,
+    /// Good rows by worker.
+    pub(super) rows_per_worker: Vec<u64>,
+    /// Why the input is unfit, if it is.
+    pub(super) failure: Option<Failure>,
+}
+
+impl Verdict {
+    fn of(said: Vec<Said>, max_bad_rows: f64) -> Self {
+        let mut by_worker = BTreeMap::new();
+        let mut failures = Vec::new();
+        for said in said {
+            match said {
+                Said::Counts { worker, counts } => _ = by_worker.insert(worker, counts),
+                Said::Failed(failure) => failures.push(failure),
+            }
+        }
+        let mut counts = ReadCounts::default();
+        by_worker.values().for_each(|more| counts.merge(more));
+        // Which failure came first is chance; the least is the same everywhere.
+        let failure = failures.into_iter().min().or_else(|| counts.check(max_bad_rows).err().map(Failure::from));
+        Self { rows_per_worker: by_worker.values().map(|counts| counts.good).collect(), counts, failure }
+    }
+}
+
+/// Gathers what each worker reads into one table, and leaves the verdict of all workers in `verdict`.
+///
+/// The stream carries one table per worker, or nothing when the verdict is bad.
+pub(super) fn gather<'scope, T: Timestamp>(
+    scope: Scope<'scope, T>,
+    input: &Input,
+    stage: &Stage,
+    max_bad_rows: f64,
+    verdict: Rc<RefCell<Option<Verdict>>>,
+) -> VecStream<'scope, T, Rc<FlightBatch>> {
+    let worker = scope.index() as u32;
+    let (batches, failures) = input.separate(input.source::<T, FlightBatchBuilder>(scope, stage));
+    let add = |builder: &mut FlightBatchBuilder, batch: FlightBatch| builder.append(&batch);
+    let gathered = fold_at_end(batches, Pipeline, "GatherRows", FlightBatchBuilder::default(), add, |builder| {
+        vec![Rc::new(builder.finish())]
+    });
+    let counted = gathered.clone().map(move |flights| Said::Counts { worker, counts: flights.counts.clone() });
+    let said = counted.broadcast().concat(failures.map(Said::Failed));
+    join_at_end(gathered, Pipeline, said, Pipeline, "Verdict", move |gathered, said| {
+        let agreed = Verdict::of(said, max_bad_rows);
+        let fit = agreed.failure.is_none();
+        *verdict.borrow_mut() = Some(agreed);
+        if fit { gathered } else { Vec::new() }
+    })
+}
+
+/// The labelled rows that a model with these features sees of some flights.
+pub(super) fn labelled(flights: &FlightBatch, features: &[Feature]) -> LabelledRows {
+    let delays = &flights.arrival_delays;
+    let by_code: Vec<Class> = delays.values().iter().map(|delay| Class(DelayClass::of(*delay).index() as u8)).collect();
+    LabelledRows {
+        features: features::columns(features, &flights.columns),
+        classes: delays.codes().iter().map(|code| by_code[code.index()]).collect(),
+        days: days(flights),
+        identities: Rc::new(flights.identities.clone()),
+    }
+}
+
+/// Test rows as rows that are all held out; none of them needs a key.
+pub(super) fn test_rows(flights: &FlightBatch, features: &[Feature]) -> RoledRows {
+    let rows = labelled(flights, features);
+    RoledRows {
+        keys: Rc::new(vec![RowKey(0); rows.len()]),
+        roles: vec![Role::HeldOut; rows.len()],
+        rows: Rc::new(rows),
+    }
+}
+
+fn days(flights: &FlightBatch) -> Coded<Day> {
+    flights.columns.dates.derive(|date| Day(date.days()))
+}
