@@ -1,0 +1,39 @@
+//! The harness of the end-to-end tests: it starts the real binaries, watches them and never waits for luck.
+//!
+//! - [`Folder`] is a temporary folder of one test; [`Invocation`] is a command line in it.
+//! - [`Invocation::finish`] waits for the end and gives an [`Ended`]; [`Invocation::start`] gives a [`Running`], to be
+//!   watched, signalled and killed. Every wait is for a condition and has a deadline.
+//! - [`rows`] reads the bundled flights and writes them in every format; [`Chance`] is a source of chance whose seed is
+//!   printed and can be given.
+//!
+//! Invariants: whatever was started dies with its [`Running`]; every failure shows the command line, how it ended and
+//! the last lines that it wrote. This crate knows the binaries by their command lines only, as a user does.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a harness of tests: what can't go on must fail the test, and says why"
+)]
+
+mod binaries;
+mod chance;
+mod collected;
+mod ended;
+mod folder;
+mod invocation;
+mod network;
+pub mod rows;
+mod running;
+mod wait;
+
+pub use binaries::{bundled_distances, bundled_flights, project_root};
+pub use chance::Chance;
+pub use ended::Ended;
+pub use folder::Folder;
+pub use invocation::Invocation;
+pub use network::{Hosts, Occupied, free_ports};
+pub use running::Running;
+pub use rustix::process::Signal;
+pub use wait::{DEADLINE, wait_until};

@@ -1,0 +1,100 @@
+//! Ports that nobody uses, ports that somebody uses, and hostfiles.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use crate::{Folder, Invocation};
+
+/// Ports of this host that are free now. No port is given out twice by this test program, whose tests run side by side.
+///
+/// # Panics
+/// If there are none.
+#[must_use]
+pub fn free_ports(number: usize) -> Vec<u16> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // All are held until all are known, or the same one would come again and again.
+    let mut held = Vec::new();
+    let mut ports = Vec::new();
+    while ports.len() < number {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+        let port = listener.local_addr().expect("a bound socket has an address").port();
+        held.push(listener);
+        if given.insert(port) {
+            ports.push(port);
+        }
+    }
+    ports
+}
+
+/// A port that somebody listens on, until this is dropped.
+#[derive(Debug)]
+pub struct Occupied(TcpListener);
+
+impl Occupied {
+    /// Listens on a free port.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port"))
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.0.local_addr().expect("a bound socket has an address").port()
+    }
+}
+
+impl Default for Occupied {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The addresses of a cluster's processes, all on this host, and the hostfile that lists them.
+#[derive(Debug)]
+pub struct Hosts {
+    /// Path of the hostfile.
+    pub file: PathBuf,
+    /// Port of each process.
+    pub ports: Vec<u16>,
+}
+
+impl Hosts {
+    /// A hostfile in `folder` for so many processes, on free ports.
+    #[must_use]
+    pub fn new(folder: &Folder, processes: usize) -> Self {
+        Self::of_ports(folder, free_ports(processes))
+    }
+
+    /// A hostfile in `folder` with these ports.
+    #[must_use]
+    pub fn of_ports(folder: &Folder, ports: Vec<u16>) -> Self {
+        let lines: String = ports.iter().map(|port| format!("127.0.0.1:{port}\n")).collect();
+        let name = ports.iter().map(u16::to_string).collect::<Vec<_>>().join("-");
+        Self { file: folder.write(&format!("hosts-{name}.txt"), lines), ports }
+    }
+
+    /// The same command line as process `process` of this cluster.
+    #[must_use]
+    pub fn process(&self, invocation: Invocation, process: usize) -> Invocation {
+        let (processes, process) = (self.ports.len().to_string(), process.to_string());
+        invocation.args(["-n", &processes, "-p", &process, "-h"]).arg(&self.file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_ports_differ_and_can_be_had() {
+        let ports: Vec<u16> = (0..4).flat_map(|_| free_ports(5)).collect();
+        assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 20);
+        ports.iter().for_each(|port| drop(TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).unwrap()));
+        let occupied = Occupied::new();
+        assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, occupied.port())).is_err());
+    }
+}

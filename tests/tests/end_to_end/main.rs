@@ -1,0 +1,27 @@
+//! The end-to-end tests: the real binaries, run as a user runs them, on real flights.
+//!
+//! `cargo build --release --workspace --bins` must have built the binaries. One test binary for all, because each one
+//! more costs a link of everything.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "what can't go on must fail the test, and says why"
+)]
+
+mod bad_cluster;
+mod bad_input;
+mod bad_rows;
+mod commands;
+mod full_disk;
+mod interrupts;
+mod layers;
+mod lost_peer;
+mod models;
+mod predictions;
+mod quality;
+mod same_model;
+mod tidy;
+mod training;

@@ -1,0 +1,122 @@
+//! What every source file of ours keeps to: short, introduced, finished, safe, and at home on every machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flightline_tests::project_root;
+
+/// Lines that a Rust file may have; most have below 300.
+const MOST_LINES: usize = 500;
+
+/// What may not stand in Rust. In two parts each, so that this file does not find itself.
+const UNWANTED: [(&str, &str); 8] = [
+    ("todo", "!("),
+    ("unimplemented", "!("),
+    ("dbg", "!("),
+    ("FIX", "ME"),
+    ("unsafe", " {"),
+    ("unsafe", " fn"),
+    ("unsafe", " impl"),
+    ("#[un", "safe("),
+];
+
+/// How paths begin that exist on one machine only.
+const MACHINE_PATHS: [(&str, &str); 4] = [("/wo", "rk/"), ("/ro", "ot/"), ("/ho", "me/"), ("/Us", "ers/")];
+
+#[test]
+fn rust_files_are_short_introduced_finished_and_safe() {
+    let files = sources(&["rs"]);
+    assert!(files.len() > 50, "only {} Rust files were found", files.len());
+    let wrong: Vec<String> = files.iter().flat_map(|(path, text)| faults_of_rust(path, text)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_names_a_place_on_one_machine() {
+    let files = sources(&["rs", "toml", "md", "sh", "py", "yml", "yaml", "html", "css", "txt", "run", "test", ""]);
+    let wrong: Vec<String> = files.iter().flat_map(|(path, text)| machine_paths(path, text)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_crate_keeps_to_the_lints_of_the_workspace() {
+    let manifests: Vec<_> = sources(&["toml"]).into_iter().filter(|(path, _)| path.ends_with("Cargo.toml")).collect();
+    for (path, text) in manifests.iter().filter(|(_, text)| text.contains("[package]")) {
+        assert!(text.contains("[lints]\nworkspace = true"), "{} lacks `[lints] workspace = true`", path.display());
+    }
+}
+
+#[test]
+fn faults_are_found() {
+    let path = Path::new("a.rs");
+    assert!(faults_of_rust(path, "//! A module.\n\nfn f() {}\n").is_empty());
+    let long = format!("//! Long.\n{}", "fn f() {}\n".repeat(MOST_LINES));
+    assert_eq!(faults_of_rust(path, &long).len(), 1);
+    assert_eq!(faults_of_rust(path, "fn f() {}\n").len(), 1, "no introduction");
+    for (first, second) in UNWANTED {
+        let found = faults_of_rust(path, &format!("//! A module.\n{first}{second}\n"));
+        assert!(found.len() == 1 && found[0].starts_with("a.rs:2"), "{found:?}");
+    }
+    for (first, second) in MACHINE_PATHS {
+        assert_eq!(machine_paths(path, &format!("in {first}{second}me\n")).len(), 1);
+    }
+    assert!(machine_paths(path, "see https://example.org/work\n").is_empty());
+}
+
+fn faults_of_rust(path: &Path, text: &str) -> Vec<String> {
+    // The tests of the module beside it, which says what it is for.
+    let is_unit_tests = path.file_name().is_some_and(|name| name == "tests.rs");
+    let path = path.display();
+    let mut faults = Vec::new();
+    let lines = text.lines().count();
+    if lines > MOST_LINES {
+        faults.push(format!("{path}: {lines} lines, but {MOST_LINES} are the most"));
+    }
+    if !text.starts_with("//!") && !is_unit_tests {
+        faults.push(format!("{path}: it doesn't begin with `//!` and what it is for"));
+    }
+    for (first, second) in UNWANTED {
+        let unwanted = format!("{first}{second}");
+        faults.extend(places(text, &unwanted).map(|line| format!("{path}:{line}: {unwanted}")));
+    }
+    faults
+}
+
+fn machine_paths(path: &Path, text: &str) -> Vec<String> {
+    let found = |(first, second): (&str, &str)| {
+        let start = format!("{first}{second}");
+        places(text, &start).map(|line| format!("{}:{line}: {start}", path.display())).collect::<Vec<_>>()
+    };
+    MACHINE_PATHS.into_iter().flat_map(found).collect()
+}
+
+/// Numbers of the lines that contain `part`.
+fn places(text: &str, part: &str) -> impl Iterator<Item = usize> {
+    (1..).zip(text.lines()).filter(move |(_, line)| line.contains(part)).map(|(number, _)| number)
+}
+
+/// The files with these endings, with their text; what is built, downloaded or hidden left out.
+fn sources(endings: &[&str]) -> Vec<(PathBuf, String)> {
+    let root = project_root();
+    let mut folders = vec![root.to_owned()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("the project can be listed") {
+            let path = entry.expect("the project can be listed").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let left_out = name.starts_with('.') && name != ".ci";
+            if path.is_dir() {
+                if !left_out && !["target", "models", "predictions", "node_modules"].contains(&name.as_ref()) {
+                    folders.push(path);
+                }
+            } else if endings.contains(&path.extension().unwrap_or_default().to_string_lossy().as_ref()) {
+                // What is no text has no lines to look at.
+                if let Ok(text) = fs::read_to_string(&path) {
+                    found.push((path.strip_prefix(root).expect("it is below").to_owned(), text));
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
