@@ -1,0 +1,204 @@
+//! The stages of training after reading: settling identities, binning, counting, merging, splitting, growing.
+
+use std::hint::black_box;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
+use flightline_bench::{FLIGHTS, OneFile, Table, on_one_worker};
+use flightline_jobs::flight::{Feature, FlightBatch};
+use flightline_jobs::training::Preset;
+use flightline_operators::forest::{ClassCounts, FeatureSubset, ForestParams};
+use flightline_operators::grow::{
+    Cell, Decision, GrowInput, Layout, LocalGrower, NodeHistogram, best_split, feature_subset, grow_forest, merge_cells,
+};
+use flightline_operators::identity::RowIdentity;
+use flightline_operators::linfa::grow_with_linfa;
+use flightline_operators::settle::settle_keys;
+use flightline_operators::space::FeatureIndex;
+use flightline_operators::table::{BinColumn, BinnedRows, Role};
+use timely::dataflow::operators::ToStream;
+
+/// Trees that grow together where counting is measured.
+const TREES: u32 = 4;
+
+/// The level of which the nodes have some hundred rows each: few beside the cells of a route, a delay or a day.
+const DEEP_LEVEL: u8 = 11;
+
+/// Rows of the small table on which linfa can be waited for.
+const SMALL_ROWS: usize = 20_000;
+
+fn main() -> anyhow::Result<()> {
+    let mut criterion = Criterion::default().configure_from_args();
+    let flights = OneFile::open(FLIGHTS)?.flights()?;
+    let seed = Table::of(&flights, Preset::Seed)?;
+    settling(&mut criterion, &flights)?;
+    binning(&mut criterion, &seed);
+    counting(&mut criterion, &Table::of(&flights, Preset::Accurate)?)?;
+    splitting(&mut criterion, &seed)?;
+    growing(&mut criterion, &seed);
+    criterion.final_summary();
+    Ok(())
+}
+
+/// A lone worker numbers the copies of its own rows; two ask each other first.
+fn settling(criterion: &mut Criterion, flights: &FlightBatch) -> anyhow::Result<()> {
+    let mut group = criterion.benchmark_group("settle");
+    group.sample_size(10).throughput(Throughput::Elements(flights.len() as u64));
+    let all = Rc::new(flights.identities.clone());
+    group.bench_function("one_worker", |bencher| bencher.iter(|| on_one_worker(Rc::clone(&all), settle_keys)));
+    let (first, second) = flights.identities.split_at(flights.len() / 2);
+    let halves = Arc::new([first.to_vec(), second.to_vec()]);
+    settle_on_two(&halves).map_err(|reason| anyhow!("two workers can't be started: {reason}"))?;
+    group.bench_function("two_workers", |bencher| bencher.iter(|| settle_on_two(&halves)));
+    group.finish();
+    Ok(())
+}
+
+fn settle_on_two(halves: &Arc<[Vec<RowIdentity>; 2]>) -> Result<(), String> {
+    let halves = Arc::clone(halves);
+    let workers = timely::execute(timely::Config::process(2), move |worker| {
+        let mine = Rc::new(halves[worker.index()].clone());
+        worker.dataflow::<u64, _, _>(|scope| drop(settle_keys(Some(mine).to_stream(scope))));
+    })?;
+    workers.join().into_iter().collect()
+}
+
+fn binning(criterion: &mut Criterion, table: &Table) {
+    let mut group = criterion.benchmark_group("bin");
+    group.sample_size(20).throughput(Throughput::Elements(table.binned.len() as u64));
+    group.bench_function("nine_features", |bencher| {
+        bencher.iter(|| BinnedRows::of(&table.roled, &table.space, Role::Train));
+    });
+    group.finish();
+}
+
+/// One element is one row of one node, looked at for one feature.
+fn counting(criterion: &mut Criterion, table: &Table) -> anyhow::Result<()> {
+    let params = Rc::new(ForestParams { trees: TREES, ..ForestParams::clone(&table.params) });
+    let GrowInput { rows, layout, rows_everywhere } = table.grow_input();
+    let mut grower = LocalGrower::new(rows, Rc::clone(&layout), Rc::clone(&params), rows_everywhere);
+    let mut group = criterion.benchmark_group("count");
+    group.sample_size(20);
+    for (name, level) in [("dense_root_level", 0), ("sparse_deep_level", DEEP_LEVEL)] {
+        let open = descend(&mut grower, level, &layout, &params);
+        // No bagging in this preset: a cell's rows are the rows that were looked at.
+        let looks = open.iter().flat_map(|histogram| &histogram.cells).map(|cell| u64::from(cell.rows)).sum();
+        open.first().with_context(|| format!("no node is open on level {level}"))?;
+        group.throughput(Throughput::Elements(looks));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| grower.count(|histogram| drop(black_box(histogram))));
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
+/// Grows on until the open nodes are those of `level`; returns their histograms.
+fn descend(grower: &mut LocalGrower, level: u8, layout: &Layout, params: &ForestParams) -> Vec<NodeHistogram> {
+    loop {
+        let mut open = Vec::new();
+        let growing = grower.count(|histogram| open.push(histogram));
+        let deep_enough = open.first().is_none_or(|histogram| histogram.node.depth() >= level);
+        if !growing || deep_enough {
+            return open;
+        }
+        grower.decide(open.into_iter().map(|histogram| decide(histogram, layout, params)).collect());
+    }
+}
+
+/// What the owner of an open node answers when only one worker has rows of it.
+fn decide(histogram: NodeHistogram, layout: &Layout, params: &ForestParams) -> Decision {
+    let NodeHistogram { tree, node, cells } = histogram;
+    let competing = params.features_per_node.count(usize::from(layout.features()));
+    let subset = feature_subset(params.seed, tree, node, layout.features(), competing);
+    let cells = merge_cells(vec![cells]);
+    let counts = class_counts(layout, subset[0], &cells);
+    let split = best_split(layout, &subset, &cells, &counts, params);
+    Decision { tree, node, counts, split }
+}
+
+fn class_counts(layout: &Layout, feature: FeatureIndex, cells: &[(u32, u64)]) -> ClassCounts {
+    let mut counts = ClassCounts::zero(layout.classes());
+    for (key, rows) in cells_of(layout, feature, cells) {
+        counts.0[(key - layout.offset(feature)) as usize % layout.classes()] += rows;
+    }
+    counts
+}
+
+fn cells_of(layout: &Layout, feature: FeatureIndex, cells: &[(u32, u64)]) -> impl Iterator<Item = (u32, u64)> {
+    let first = layout.offset(feature);
+    let keys = first..first + layout.cells(feature) as u32;
+    cells.iter().copied().filter(move |(key, _)| keys.contains(key))
+}
+
+/// Merging and splitting the root, the node with the most cells. One element is one cell.
+fn splitting(criterion: &mut Criterion, table: &Table) -> anyhow::Result<()> {
+    let params = ForestParams {
+        trees: 1,
+        features_per_node: FeatureSubset::All,
+        bagging: false,
+        ..ForestParams::clone(&table.params)
+    };
+    let GrowInput { rows, layout, rows_everywhere } = table.grow_input();
+    let mut grower = LocalGrower::new(rows, Rc::clone(&layout), Rc::new(params.clone()), rows_everywhere);
+    let root: Vec<Cell> = descend(&mut grower, 0, &layout, &params).pop().context("the root has no histogram")?.cells;
+
+    let mut group = criterion.benchmark_group("merge_cells");
+    group.throughput(Throughput::Elements(4 * root.len() as u64));
+    group.bench_function("four_workers", |bencher| {
+        bencher.iter_batched(|| vec![root.clone(); 4], merge_cells, BatchSize::SmallInput);
+    });
+    group.finish();
+
+    let merged = merge_cells(vec![root]);
+    let mut group = criterion.benchmark_group("best_split");
+    for (name, feature) in [("numeric_departure_delay", Feature::DepDelay), ("categorical_route", Feature::Route)] {
+        let place = Preset::Seed.features().iter().position(|other| *other == feature);
+        let feature = FeatureIndex(place.context("the preset lacks the feature")? as u16);
+        let counts = class_counts(&layout, feature, &merged);
+        group.throughput(Throughput::Elements(cells_of(&layout, feature, &merged).count() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| best_split(&layout, &[feature], black_box(&merged), &counts, &params));
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
+/// Whole forests on one worker. One element is one row in one tree.
+fn growing(criterion: &mut Criterion, table: &Table) {
+    let mut group = criterion.benchmark_group("grow");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    let row_trees = |rows: usize| Throughput::Elements(rows as u64 * u64::from(table.params.trees));
+    group.throughput(row_trees(table.binned.len()));
+    group.bench_function("seed_preset", |bencher| bencher.iter(|| table.grow()));
+
+    // The peer lets all features compete everywhere, so ours must do so, too; both look at each cut between two values.
+    let small = GrowInput { rows: Rc::new(sample(&table.binned)), ..table.grow_input() };
+    group.throughput(row_trees(small.rows.len()));
+    let params = ForestParams { features_per_node: FeatureSubset::All, ..ForestParams::clone(&table.params) };
+    let params = Rc::new(params);
+    group.bench_function("small/ours", |bencher| {
+        bencher.iter(|| on_one_worker(small.clone(), |input| grow_forest(input, Rc::clone(&params), |_| ())));
+    });
+    group.bench_function("small/linfa", |bencher| {
+        bencher.iter(|| on_one_worker(small.clone(), |input| grow_with_linfa(input, Rc::clone(&params), |_| ())));
+    });
+    group.finish();
+}
+
+/// About [`SMALL_ROWS`] rows, evenly from the whole table.
+fn sample(all: &BinnedRows) -> BinnedRows {
+    let step = all.len().div_ceil(SMALL_ROWS).max(1);
+    let column = |column: &BinColumn| match column {
+        BinColumn::Narrow(bins) => BinColumn::Narrow(bins.iter().copied().step_by(step).collect()),
+        BinColumn::Wide(bins) => BinColumn::Wide(bins.iter().copied().step_by(step).collect()),
+    };
+    BinnedRows {
+        columns: all.columns.iter().map(column).collect(),
+        classes: all.classes.iter().copied().step_by(step).collect(),
+        keys: all.keys.iter().copied().step_by(step).collect(),
+    }
+}
