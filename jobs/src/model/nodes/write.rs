@@ -52,9 +52,6 @@ pub(in crate::model) fn write_forest(
     if batch.nodes > 0 {
         writer.write(&batch.finish()?)?;
     }
-    writer.finish()?;
-    // Flushed here, where an error still says what it is: `into_inner` would only give its text.
-    writer.sync().map_err(|error| ParquetError::External(Box::new(error)))?;
     // Not `into_inner`, which makes a text of the output's error.
     writer.close().map(drop)
 }
