@@ -14,7 +14,7 @@ use crate::table::{BinColumn, BinnedRows, Class};
 /// Rows of one class in one bin of one feature, counted with bagging weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
-    /// See [`Layout::key`].
+    /// See [`Layout::offset`].
     pub key: u32,
     /// At least 1.
     pub rows: u32,
