@@ -140,9 +140,11 @@ impl Extraction {
         });
         worker.step_or_park_while(None, || !probe.done());
 
+        // Taken in any case: the reading thread may hold its end for a moment more, and a part that gets no name must be
+        // gone when the command ends.
+        let part = pending.lock().unwrap_or_else(PoisonError::into_inner).take();
         let counts = sum(shares.take())?;
         counts.check(self.limit)?;
-        let part = pending.lock().unwrap_or_else(PoisonError::into_inner).take();
         part.map_or(Ok(()), Part::commit)?;
         Ok(counts)
     }
