@@ -60,9 +60,13 @@ pub mod bridge;
 pub mod clock;
 pub mod cluster;
 mod console;
+pub mod contract;
 pub mod ids;
+pub mod ledger;
+pub mod log;
 pub mod process;
 pub mod progress;
+pub mod stream;
 pub mod telemetry;
 
 pub use bridge::bridge;

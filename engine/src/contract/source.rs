@@ -1,0 +1,41 @@
+//! A source: a log of records in numbered partitions, readable from any offset that it still holds.
+//!
+//! Invariants that an implementation keeps: a record, once read, is read again with the same bytes at the same offset;
+//! offsets ascend within a partition; a partition's end never goes back.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use super::Fault;
+use crate::log::{LogRecord, Offset, OffsetRange, Partition};
+
+/// A log of requests. One in each process; it may hold only some of the partitions there.
+pub trait Source: Debug + Send + Sync {
+    /// How many partitions the log has, over all processes: 0 up to this number.
+    ///
+    /// # Errors
+    /// The log can't be asked.
+    fn partitions(&self) -> Result<u32, Fault>;
+
+    /// What a partition of this process holds now: from the oldest record that is kept up to the end.
+    ///
+    /// # Errors
+    /// The partition can't be asked.
+    fn bounds(&self, partition: Partition) -> Result<OffsetRange, Fault>;
+
+    /// A reader that starts at `from`, which lies within the bounds or at their end.
+    ///
+    /// # Errors
+    /// The partition can't be read, or `from` is not within its bounds (permanent, and says both).
+    fn open(&self, partition: Partition, from: Offset) -> Result<Box<dyn PartitionReader>, Fault>;
+}
+
+/// Reads one partition in order. Lives on a thread of its own and may wait there.
+pub trait PartitionReader: Send {
+    /// The next records, at least one if there is any, and no more than about `limit` bytes together (a single record
+    /// may be larger). Waits up to `patience` for the first; an empty batch is "none yet", never "the end".
+    ///
+    /// # Errors
+    /// The partition can't be read; after a transient fault the next call goes on where this one would have.
+    fn read(&mut self, limit: usize, patience: Duration) -> Result<Vec<LogRecord>, Fault>;
+}

@@ -1,0 +1,1 @@
+//! The traveller's page: it asks, shows and waits.
