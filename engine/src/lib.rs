@@ -7,6 +7,11 @@
 //! | [`progress`] | a bar per stage on a terminal, plain lines elsewhere, the wall seconds of each stage |
 //! | [`process`] | the edge to the operating system: exit codes, panics, signals, peak memory |
 //! | [`telemetry`] | logs to standard error, human or JSON, level from `FLIGHTLINE_LOG` |
+//! | [`metrics`] | what a streaming job counts: for Prometheus, and as JSON |
+//! | [`http`] | the local port of a job: `/health`, `/metrics`, `/status`, and what the job adds |
+//! | [`conformance`] | the suite that every connector passes |
+//! | [`memory`] | connectors that keep everything in memory, for tests |
+//! | [`failpoint`] | named places on the commit paths at which crash tests kill the process |
 //! | [`clock`] | the monotonic clock that is handed in, so that tests set the time |
 //! | [`ids`] | newtypes for workers and processes |
 //!
@@ -59,13 +64,20 @@
 pub mod bridge;
 pub mod clock;
 pub mod cluster;
+pub mod config;
+pub mod conformance;
 mod console;
 pub mod contract;
+pub mod failpoint;
+pub mod http;
 pub mod ids;
 pub mod ledger;
 pub mod log;
+pub mod memory;
+pub mod metrics;
 pub mod process;
 pub mod progress;
+pub mod recovery;
 pub mod stream;
 pub mod telemetry;
 

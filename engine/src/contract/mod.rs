@@ -31,4 +31,4 @@ pub use sink::{
     Standing,
 };
 pub use source::{PartitionReader, Source};
-pub use table::{TableRows, TableSource};
+pub use table::{TableRows, TableSource, table_changes};

@@ -22,3 +22,31 @@ pub trait TableSource: Debug + Send {
     /// again; a false alarm is allowed, a missed change is not.
     fn changed(&mut self, patience: Duration) -> bool;
 }
+
+/// What makes `new` of `old`: rows that go (-1) and rows that come (+1), by key.
+pub fn table_changes<'a>(
+    old: &'a TableRows,
+    new: &'a TableRows,
+) -> impl Iterator<Item = ((String, String), isize)> + use<'a> {
+    let row = |(key, value): (&String, &String), change| ((key.clone(), value.clone()), change);
+    let gone = old.iter().filter(|(key, value)| new.get(*key) != Some(value)).map(move |old| row(old, -1));
+    let come = new.iter().filter(|(key, value)| old.get(*key) != Some(value)).map(move |new| row(new, 1));
+    gone.chain(come)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_changes() {
+        let rows = |rows: &[(&str, &str)]| -> TableRows {
+            rows.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let (old, new) = (rows(&[("a", "1"), ("b", "2"), ("c", "3")]), rows(&[("a", "1"), ("b", "9"), ("d", "4")]));
+        let change = |key: &str, value: &str, change| ((key.to_owned(), value.to_owned()), change);
+        let found: Vec<_> = table_changes(&old, &new).collect();
+        assert_eq!(found, [change("b", "2", -1), change("c", "3", -1), change("b", "9", 1), change("d", "4", 1)]);
+        assert_eq!(table_changes(&new, &new).count(), 0);
+    }
+}

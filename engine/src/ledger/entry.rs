@@ -1,4 +1,4 @@
-//! The entries of the ledger, as they are written down: canonical JSON, one object for each number.
+//! The entries of the ledger: who wrote them and what they say. [`line`](super::line) writes them down.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -79,13 +79,12 @@ pub struct Entry {
     /// Who wrote it.
     pub generation: Generation,
     /// What it says.
-    #[serde(flatten)]
     pub body: EntryBody,
 }
 
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum EntryBody {
     /// The job begins. The first entry, and claims generation 1.
     Open {

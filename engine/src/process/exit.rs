@@ -10,6 +10,7 @@
 //! | 5 | [`Exit::ClusterStart`] | the processes didn't come together: port in use, a peer that never came or differs | after mending it |
 //! | 6 | [`Exit::PeerLost`] | another process of the cluster ended or vanished while we worked | yes |
 //! | 7 | [`Exit::DamagedModel`] | a model's files are cut short or changed, or from an unknown format version | no |
+//! | 8 | [`Exit::Superseded`] | a later start of this job is at work, so this older one ended | no |
 //! | 130 | [`Exit::Interrupted`] | Ctrl-C (SIGINT) | |
 //! | 143 | [`Exit::Terminated`] | asked to end (SIGTERM) | |
 
@@ -35,6 +36,8 @@ pub enum Exit {
     PeerLost = 6,
     /// A model's files are not what was saved.
     DamagedModel = 7,
+    /// A later life of the job is at work.
+    Superseded = 8,
     /// Ended by Ctrl-C.
     Interrupted = 130,
     /// Ended by SIGTERM.

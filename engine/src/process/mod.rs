@@ -9,4 +9,4 @@ pub mod signals;
 pub use exit::Exit;
 pub use memory::peak_memory_bytes;
 pub use panics::{contain, install_panic_policy};
-pub use signals::install_signal_policy;
+pub use signals::{install_drain_policy, install_signal_policy};

@@ -1,7 +1,8 @@
-//! What Ctrl-C and SIGTERM do to a batch job: clean up, one sentence, exit 130 or 143. The second one ends at once.
+//! What Ctrl-C and SIGTERM do. The second one ends the process at once, whatever it is.
 //!
-//! Batch jobs only: they rename their results into place as their last act, so ending at any moment leaves nothing
-//! half-written under a final name. A service drains instead, and installs its own.
+//! A batch job cleans up, says one sentence and exits with 130 or 143: it renames its results into place as its last act,
+//! so ending at any moment leaves nothing half-written under a final name. A service is asked to drain, and ends by itself
+//! when it has.
 
 use std::io;
 use std::sync::Arc;
@@ -27,7 +28,34 @@ pub fn install_signal_policy(on_signal: impl Fn() + Send + 'static) {
     }
 }
 
+/// From now on SIGINT and SIGTERM write a sentence to standard error and call `drain`, which asks the job to end and
+/// returns at once. A second signal ends the process.
+///
+/// If the operating system refuses the handlers, a warning says so, and signals end the process as they do by default.
+pub fn install_drain_policy(drain: impl Fn() + Send + 'static) {
+    let on_first = move |_signal| {
+        console::line("asked to end: finishing what was read; a second signal ends at once");
+        drain();
+    };
+    if let Err(error) = on_first_signal(on_first) {
+        tracing::warn!("Ctrl-C and SIGTERM will end this process without draining: {error}");
+    }
+}
+
 fn install(on_signal: impl Fn() + Send + 'static) -> io::Result<()> {
+    on_first_signal(move |signal| {
+        let (sentence, exit) = verdict(signal);
+        // Ctrl-C reaches the other processes of a terminal too: their end must not become our reason.
+        if ending::claim() {
+            console::line(sentence);
+            on_signal();
+            exit.end();
+        }
+    })
+}
+
+/// Calls `then` with the first signal, on a thread of its own; any further one ends the process at once.
+fn on_first_signal(then: impl Fn(i32) + Send + 'static) -> io::Result<()> {
     let armed = Arc::new(AtomicBool::new(false));
     // Before the handlers that wake the thread: a signal that arms must not fire in its own run.
     for (signal, exit) in [(SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)] {
@@ -37,13 +65,7 @@ fn install(on_signal: impl Fn() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             armed.store(true, Ordering::SeqCst);
-            let (sentence, exit) = verdict(signal);
-            // Ctrl-C reaches the other processes of a terminal too: their end must not become our reason.
-            if ending::claim() {
-                console::line(sentence);
-                on_signal();
-                exit.end();
-            }
+            then(signal);
         }
     })?;
     Ok(())

@@ -85,6 +85,8 @@ pub struct Settled {
     pub answer: Option<Line>,
     /// Its dead letter, if it has one.
     pub dead_letter: Option<Line>,
+    /// Why there is no better answer, as a short and fixed word to count by.
+    pub error: Option<Box<str>>,
 }
 
 /// A line for a sink.

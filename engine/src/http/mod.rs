@@ -1,0 +1,206 @@
+//! The local HTTP port of a job: how it is doing, and whatever else the job lets others ask.
+//!
+//! | route | answers |
+//! |---|---|
+//! | `GET /health` | 200 while running, else 503; JSON with the state and the reason |
+//! | `GET /metrics` | [`StreamMetrics::encode`], for Prometheus |
+//! | `GET /status` | [`StreamMetrics::status`] as JSON |
+//!
+//! It lives on threads of its own and never touches a worker. A client can't harm it: bytes that are no HTTP, a scan, a
+//! client that sends its headers slowly or without end, or opens connections and says nothing, gets an error or is cut
+//! off, and the number of connections is bounded. It ends within a second also while requests are open. It has neither
+//! encryption nor authentication: bind it to an address that only those reach who may ask.
+
+mod health;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+pub use health::{Health, HealthState};
+use serve::Patience;
+use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::metrics::StreamMetrics;
+use crate::process::Exit;
+
+/// What encoders of OpenMetrics text call it.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const PATIENCE: Patience = Patience { head: Duration::from_secs(10), grace: Duration::from_millis(600) };
+
+/// How long a handler that blocks a thread may hold up the end after that.
+const BLOCKED_GRACE: Duration = Duration::from_millis(200);
+
+/// Why the port can't be opened.
+#[derive(Debug, Error)]
+pub enum HttpError {
+    /// Not an address.
+    #[error(
+        "`{address}` is no address to listen on ({source}): write host:port, such as 127.0.0.1:8090, or 127.0.0.1:0 for any free port"
+    )]
+    Address {
+        /// What was given.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Somebody else listens there.
+    #[error(
+        "{address} is taken by another process: end that one (an earlier run of this job, perhaps), or give this one another port; port 0 takes any that is free"
+    )]
+    Taken {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The system refuses it.
+    #[error(
+        "can't listen on {address}: {source}; use an address of this machine, and a port from 1024 up unless you run as root"
+    )]
+    Refused {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// No threads or no sockets are left.
+    #[error("can't start the threads of the HTTP port: {0}; raise the limits on threads and open files")]
+    Threads(io::Error),
+}
+
+impl HttpError {
+    /// The exit code that says it to scripts.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Address { .. } => Exit::Usage,
+            Self::Taken { .. } | Self::Refused { .. } | Self::Threads(_) => Exit::ClusterStart,
+        }
+    }
+}
+
+/// An open port. It closes when this is dropped.
+#[derive(Debug)]
+pub struct HttpPort {
+    local_addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HttpPort {
+    /// Opens `address` (`host:port`; port 0 takes any that is free), and answers there from now on: `/health`, `/metrics`,
+    /// `/status`, and the routes of `router`. Handlers that block must do so in `tokio::task::spawn_blocking`.
+    ///
+    /// # Errors
+    /// The address is none, is taken, or is not to be had.
+    ///
+    /// # Panics
+    /// If `router` has one of our own routes: a mistake in the program, seen at its first start.
+    pub fn start(address: &str, router: Router, health: Health, metrics: StreamMetrics) -> Result<Self, HttpError> {
+        Self::open(address, own_routes(health, metrics).merge(router), PATIENCE)
+    }
+
+    fn open(address: &str, app: Router, patience: Patience) -> Result<Self, HttpError> {
+        let listener = listen(address)?;
+        let local_addr = listener.local_addr().map_err(HttpError::Threads)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(16)
+            .thread_name("http")
+            .enable_all()
+            .build()
+            .map_err(HttpError::Threads)?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(move || run(runtime, listener, app, patience, stopped))
+            .map_err(HttpError::Threads)?;
+        tracing::info!(address = %local_addr, "HTTP port open: /health /metrics /status");
+        Ok(Self { local_addr, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens: with the port that was taken if 0 was asked for.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Closes the port: no new connections, idle ones end at once, requests that run get a moment to end and are then cut
+    /// off. Takes less than a second.
+    pub fn shutdown(mut self) {
+        self.close();
+    }
+
+    fn close(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // If nobody listens any more, it has ended already.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the HTTP port ended with a panic");
+        }
+    }
+}
+
+impl Drop for HttpPort {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn listen(address: &str) -> Result<TcpListener, HttpError> {
+    let bad_address = |source| HttpError::Address { address: address.to_owned(), source };
+    let mut candidates = address.to_socket_addrs().map_err(bad_address)?;
+    let none = || bad_address(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    let address = candidates.next().ok_or_else(none)?;
+    let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => HttpError::Taken { address },
+        _ => HttpError::Refused { address, source },
+    })?;
+    listener.set_nonblocking(true).map_err(HttpError::Threads)?;
+    Ok(listener)
+}
+
+fn run(runtime: Runtime, listener: TcpListener, app: Router, patience: Patience, stopped: oneshot::Receiver<()>) {
+    runtime.block_on(async {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => serve::until(stopped, listener, app, patience).await,
+            Err(error) => tracing::error!("the HTTP port can't be watched: {error}"),
+        }
+    });
+    runtime.shutdown_timeout(BLOCKED_GRACE);
+}
+
+fn own_routes(health: Health, metrics: StreamMetrics) -> Router {
+    let of_metrics = Router::new()
+        .route("/metrics", get(async |State(of): State<StreamMetrics>| page_of(&of)))
+        .route("/status", get(async |State(of): State<StreamMetrics>| Json(of.status())))
+        .with_state(metrics);
+    Router::new()
+        .route("/health", get(async |State(of): State<Health>| answer_of(&of)))
+        .with_state(health)
+        .merge(of_metrics)
+}
+
+fn page_of(metrics: &StreamMetrics) -> impl IntoResponse + use<> {
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], metrics.encode())
+}
+
+fn answer_of(health: &Health) -> impl IntoResponse + use<> {
+    let state = health.state();
+    let code = if state == HealthState::Running { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(state))
+}

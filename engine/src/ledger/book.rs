@@ -1,0 +1,297 @@
+//! All entries of a ledger together, as far as they were read: what is bound, by whom, and what each sink was promised.
+//!
+//! Invariants: an entry is taken only if it may follow (see `admit`), and a refused one changes nothing; two books that
+//! took the same entries are equal, also if one began with a checkpoint (and the other then forgot as much).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::admit::{LedgerError, admit};
+use super::stretches::Stretches;
+use super::{Binding, Entry, EntryBody, Generation, Seq};
+use crate::contract::{JobId, SinkName};
+use crate::log::{Offset, Offsets, Partition, Reached};
+
+/// Part of a partition that one entry binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The entry that binds it.
+    pub number: Seq,
+    /// The first offset after the asked-for one that this entry no longer binds.
+    pub until: Offset,
+}
+
+/// Whose ledger it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Opened {
+    pub(super) job: JobId,
+    pub(super) partitions: u32,
+}
+
+/// A binding with its writer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Written {
+    pub(super) by: Generation,
+    pub(super) binding: Binding,
+}
+
+/// All entries of a ledger, taken in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    /// Entries below it are forgotten: only what they add up to is known.
+    pub(super) first: Seq,
+    pub(super) next: Seq,
+    pub(super) opened: Option<Opened>,
+    pub(super) generation: Option<Generation>,
+    pub(super) registered: BTreeMap<SinkName, Offsets>,
+    pub(super) marks: BTreeMap<SinkName, BTreeMap<Partition, Reached>>,
+    pub(super) bound: BTreeMap<Partition, Stretches>,
+    /// Of all entries from `first` on that bind something.
+    pub(super) bindings: BTreeMap<Seq, Written>,
+    /// The last one that was ever written, also if it is forgotten otherwise.
+    pub(super) newest: Option<(Seq, Written)>,
+    /// How far each binding entry from `first` on ever reached, whatever became of it.
+    pub(super) extents: BTreeMap<Seq, Offsets>,
+    /// For each entry from `first` on that shortens others, the oldest one that it shortens.
+    pub(super) shortens: BTreeMap<Seq, Seq>,
+}
+
+impl Book {
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    /// The entry can't stand here; the book is as it was.
+    pub fn apply(&mut self, number: Seq, entry: &Entry) -> Result<(), LedgerError> {
+        admit(self, number, entry)?;
+        match &entry.body {
+            EntryBody::Open { job, partitions, nonce: _ } => {
+                self.opened = Some(Opened { job: job.clone(), partitions: *partitions });
+                self.generation = Some(entry.generation);
+            }
+            EntryBody::Claim { nonce: _ } => self.generation = Some(entry.generation),
+            EntryBody::Register { sink, starts } => _ = self.registered.insert(sink.clone(), starts.clone()),
+            EntryBody::Bind { binding, ranges } => {
+                for (partition, range) in ranges {
+                    self.bound.entry(*partition).or_default().bind(range.to, number);
+                }
+                let ends = ranges.iter().map(|(partition, range)| (*partition, range.to)).collect();
+                self.remember(number, entry.generation, binding, ends);
+            }
+            EntryBody::Cut { binding, at, upto } => {
+                self.shorten(number, at, |stretches, at| stretches.cut(at, number));
+                self.remember(number, entry.generation, binding, upto.clone());
+            }
+            EntryBody::Close { at } => self.shorten(number, at, Stretches::close),
+            EntryBody::Mark { sink, reached } => {
+                let marks = self.marks.entry(sink.clone()).or_default();
+                for (partition, reached) in reached {
+                    marks.entry(*partition).or_default().advance(*reached);
+                }
+            }
+        }
+        self.next = number.next();
+        Ok(())
+    }
+
+    /// Whether an entry may be the next one.
+    ///
+    /// # Errors
+    /// It may not; says why.
+    pub fn admits(&self, entry: &Entry) -> Result<(), LedgerError> {
+        admit(self, self.next, entry)
+    }
+
+    /// The number of the next entry.
+    #[must_use]
+    pub const fn next_seq(&self) -> Seq {
+        self.next
+    }
+
+    /// The first entry that is not forgotten.
+    #[must_use]
+    pub const fn first_seq(&self) -> Seq {
+        self.first
+    }
+
+    /// The highest generation that has claimed the ledger; `None` before the first entry.
+    #[must_use]
+    pub const fn generation(&self) -> Option<Generation> {
+        self.generation
+    }
+
+    /// The job whose ledger it is; `None` before the first entry.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobId> {
+        self.opened.as_ref().map(|opened| &opened.job)
+    }
+
+    /// The partitions of the request log; 0 before the first entry.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        self.opened.as_ref().map_or(0, |opened| opened.partitions)
+    }
+
+    /// What binds an offset; `None` if nothing does, or if it was forgotten (below [`Book::kept_from`]).
+    #[must_use]
+    pub fn at(&self, partition: Partition, offset: Offset) -> Option<Stretch> {
+        self.bound.get(&partition)?.at(offset)
+    }
+
+    /// The binding that an entry wrote; `None` if it wrote none, or if it was forgotten.
+    #[must_use]
+    pub fn binding(&self, number: Seq) -> Option<&Binding> {
+        self.written(number).map(|written| &written.binding)
+    }
+
+    /// The first offset of a partition that is not bound.
+    #[must_use]
+    pub fn bound_upto(&self, partition: Partition) -> Offset {
+        self.bound.get(&partition).map(Stretches::end).unwrap_or_default()
+    }
+
+    /// The first offset of a partition whose binding is still known: all below it was collected.
+    #[must_use]
+    pub fn kept_from(&self, partition: Partition) -> Offset {
+        self.bound.get(&partition).map(Stretches::base).unwrap_or_default()
+    }
+
+    /// The binding that was written last, whether or not an offset has it still; `None` if none ever was.
+    #[must_use]
+    pub fn newest_binding(&self) -> Option<(Seq, &Binding)> {
+        self.newest.as_ref().map(|(number, written)| (*number, &written.binding))
+    }
+
+    /// The bindings of all offsets at or above these; a partition that is missing counts from 0. The newest binding is
+    /// among them only if an offset has it.
+    #[must_use]
+    pub fn in_use(&self, above: &Offsets) -> BTreeMap<Seq, Binding> {
+        let from = |partition| above.get(partition).copied().unwrap_or_default();
+        let numbers = self.bound.iter().flat_map(|(partition, bound)| bound.numbers_from(from(partition)));
+        numbers.filter_map(|number| Some((number, self.binding(number)?.clone()))).collect()
+    }
+
+    /// All sinks that ever belonged to the job, and where each began.
+    #[must_use]
+    pub const fn registered(&self) -> &BTreeMap<SinkName, Offsets> {
+        &self.registered
+    }
+
+    /// How far a sink's marks have come: partitions without a mark are missing.
+    #[must_use]
+    pub fn marks(&self, sink: &SinkName) -> BTreeMap<Partition, Reached> {
+        self.marks.get(sink).cloned().unwrap_or_default()
+    }
+
+    /// Where a generation's own tail of a partition begins: all that is bound from there on, it bound itself.
+    pub(super) fn own_tail(&self, partition: Partition, generation: Generation) -> Offset {
+        let own = |number| self.bindings.get(&number).is_some_and(|written| written.by == generation);
+        self.bound.get(&partition).map(|bound| bound.own_tail(own)).unwrap_or_default()
+    }
+
+    /// Forgets all entries below `upto`, beside what they add up to. Only for a number that [`super::collect`] allows.
+    pub(super) fn forget(&mut self, upto: Seq) {
+        self.first = self.first.max(upto);
+        self.bindings = self.bindings.split_off(&upto);
+        self.extents = self.extents.split_off(&upto);
+        self.shortens = self.shortens.split_off(&upto);
+        self.bound.values_mut().for_each(|bound| bound.forget(upto));
+    }
+
+    fn written(&self, number: Seq) -> Option<&Written> {
+        let newest = self.newest.as_ref().filter(|(newest, _)| *newest == number).map(|(_, written)| written);
+        self.bindings.get(&number).or(newest)
+    }
+
+    fn remember(&mut self, number: Seq, by: Generation, binding: &Binding, ends: Offsets) {
+        let written = Written { by, binding: binding.clone() };
+        self.newest = Some((number, written.clone()));
+        self.bindings.insert(number, written);
+        self.extents.insert(number, ends);
+    }
+
+    fn shorten(&mut self, number: Seq, at: &Offsets, shorten: impl Fn(&mut Stretches, Offset)) {
+        for (partition, at) in at {
+            let bound = self.bound.entry(*partition).or_default();
+            if let Some(stretch) = bound.at(*at) {
+                let oldest = self.shortens.entry(number).or_insert(stretch.number);
+                *oldest = (*oldest).min(stretch.number);
+            }
+            shorten(bound, *at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ledger::samples::{BOUND_MOST, Oracle, PARTITIONS, histories};
+
+    fn all_positions() -> impl Iterator<Item = (Partition, Offset)> {
+        (0..PARTITIONS).flat_map(|p| (0..BOUND_MOST + 2).map(move |o| (Partition(p), Offset(o))))
+    }
+
+    proptest! {
+        #[test]
+        fn a_book_binds_what_a_scan_of_all_entries_binds(history in histories()) {
+            let oracle = Oracle(&history.entries);
+            for (partition, offset) in all_positions() {
+                let found = history.book.at(partition, offset);
+                prop_assert_eq!(found, oracle.at(partition, offset), "{} of {}", offset, partition);
+                if let Some(Stretch { number, .. }) = found {
+                    prop_assert_eq!(history.book.binding(number), oracle.binding(number));
+                }
+            }
+            for partition in (0..PARTITIONS).map(Partition) {
+                prop_assert_eq!(history.book.bound_upto(partition), oracle.bound_upto(partition));
+                for generation in (1..=history.book.generation().unwrap().0).map(Generation) {
+                    let own = history.book.own_tail(partition, generation);
+                    prop_assert_eq!(own, oracle.own_tail(partition, generation));
+                }
+            }
+        }
+
+        #[test]
+        fn bindings_in_use_are_those_of_the_offsets_that_may_still_come(
+            history in histories(),
+            above in prop::collection::btree_map((0..PARTITIONS).prop_map(Partition), (0..BOUND_MOST).prop_map(Offset), 0..3),
+        ) {
+            let from = |partition| above.get(&partition).copied().unwrap_or_default();
+            let expected: BTreeSet<Seq> = all_positions()
+                .filter(|(partition, offset)| *offset >= from(*partition))
+                .filter_map(|(partition, offset)| Some(Oracle(&history.entries).at(partition, offset)?.number))
+                .collect();
+            prop_assert_eq!(history.book.in_use(&above).into_keys().collect::<BTreeSet<_>>(), expected);
+        }
+
+        #[test]
+        fn a_book_travels_whole(history in histories()) {
+            let travelled: Book = serde_json::from_str(&serde_json::to_string(&history.book).unwrap()).unwrap();
+            prop_assert_eq!(travelled, history.book);
+        }
+
+        #[test]
+        fn what_was_said_of_sinks_adds_up(history in histories()) {
+            let mut registered = BTreeMap::new();
+            let mut furthest: BTreeMap<(&SinkName, Partition), Offset> = BTreeMap::new();
+            for entry in &history.entries {
+                match &entry.body {
+                    EntryBody::Register { sink, starts } => _ = registered.insert(sink.clone(), starts.clone()),
+                    EntryBody::Mark { sink, reached } => for (partition, reached) in reached {
+                        let known = furthest.entry((sink, *partition)).or_default();
+                        *known = (*known).max(reached.next);
+                    },
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(history.book.registered(), &registered);
+            for ((sink, partition), next) in furthest {
+                prop_assert_eq!(history.book.marks(sink)[&partition].next, next);
+            }
+        }
+    }
+}

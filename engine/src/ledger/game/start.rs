@@ -1,0 +1,90 @@
+//! How a life starts: it claims, adopts, fences, registers, and finds out where to read from. One step at a time, so that it
+//! can be killed or overtaken between any two.
+
+use super::check::Violation;
+use super::life::{Life, State};
+use super::rules::Bug;
+use super::world::{PARTITIONS, STORES, Store, World, bounds, job, partitions};
+use crate::contract::Fault;
+use crate::ledger::{Entry, EntryBody, Generation, decide};
+use crate::log::Offsets;
+use crate::recovery::{SinkPolicy, plan_start, read_from, with_marks};
+
+/// The files may lag.
+fn policies() -> Vec<SinkPolicy> {
+    let policy = |store: Store| SinkPolicy { name: store.name(), required: store != Store::Files, backfill: false };
+    STORES.map(policy).into()
+}
+
+impl Life {
+    /// Takes the next generation.
+    pub(super) fn claim(&mut self, world: &mut World) -> Result<(), Fault> {
+        if world.rules.has(Bug::ClaimApart) && world.claims > 0 {
+            self.book = self.ledger.load()?;
+            world.claims += 1;
+            self.generation = Generation(world.claims);
+            self.claim_due = true;
+        } else {
+            (self.book, self.generation) = self.ledger.claim(&job(), PARTITIONS, self.nonce)?;
+            world.claims = self.generation.0;
+        }
+        self.state = State::Adopt;
+        Ok(())
+    }
+
+    /// Looks at the destinations, plans, and makes them the job's.
+    pub(super) fn adopt(&mut self, world: &mut World) -> Result<(), Violation> {
+        let surveys = STORES.map(|store| (store.name(), world.survey(store))).into();
+        let plan = plan_start(&self.book, &job(), &policies(), &bounds(), &surveys);
+        let plan = plan.map_err(|errors| Violation::Refused(errors.to_string()))?;
+        for store in STORES {
+            world.adopt(store, &plan.starts[&store.name()]);
+        }
+        self.register = plan.register;
+        self.state = State::Fence;
+        Ok(())
+    }
+
+    /// Fences the producers of older lives; then reads the ledger again.
+    pub(super) fn fence(&mut self, world: &mut World) -> Result<(), Fault> {
+        for partition in partitions() {
+            self.new_producer(world, partition);
+        }
+        self.book = self.ledger.load()?;
+        self.state = if self.is_superseded(world) { State::Dead } else { State::Register };
+        Ok(())
+    }
+
+    /// Registers what is new; then begins to read.
+    pub(super) fn register(&mut self, world: &mut World) -> Result<(), Violation> {
+        while let Some((sink, starts)) = self.register.first().cloned() {
+            if !self.book.registered().contains_key(&sink) {
+                let body = EntryBody::Register { sink, starts };
+                if !self.append(Entry { generation: self.generation, body })? {
+                    return Ok(());
+                }
+            }
+            self.register.remove(0);
+        }
+        let durable = STORES.map(|store| (store.name(), world.durable(store))).into();
+        let marks = STORES.map(|store| (store.name(), self.book.marks(&store.name()))).into();
+        let starts = read_from(&policies(), &durable, &bounds(), &marks);
+        self.read = starts.map_err(|errors| Violation::Refused(errors.to_string()))?;
+        for store in STORES {
+            let progress = with_marks(&durable[&store.name()], &marks[&store.name()]);
+            let next: Offsets = progress.into_iter().map(|(partition, reached)| (partition, reached.next)).collect();
+            self.next.insert(store.name(), next);
+        }
+        if world.rules.has(Bug::OpenEnded) {
+            self.bind_apart(world);
+        }
+        self.state = State::Run;
+        Ok(())
+    }
+
+    /// Whether a later life has claimed.
+    pub(super) fn is_superseded(&self, world: &World) -> bool {
+        let apart = world.rules.has(Bug::ClaimApart) && world.claims > self.generation.0;
+        apart || decide::superseded(&self.book, self.generation).is_some()
+    }
+}

@@ -1,0 +1,307 @@
+//! The ledger's objects: reading them, adding the next one, claiming a generation, deleting what nobody needs.
+//!
+//! | object | is |
+//! |---|---|
+//! | `ledger/<20 digits>.json` | the entry of that number |
+//! | `checkpoint/<20 digits>.json` | all entries below that number, folded |
+//!
+//! Invariants: an object is created once, or was there already, and is never changed. Of two writers of one number one
+//! loses, reads what is there, and ends if that is of a later generation. A checkpoint is durable before an entry that it
+//! holds is deleted, and the last entry is never deleted: so a writer that comes so late that its number is free again sees,
+//! listing after its create, an entry or a checkpoint above its number, and ends. What it left behind lies below a
+//! checkpoint, and nobody reads it.
+//!
+//! One thread of a generation writes here at a time. Nothing is tried again in here: after a transient fault the same call
+//! may be repeated, and an entry that was written in spite of the fault is taken for written.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Book, Entry, EntryBody, Generation, Seq, checkpoint, decide};
+use crate::contract::{Blobs, Created, Fault, JobId};
+use crate::failpoint;
+
+/// The folder of the entries.
+const ENTRIES: &str = "ledger";
+/// The folder of the checkpoints.
+const CHECKPOINTS: &str = "checkpoint";
+/// How often a reading begins anew because a collector was faster, or a claim because another one was.
+const TRIES: usize = 100;
+
+/// A ledger, wherever its objects are kept.
+#[derive(Clone, Debug)]
+pub struct LedgerLog {
+    blobs: Arc<dyn Blobs>,
+}
+
+/// What a try to write an entry came to.
+enum Put {
+    /// It is there.
+    Ours,
+    /// Another one is there.
+    Other(Bytes),
+    /// Another one was there, and is collected by now.
+    Gone,
+}
+
+impl LedgerLog {
+    /// The ledger that is kept there. Does nothing yet.
+    #[must_use]
+    pub fn new(blobs: Arc<dyn Blobs>) -> Self {
+        Self { blobs }
+    }
+
+    /// Reads all entries, or the last checkpoint and what follows it. An empty book if there is no ledger yet.
+    ///
+    /// # Errors
+    /// The store can't be asked (transient); an object is missing, damaged, of another build or can't stand where it stands
+    /// (permanent, and names it).
+    pub fn load(&self) -> Result<Book, Fault> {
+        self.read(None)
+    }
+
+    /// Claims the next generation; opens the ledger if there is none. Returns the ledger up to and with the claim.
+    /// `nonce` is a random number, a new one for each life: two lives that claim at once are told apart by it.
+    ///
+    /// # Errors
+    /// As [`LedgerLog::load`]; permanent if the ledger is another job's or that of another request log; superseded if a
+    /// later claim came right after this one.
+    pub fn claim(&self, job: &JobId, partitions: u32, nonce: u64) -> Result<(Book, Generation), Fault> {
+        for _ in 0..TRIES {
+            let mut book = self.load()?;
+            check_same_job(&book, job, partitions)?;
+            let (generation, body) = match book.generation() {
+                None => (Generation(1), EntryBody::Open { job: job.clone(), partitions, nonce }),
+                Some(Generation(highest)) => (Generation(highest + 1), EntryBody::Claim { nonce }),
+            };
+            let entry = Entry { generation, body };
+            let number = book.next_seq();
+            admit(&book, &entry)?;
+            // A number that is lost is somebody else's claim, or an older life's entry: look again.
+            if let Put::Ours = self.put(number, &entry)? {
+                self.yield_to_later(number, generation)?;
+                book.apply(number, &entry).map_err(|error| Fault::permanent(error.to_string()))?;
+                return Ok((book, generation));
+            }
+        }
+        Err(Fault::transient(format!(
+            "the ledger's next entry was written by others {TRIES} times while this life claimed it"
+        )))
+    }
+
+    /// Adds an entry at the end and brings the book up to there, with what this life had written before without knowing.
+    ///
+    /// # Errors
+    /// Superseded if a later generation is at work: then nothing may leave that this entry would have allowed. Permanent if
+    /// the entry can't follow on the book. Transient if the store can't be asked; the entry may be there all the same,
+    /// and the same call again finds out. Transient, too, if an entry of a call that was given up was found to be there
+    /// and this one can't follow on it: the book holds it now, so decide anew.
+    pub fn append(&self, book: &mut Book, entry: Entry) -> Result<Seq, Fault> {
+        yield_if_superseded(book, entry.generation)?;
+        admit(book, &entry)?;
+        loop {
+            let number = book.next_seq();
+            match self.put(number, &entry)? {
+                Put::Ours => {
+                    self.yield_to_later(number, entry.generation)?;
+                    book.apply(number, &entry).map_err(|error| Fault::permanent(error.to_string()))?;
+                    return Ok(number);
+                }
+                Put::Other(found) => take(book, number, &found)?,
+                Put::Gone => return Err(self.lost(number, entry.generation)),
+            }
+            yield_if_superseded(book, entry.generation)?;
+            book.admits(&entry).map_err(|error| {
+                Fault::transient(format!(
+                    "entry {number} had been written before in spite of a fault, and {error}: decide anew"
+                ))
+            })?;
+        }
+    }
+
+    /// Deletes the entries below `upto`, which [`collectable`](super::collect::collectable) said of this book, and has the
+    /// book forget them. A checkpoint holds what they add up to.
+    ///
+    /// # Errors
+    /// As [`LedgerLog::load`]. What was done in part is done with the next collecting.
+    pub fn collect(&self, book: &mut Book, upto: Seq) -> Result<(), Fault> {
+        if upto <= book.first_seq() || upto >= book.next_seq() {
+            return Ok(());
+        }
+        if self.newest_checkpoint()? < Some(upto) {
+            let folded = self.read(Some(upto))?;
+            // Otherwise somebody else collected more in the meantime.
+            if let Some(line) = checkpoint::write(&folded).filter(|_| folded.next_seq() == upto) {
+                self.put_checkpoint(upto, &Bytes::from(line))?;
+            }
+        }
+        for (folder, numbers) in [ENTRIES, CHECKPOINTS].map(|folder| (folder, self.numbers(folder))) {
+            for number in numbers?.into_iter().filter(|number| *number < upto) {
+                self.blobs.delete(&name(folder, number))?;
+            }
+        }
+        book.forget(upto);
+        Ok(())
+    }
+
+    /// Reads all entries, or those below `upto` (and more, if a checkpoint has passed it).
+    fn read(&self, upto: Option<Seq>) -> Result<Book, Fault> {
+        for _ in 0..TRIES {
+            let newest = self.newest_checkpoint()?;
+            let book = self.read_after(newest, upto);
+            // Nothing that was read can have been deleted, or written anew, unless there is a later checkpoint now.
+            if self.newest_checkpoint()? == newest {
+                return book;
+            }
+        }
+        Err(Fault::transient(format!("the ledger was collected {TRIES} times while it was read")))
+    }
+
+    fn read_after(&self, checkpoint: Option<Seq>, upto: Option<Seq>) -> Result<Book, Fault> {
+        let mut book = match checkpoint {
+            None => Book::default(),
+            Some(number) => self.read_checkpoint(number)?,
+        };
+        let wanted = |number: &Seq| *number >= book.next_seq() && upto.is_none_or(|upto| *number < upto);
+        let numbers: Vec<_> = self.numbers(ENTRIES)?.into_iter().filter(wanted).collect();
+        // The entry that a checkpoint is named after was the last one at most, and stays.
+        if checkpoint.is_some() && upto.is_none() && numbers.is_empty() {
+            return Err(missing(&name(ENTRIES, book.next_seq()), "the checkpoint of that number"));
+        }
+        for number in numbers {
+            let gap = || missing(&name(ENTRIES, book.next_seq()), &format!("entry {number}"));
+            if number != book.next_seq() {
+                return Err(gap());
+            }
+            let found = self.blobs.read(&name(ENTRIES, number))?.ok_or_else(gap)?;
+            take(&mut book, number, &found)?;
+        }
+        Ok(book)
+    }
+
+    fn read_checkpoint(&self, number: Seq) -> Result<Book, Fault> {
+        let name = name(CHECKPOINTS, number);
+        let found = self.blobs.read(&name)?.ok_or_else(|| missing(&name, "its name in the folder"))?;
+        let book = checkpoint::read(&found).map_err(|error| Fault::permanent(format!("{name}: {error}")))?;
+        if book.next_seq() == number {
+            return Ok(book);
+        }
+        let holds = book.next_seq();
+        Err(Fault::permanent(format!(
+            "{name}: this holds the entries below {holds}, not below {number}: somebody renamed it; give it its name back"
+        )))
+    }
+
+    fn put(&self, number: Seq, entry: &Entry) -> Result<Put, Fault> {
+        let (name, line) = (name(ENTRIES, number), Bytes::from(entry.to_line()));
+        failpoint::hit("ledger/before-create");
+        let put = match self.blobs.create(&name, line.clone())? {
+            Created::Ours => Put::Ours,
+            Created::Taken => match self.blobs.read(&name)? {
+                // Ours of a try that seemed to fail. No other life writes the same: a generation has one life, and two
+                // claims of one generation differ in their nonces.
+                Some(found) if found == line => Put::Ours,
+                Some(found) => Put::Other(found),
+                None => Put::Gone,
+            },
+        };
+        failpoint::hit("ledger/after-create");
+        Ok(put)
+    }
+
+    fn put_checkpoint(&self, number: Seq, line: &Bytes) -> Result<(), Fault> {
+        let name = name(CHECKPOINTS, number);
+        if self.blobs.create(&name, line.clone())? == Created::Taken
+            && self.blobs.read(&name)?.is_some_and(|found| found != *line)
+        {
+            return Err(Fault::permanent(format!(
+                "{name}: this differs from what the entries below {number} add up to; move it away, and if the job then doesn't start, restore the state folder from a copy"
+            )));
+        }
+        failpoint::hit("checkpoint/after-create");
+        Ok(())
+    }
+
+    /// Ends a writer that finds something above the number that it has just written. Entries are listed first: if the last
+    /// one is deleted during the listing, its checkpoint is there for the second one.
+    fn yield_to_later(&self, mine: Seq, generation: Generation) -> Result<(), Fault> {
+        let entry = self.numbers(ENTRIES)?.into_iter().max();
+        let above = entry.max(self.newest_checkpoint()?) > Some(mine);
+        if above { Err(self.lost(mine, generation)) } else { Ok(()) }
+    }
+
+    /// Why an entry of this number came to nothing: others have gone on.
+    fn lost(&self, number: Seq, generation: Generation) -> Fault {
+        match self.load().map(|book| decide::superseded(&book, generation)) {
+            Ok(Some(later)) => later.into(),
+            Ok(None) => Fault::permanent(format!(
+                "somebody else wrote ledger entries beyond {number} as generation {generation}: a generation has one writer; start the job again"
+            )),
+            Err(fault) => fault,
+        }
+    }
+
+    fn newest_checkpoint(&self) -> Result<Option<Seq>, Fault> {
+        Ok(self.numbers(CHECKPOINTS)?.into_iter().max())
+    }
+
+    /// The numbers of the objects in a folder, ascending. Objects with other names are nobody's.
+    fn numbers(&self, folder: &str) -> Result<Vec<Seq>, Fault> {
+        let mut numbers: Vec<_> = self.blobs.list(folder)?.iter().filter_map(|name| number(name)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+}
+
+fn name(folder: &str, Seq(number): Seq) -> String {
+    format!("{folder}/{number:020}.json")
+}
+
+fn number(name: &str) -> Option<Seq> {
+    let digits = name.strip_suffix(".json").filter(|digits| digits.len() == 20)?;
+    digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok().map(Seq))?
+}
+
+fn missing(name: &str, beside: &str) -> Fault {
+    Fault::permanent(format!(
+        "{name} is missing, though {beside} is there: restore it from a copy of the job's state folder"
+    ))
+}
+
+/// Takes an entry that somebody wrote.
+fn take(book: &mut Book, number: Seq, found: &[u8]) -> Result<(), Fault> {
+    let name = name(ENTRIES, number);
+    let entry = Entry::from_line(found).map_err(|error| Fault::permanent(format!("{name}: {error}")))?;
+    book.apply(number, &entry).map_err(|error| {
+        Fault::permanent(format!("{name}: {error}; the ledger is damaged: restore the job's state folder from a copy"))
+    })
+}
+
+/// An entry that can't follow is never written.
+fn admit(book: &Book, entry: &Entry) -> Result<(), Fault> {
+    book.admits(entry).map_err(|error| Fault::permanent(format!("{error}; nothing was written")))
+}
+
+fn yield_if_superseded(book: &Book, generation: Generation) -> Result<(), Fault> {
+    decide::superseded(book, generation).map_or(Ok(()), |later| Err(later.into()))
+}
+
+fn check_same_job(book: &Book, job: &JobId, partitions: u32) -> Result<(), Fault> {
+    let Some(owner) = book.job() else { return Ok(()) };
+    if owner != job {
+        return Err(Fault::permanent(format!(
+            "the ledger is that of job \"{owner}\", and this is job \"{job}\": give this job a state folder of its own (job.state), or its old name back"
+        )));
+    }
+    if book.partitions() != partitions {
+        return Err(Fault::permanent(format!(
+            "the request log has {partitions} partitions, and the ledger of job \"{job}\" was opened for {}: name the log that it was opened for, or begin a new job with a state folder of its own (job.state)",
+            book.partitions()
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! What a life of a job decides at its start, and what a sink does with what it is given. Pure: facts in, decisions out;
+//! the runtime gathers the facts and acts.
+//!
+//! | module | decides |
+//! |---|---|
+//! | `plan` | where each sink begins, and whether its destination is what the ledger says ([`plan_start`]) |
+//! | `read` | where to read from ([`read_from`]) |
+//! | `witness` | whether the log is still the one that was read ([`check_witness`]) |
+//! | `delivery` | what of a stretch a sink has not got yet ([`undelivered`]) |
+//!
+//! Invariants: progress that was promised is never taken for a beginning; what can't be made good is an error before the
+//! first record is read, and all such errors come together.
+
+mod delivery;
+mod error;
+mod plan;
+mod read;
+mod witness;
+
+pub use delivery::{Delivery, undelivered};
+pub use error::{StartError, StartErrors};
+pub use plan::{SinkPolicy, StartPlan, plan_start};
+pub use read::{read_from, with_marks};
+pub use witness::{LogMadeAnew, check_witness};

@@ -1,0 +1,211 @@
+//! Worker 0's side of the loop: carries out what [`Lead`] decides, and feeds the table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use super::Ending;
+use super::bus::Bus;
+use super::flow::Flow;
+use super::keeper::{News, Over};
+use super::lead::{Lead, Order};
+use super::message::Message;
+use crate::contract::{SinkName, TableRows, table_changes};
+use crate::failpoint;
+use crate::ids::{ProcessIndex, WorkerIndex};
+use crate::ledger::{Binding, Book, Entry, Generation, TableVersion, decide};
+use crate::log::{Offset, Offsets, Partition, Reached};
+use crate::stream::Epoch;
+
+/// How often to look whether a table or a model is no longer needed.
+const RETIRE_EVERY: Duration = Duration::from_secs(1);
+
+/// What worker 0 has beside what every worker has.
+pub(super) struct Conductor {
+    generation: Generation,
+    lead: Lead,
+    ledger: Sender<Entry>,
+    over: Arc<Over>,
+    /// The rows of the table as they were fed last.
+    rows: TableRows,
+    required: BTreeSet<SinkName>,
+    durable: BTreeMap<SinkName, BTreeMap<Partition, Offset>>,
+    retired_at: Duration,
+    stopped_at: Option<Duration>,
+    drained: BTreeMap<usize, Offsets>,
+    workers: usize,
+    closing: bool,
+}
+
+impl Conductor {
+    pub(super) fn new(
+        generation: Generation,
+        lead: Lead,
+        ledger: Sender<Entry>,
+        over: Arc<Over>,
+        rows: TableRows,
+        required: BTreeSet<SinkName>,
+        workers: usize,
+    ) -> Self {
+        Self {
+            generation,
+            lead,
+            ledger,
+            over,
+            rows,
+            required,
+            durable: BTreeMap::new(),
+            retired_at: Duration::ZERO,
+            stopped_at: None,
+            drained: BTreeMap::new(),
+            workers,
+            closing: false,
+        }
+    }
+
+    /// The binding that new offsets get.
+    pub(super) fn in_force(&self) -> &Binding {
+        self.lead.in_force()
+    }
+
+    /// Something that the lead's threads say.
+    pub(super) fn news(&mut self, news: News, bus: &mut Bus, flow: &mut Flow) {
+        match news {
+            News::Appended(number, line) => bus.tell(Message::Entry { number, line }),
+            News::Model(model) => self.lead.want(|binding| binding.model = model),
+            News::Table(version, rows) => self.feed(version, rows, bus, flow),
+            News::Failed(ending) => bus.tell(Message::Failed(ending)),
+        }
+    }
+
+    /// Lets a version of the table in, at an epoch of its own.
+    fn feed(&mut self, version: TableVersion, rows: TableRows, bus: &mut Bus, flow: &mut Flow) {
+        flow.advance(flow.now().next());
+        let epoch = flow.now();
+        flow.change_table(table_changes(&self.rows, &rows));
+        self.rows = rows;
+        bus.tell(Message::Table { version, epoch });
+        flow.advance(epoch.next());
+        bus.tell(Message::Moved { epoch: flow.now(), positions: Offsets::new() });
+        self.lead.want(|binding| binding.table = version);
+    }
+
+    pub(super) fn moved(&mut self, positions: &Offsets, now: Duration) {
+        self.lead.moved(positions, now);
+    }
+
+    pub(super) fn durable(&mut self, sink: &SinkName, reached: &BTreeMap<Partition, Reached>) {
+        if self.required.contains(sink) {
+            let known = self.durable.entry(sink.clone()).or_default();
+            known.extend(reached.iter().map(|(partition, reached)| (*partition, reached.next)));
+        }
+    }
+
+    pub(super) fn prepared(
+        &mut self,
+        process: ProcessIndex,
+        bindings: &[Binding],
+        refused: Option<String>,
+        bus: &mut Bus,
+    ) {
+        let orders = self.lead.prepared(process, bindings, refused);
+        self.carry_out(orders, bus);
+    }
+
+    pub(super) fn stopped(&mut self, worker: WorkerIndex, positions: &Offsets, book: &Book, bus: &mut Bus) {
+        failpoint::hit("cut/stopped");
+        let orders = self.lead.stopped(worker, positions, book);
+        self.carry_out(orders, bus);
+    }
+
+    /// An entry is in the ledger, and in this worker's book.
+    pub(super) fn appended(&mut self, now: Duration, bus: &mut Bus) -> Option<Duration> {
+        let orders = self.lead.appended();
+        let went_on = orders.contains(&Order::Go);
+        if went_on {
+            failpoint::hit("cut/written");
+        }
+        self.carry_out(orders, bus);
+        if self.closing {
+            bus.tell(Message::End);
+        }
+        let stopped = self.stopped_at.take_if(|_| went_on);
+        stopped.map(|since| now.saturating_sub(since))
+    }
+
+    /// Begins what is due.
+    pub(super) fn turn(&mut self, book: &Book, tables: &BTreeMap<TableVersion, Epoch>, now: Duration, bus: &mut Bus) {
+        let orders = self.lead.turn(book);
+        if orders.contains(&Order::Stop) {
+            self.stopped_at = Some(now);
+        }
+        self.carry_out(orders, bus);
+        if now.saturating_sub(self.retired_at) >= RETIRE_EVERY {
+            self.retired_at = now;
+            self.retire(book, tables, bus);
+        }
+        if self.drained.len() == self.workers && !self.lead.is_appending() && !self.closing {
+            self.close(book, bus);
+        }
+    }
+
+    /// Tells which bindings may still be asked for: those at or above what all required sinks have.
+    fn retire(&self, book: &Book, tables: &BTreeMap<TableVersion, Epoch>, bus: &mut Bus) {
+        let mut needed = Offsets::new();
+        for partition in (0..book.partitions()).map(Partition) {
+            let slowest = self.required.iter().map(|sink| self.durable.get(sink)?.get(&partition).copied()).min();
+            needed.insert(partition, slowest.flatten().unwrap_or_default());
+        }
+        let in_use = book.in_use(&needed);
+        let versions = in_use.values().map(|binding| binding.table).chain([self.lead.in_force().table]);
+        let oldest = versions.filter_map(|version| tables.get(&version)).min();
+        if let Some(oldest_table) = oldest.copied() {
+            bus.tell(Message::Retire { oldest_table, needed });
+        }
+    }
+
+    pub(super) fn drain(&mut self) {
+        self.lead.drain();
+    }
+
+    pub(super) fn drained(&mut self, worker: WorkerIndex, positions: Offsets) {
+        self.drained.insert(worker.get(), positions);
+    }
+
+    /// The last entry of this life: our ranges end where we stopped.
+    fn close(&mut self, book: &Book, bus: &mut Bus) {
+        self.closing = true;
+        failpoint::hit("drain/flushed");
+        let positions: Offsets = self.drained.values().flatten().map(|(p, o)| (*p, *o)).collect();
+        match decide::close(book, self.generation, &positions) {
+            Some(entry) => self.append(entry, bus),
+            None => bus.tell(Message::End),
+        }
+    }
+
+    /// The lead's threads need not go on.
+    pub(super) fn end(&self) {
+        self.over.set();
+    }
+
+    fn carry_out(&mut self, orders: Vec<Order>, bus: &mut Bus) {
+        for order in orders {
+            match order {
+                Order::Prepare(binding) => bus.tell(Message::Prepare { bindings: vec![binding] }),
+                Order::Stop => bus.tell(Message::Stop),
+                Order::Go => bus.tell(Message::Go),
+                Order::Append(entry) => self.append(entry, bus),
+                Order::Refused(binding, reason) => {
+                    tracing::error!(model = %binding.model, table = %binding.table, "refused: {reason}");
+                }
+            }
+        }
+    }
+
+    fn append(&self, entry: Entry, bus: &mut Bus) {
+        if self.ledger.send(entry).is_err() {
+            bus.tell(Message::Failed(Ending::Failed("the ledger's thread is gone (bug)".to_owned())));
+        }
+    }
+}

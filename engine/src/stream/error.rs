@@ -1,0 +1,41 @@
+//! Why a streaming job ended other than by being asked to.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::cluster::ClusterError;
+use crate::contract::{Fault, Superseded};
+use crate::ledger::Generation;
+
+/// Why a streaming job ended. The same on every process that heard of it.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum Ending {
+    /// Somebody must mend something first.
+    #[error("{0}")]
+    Failed(String),
+    /// A later life of the job is at work.
+    #[error("generation {0} of this job is at work: this older one ends")]
+    Superseded(Generation),
+}
+
+/// Why [`run`](super::run()) came back without having drained.
+#[derive(Debug, Error)]
+pub enum StreamError {
+    /// The processes didn't come together.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The job ended.
+    #[error(transparent)]
+    Ended(#[from] Ending),
+}
+
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Superseded(Superseded { later }) => Self::Superseded(later),
+            Fault::Permanent(permanent) => Self::Failed(permanent.0),
+            // Reached only where nothing is tried again.
+            Fault::Transient(transient) => Self::Failed(transient.0),
+        }
+    }
+}

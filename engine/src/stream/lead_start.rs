@@ -1,0 +1,121 @@
+//! What the lead does while a life begins: claims, registers, brings the table and the bindings up, binds the first ranges.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Ending;
+use super::job::TableSpread;
+use super::message::SinkProgress;
+use super::reach::insist;
+use super::setup::LeadSetup;
+use crate::contract::{JobId, SinkName, TableRows};
+use crate::ledger::{Binding, Book, Entry, EntryBody, Generation, LedgerLog, TableVersion, decide};
+use crate::log::{Offset, OffsetRange, Offsets, Partition};
+use crate::recovery::{self, SinkPolicy};
+
+/// The lead while a life begins, and what it goes on with.
+pub(super) struct LeadStart {
+    pub(super) setup: LeadSetup,
+    pub(super) ledger: LedgerLog,
+    pub(super) generation: Generation,
+    /// With all that this life has written.
+    pub(super) book: Book,
+    /// What new offsets are bound to.
+    pub(super) in_force: Binding,
+    /// The rows of each version in use.
+    pub(super) rows: BTreeMap<TableVersion, TableRows>,
+}
+
+impl LeadStart {
+    /// Claims the next generation.
+    pub(super) fn claim(
+        setup: LeadSetup,
+        ledger: LedgerLog,
+        job: &JobId,
+        partitions: u32,
+        nonce: u64,
+    ) -> Result<Self, Ending> {
+        let (book, generation) = insist("claiming a generation", || ledger.claim(job, partitions, nonce))?;
+        tracing::info!(generation = generation.0, "this is a new life of the job");
+        // Nothing is bound before it is known what is wanted.
+        let in_force = Binding {
+            model: "".into(),
+            table: TableVersion(0),
+            format: setup.format,
+            settings: setup.settings.clone(),
+        };
+        Ok(Self { setup, ledger, generation, book, in_force, rows: BTreeMap::new() })
+    }
+
+    /// Reads the ledger again, now that all older lives are fenced off, and registers new sinks.
+    pub(super) fn register(&mut self, new: Vec<(SinkName, Offsets)>) -> Result<(), Ending> {
+        self.book = insist("reading the ledger", || self.ledger.load())?;
+        if let Some(later) = decide::superseded(&self.book, self.generation) {
+            return Err(Ending::Superseded(later.later));
+        }
+        for (sink, starts) in new {
+            self.append("registering a sink", EntryBody::Register { sink, starts })?;
+        }
+        Ok(())
+    }
+
+    /// Finds out what is wanted, and reads all versions of the table that are in use. Gives the bindings to load.
+    pub(super) fn bring_up(&mut self, read_from: &Offsets) -> Result<Vec<Binding>, Ending> {
+        let rows = insist("reading the table", || self.setup.table.read())?;
+        let latest = insist("reading the table's versions", || self.setup.versions.latest())?;
+        let load = |version| insist("reading a version of the table", || self.setup.versions.load(version));
+        let known = latest.map(load).transpose()?;
+        let table = match latest {
+            Some(version) if known.as_ref() == Some(&rows) => version,
+            _ => insist("writing a version of the table", || self.setup.versions.publish(&rows))?,
+        };
+        self.rows.insert(table, rows);
+        self.in_force.table = table;
+        self.in_force.model = insist("reading which model is current", || self.setup.model.current())?;
+
+        let in_use = self.book.in_use(read_from);
+        let bindings: BTreeSet<Binding> = in_use.into_values().chain([self.in_force.clone()]).collect();
+        for version in bindings.iter().map(|binding| binding.table) {
+            if !self.rows.contains_key(&version) {
+                self.rows.insert(version, load(version)?);
+            }
+        }
+        Ok(bindings.into_iter().collect())
+    }
+
+    /// Binds the first ranges.
+    pub(super) fn bind(&mut self, read_from: &Offsets) -> Result<(), Ending> {
+        let length = decide::range_length(0.0);
+        let end = |(partition, from): (&Partition, &Offset)| {
+            let left = self.book.bound_upto(*partition).0.saturating_sub(from.0);
+            (left < length / 2).then_some((*partition, Offset(from.0.max(self.book.bound_upto(*partition).0) + length)))
+        };
+        let ends = read_from.iter().filter_map(end).collect();
+        match decide::extend(&self.book, self.generation, &self.in_force, &ends) {
+            Some(Entry { body, .. }) => self.append("writing the ledger", body),
+            None => Ok(()),
+        }
+    }
+
+    /// How to spread the table: as asked, or by its size.
+    pub(super) fn spread(&self, asked: Option<TableSpread>, small: usize) -> TableSpread {
+        let largest = self.rows.values().map(BTreeMap::len).max().unwrap_or(0);
+        asked.unwrap_or(if largest > small { TableSpread::ByKey } else { TableSpread::Everywhere })
+    }
+
+    fn append(&mut self, what: &str, body: EntryBody) -> Result<(), Ending> {
+        let entry = Entry { generation: self.generation, body };
+        insist(what, || self.ledger.append(&mut self.book, entry.clone()))?;
+        Ok(())
+    }
+}
+
+/// Where to read from, by what is durable and by what the ledger has marked.
+pub(super) fn read_from(
+    policies: &[SinkPolicy],
+    durable: &SinkProgress,
+    bounds: &BTreeMap<Partition, OffsetRange>,
+    book: &Book,
+) -> Result<Offsets, Ending> {
+    let marks = policies.iter().map(|policy| (policy.name.clone(), book.marks(&policy.name))).collect();
+    recovery::read_from(policies, durable, bounds, &marks).map_err(|errors| Ending::Failed(errors.to_string()))
+}

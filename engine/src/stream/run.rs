@@ -1,0 +1,233 @@
+//! Runs a streaming job in one process, until it is asked to drain or must end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, PoisonError};
+
+use timely::worker::Worker;
+
+use super::bus::Bus;
+use super::conductor::Conductor;
+use super::delivery::{Delivery, Writer};
+use super::events::Event;
+use super::flow::{Flow, Outlet};
+use super::inbox::{InboxSender, inbox};
+use super::job::{Bindings, StreamJob};
+use super::keeper::{Over, keep_ledger, watch_model, watch_table};
+use super::lane::Lane;
+use super::lead::Lead;
+use super::lead_start::LeadStart;
+use super::queue::SinkQueue;
+use super::reader::{LogEnds, read_partition};
+use super::retry::Backoff;
+use super::room::Room;
+use super::setup::{LeadSetup, Shared, StreamSetup};
+use super::startup::{Started, start};
+use super::stats::Stats;
+use super::threads::Threads;
+use super::worker::{Outgoing, Source, State, StreamWorker};
+use super::{Ending, Epoch, StreamError};
+use crate::cluster::{self, ClusterPlan};
+use crate::contract::{Placement, SinkName, TableRows, table_changes};
+use crate::ids::{ProcessCount, WorkerCount, WorkerIndex};
+use crate::ledger::TableVersion;
+use crate::log::{Offset, Partition};
+
+/// Events that may wait for a worker.
+const INBOX: usize = 64;
+
+/// Runs the workers of this process, connected with those of the others, until the job has drained on all of them.
+/// Process 0 must have a `lead`.
+///
+/// # Errors
+/// The processes don't come together, something must be mended first, or a later life of the job is at work.
+pub fn run<J: StreamJob>(plan: ClusterPlan, setup: StreamSetup<J>, lead: Option<LeadSetup>) -> Result<(), StreamError> {
+    let partitions = setup.source.partitions().map_err(Ending::from)?;
+    let shared = Arc::new(Shared::new(setup, lead, &plan, partitions));
+    let ends = cluster::run(plan, move |worker| run_worker(&shared, worker))?;
+    ends.into_iter().collect::<Result<(), Ending>>()?;
+    Ok(())
+}
+
+fn run_worker<J: StreamJob>(shared: &Arc<Shared<J>>, worker: &mut Worker) -> Result<(), Ending> {
+    let mut bus = Bus::build(worker);
+    let started = start(shared, &mut bus, worker)?;
+    assemble(shared, bus, started, worker)?.run(worker)
+}
+
+/// Builds the dataflow and starts the threads.
+fn assemble<'a, J: StreamJob>(
+    shared: &'a Arc<Shared<J>>,
+    bus: Bus,
+    started: Started,
+    worker: &mut Worker,
+) -> Result<StreamWorker<'a, J>, Ending> {
+    let index = WorkerIndex::new(worker.index());
+    let is_steward = index.get().is_multiple_of(worker.peers() / shared.processes);
+    if is_steward {
+        *shared.book.write().unwrap_or_else(PoisonError::into_inner) = started.book.clone();
+    }
+    let (inbox, tell) = inbox(INBOX, bus.waker(worker));
+    let mut threads = Threads::default();
+    let setup = &shared.setup;
+    let names = started.writers.iter().map(|(place, _)| setup.sinks[*place].sink.name().clone());
+    let stats = Stats::new(setup.metrics.clone(), started.generation, Arc::clone(&setup.clock), names);
+
+    let (outgoing, outlets) = start_writers(shared, &started.durable, started.writers, &tell, &mut threads)?;
+    let bindings = Bindings::default();
+    let has_lead_sinks = setup.sinks.iter().any(|sink| sink.sink.placement() == Placement::OnLead);
+    let mut flow = Flow::build(
+        worker,
+        setup.job.as_ref(),
+        bindings.clone(),
+        started.spread,
+        shared.owners,
+        outlets,
+        has_lead_sinks,
+        stats.on_whole(),
+    );
+    let rows = feed_tables(&mut flow, &started.tables, started.lead.as_ref());
+    let tables: BTreeMap<TableVersion, Epoch> = started.tables.iter().copied().zip((1..).map(Epoch)).collect();
+    flow.advance(Epoch(tables.len() as u64 + 1));
+
+    let required: Vec<SinkName> =
+        setup.sinks.iter().filter(|sink| sink.required).map(|sink| sink.sink.name().clone()).collect();
+    let mut sources = BTreeMap::new();
+    let here = shared.owners.of_process(shared.process, shared.partitions).len().max(1);
+    for partition in shared.owners.of_worker(index, shared.partitions) {
+        let from = started.read_from.get(&partition).copied().unwrap_or_default();
+        let durable = |sink: &SinkName| {
+            let reached = started.durable.get(sink).and_then(|all| all.get(&partition));
+            reached.map_or(Offset(0), |reached| reached.next)
+        };
+        let room = Arc::new(Room::new(setup.limits.in_flight_bytes / here, required.iter().map(durable).collect()));
+        start_reader(shared, partition, from, &room, &tell, &mut threads)?;
+        sources.insert(partition, Source { lane: Lane::new(partition, from), room });
+    }
+    let mut conductor = None;
+    if let Some(lead) = started.lead {
+        let required: BTreeSet<SinkName> = required.iter().cloned().collect();
+        let decisions = Lead::new(
+            started.generation,
+            ProcessCount::new(shared.processes),
+            WorkerCount::new(worker.peers()),
+            lead.in_force.clone(),
+            started.read_from.clone(),
+            setup.clock.now(),
+        );
+        stats.in_force(&lead.in_force, None);
+        let (ledger, over) = start_lead_threads(lead, &rows, &tell, &mut threads)?;
+        let mut conducts = Conductor::new(started.generation, decisions, ledger, over, rows, required, worker.peers());
+        started.durable.iter().for_each(|(sink, reached)| conducts.durable(sink, reached));
+        conductor = Some(conducts);
+    }
+    let unflushed = outgoing.iter().map(|outgoing| outgoing.sink.clone()).collect();
+    let worker = StreamWorker {
+        shared,
+        index,
+        is_steward,
+        bus,
+        inbox,
+        tell,
+        flow,
+        sources,
+        required,
+        outgoing,
+        threads,
+        bindings,
+        tables,
+        stats,
+        state: State::Running,
+        conductor,
+        unflushed,
+        book: started.book,
+    };
+    for (number, binding) in worker.book.in_use(&started.read_from) {
+        worker.make_ready(number, binding)?;
+    }
+    Ok(worker)
+}
+
+/// Feeds the versions in use, each at its epoch, and gives the rows of the last one.
+fn feed_tables(flow: &mut Flow, tables: &[TableVersion], lead: Option<&LeadStart>) -> TableRows {
+    let mut fed = TableRows::new();
+    for (version, epoch) in tables.iter().zip((1..).map(Epoch)) {
+        flow.advance(epoch);
+        if let Some(rows) = lead.and_then(|lead| lead.rows.get(version)) {
+            flow.change_table(table_changes(&fed, rows));
+            fed.clone_from(rows);
+        }
+    }
+    fed
+}
+
+type Writers = Vec<(usize, Writer)>;
+
+fn start_writers<J: StreamJob>(
+    shared: &Arc<Shared<J>>,
+    durable: &super::message::SinkProgress,
+    writers: Writers,
+    tell: &InboxSender<Event>,
+    threads: &mut Threads,
+) -> Result<(Vec<Outgoing>, Vec<Outlet>), Ending> {
+    let (mut outgoing, mut outlets) = (Vec::new(), Vec::new());
+    for (place, writer) in writers {
+        let setup = &shared.setup.sinks[place];
+        let (name, selects) = (setup.sink.name().clone(), setup.sink.selects());
+        let capacity = (!setup.required).then_some(shared.setup.limits.lagging_queue_bytes);
+        let queue = Arc::new(SinkQueue::new(capacity));
+        let known = durable.get(&name).cloned().unwrap_or_default();
+        let delivery = Delivery {
+            name: name.clone(),
+            selects,
+            required: setup.required,
+            given: known.iter().map(|(partition, reached)| (*partition, reached.next)).collect(),
+            durable: known,
+            queue: Arc::clone(&queue),
+            catch_up: shared.catch_up(),
+            report: tell.clone(),
+            metrics: shared.setup.metrics.clone(),
+            backoff: Backoff::new(place as u64),
+        };
+        threads.start(&format!("sink-{name}"), move || delivery.run(writer))?;
+        outlets.push(Outlet { placement: setup.sink.placement(), selects, queue: Arc::clone(&queue) });
+        outgoing.push(Outgoing { sink: name, queue });
+    }
+    Ok((outgoing, outlets))
+}
+
+fn start_reader<J: StreamJob>(
+    shared: &Arc<Shared<J>>,
+    partition: Partition,
+    from: Offset,
+    room: &Arc<Room>,
+    tell: &InboxSender<Event>,
+    threads: &mut Threads,
+) -> Result<(), Ending> {
+    let reader = shared.setup.source.open(partition, from)?;
+    let (room, tell, batch) = (Arc::clone(room), tell.clone(), shared.setup.limits.read_batch_bytes);
+    let (source, metrics) = (Arc::clone(&shared.setup.source), shared.setup.metrics.clone());
+    threads.start(&format!("read-{partition}"), move || {
+        let ends = LogEnds::new(source, partition, metrics);
+        read_partition(partition, reader, batch, &room, &tell, ends);
+    })
+}
+
+fn start_lead_threads(
+    lead: LeadStart,
+    rows: &TableRows,
+    tell: &InboxSender<Event>,
+    threads: &mut Threads,
+) -> Result<(std::sync::mpsc::Sender<crate::ledger::Entry>, Arc<Over>), Ending> {
+    // Holds one entry at most: the lead sends the next when the one before is durable.
+    let (ledger, entries) = channel();
+    let over = Arc::new(Over::default());
+    let (tells, overs, keeps) = (tell.clone(), Arc::clone(&over), lead.book);
+    threads.start("ledger", move || keep_ledger(&lead.ledger, keeps, &entries, &tells, &overs))?;
+    let (tells, overs, model) = (tell.clone(), Arc::clone(&over), lead.in_force.model.clone());
+    threads.start("watch-model", move || watch_model(lead.setup.model, model, &tells, &overs))?;
+    let (tells, overs, rows) = (tell.clone(), Arc::clone(&over), rows.clone());
+    let (table, versions) = (lead.setup.table, lead.setup.versions);
+    threads.start("watch-table", move || watch_table(table, &versions, rows, &tells, &overs))?;
+    Ok((ledger, over))
+}

@@ -1,0 +1,161 @@
+//! What a streaming job is made of, in one process.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::catch_up::{CatchUp, Recompute};
+use super::job::{StreamJob, TableSpread};
+use super::keeper::{ModelWatch, TableVersions};
+use super::owner::Owners;
+use crate::clock::Clock;
+use crate::cluster::ClusterPlan;
+use crate::contract::{Blobs, Fault, JobId, Sink, Source, TableSource};
+use crate::ids::ProcessIndex;
+use crate::ledger::{AnswerFormat, Binding, Book};
+use crate::metrics::StreamMetrics;
+
+/// A sink, and what is expected of it.
+#[derive(Clone, Debug)]
+pub struct SinkSetup {
+    /// The destination.
+    pub sink: Arc<dyn Sink>,
+    /// Whether the job waits for it; otherwise it may lag, and catches up by itself.
+    pub required: bool,
+    /// Whether, when it is new, it begins at the log's start instead of the present.
+    pub backfill: bool,
+}
+
+/// Bounds of memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of requests of a process that may be read and not yet durable, for each required sink.
+    pub in_flight_bytes: usize,
+    /// Bytes that are read at once.
+    pub read_batch_bytes: usize,
+    /// Bytes of answers that may wait before each writer of a sink that may lag.
+    pub lagging_queue_bytes: usize,
+    /// Rows up to which a table is held whole by every worker.
+    pub small_table_rows: usize,
+}
+
+/// What process 0 has beside.
+pub struct LeadSetup {
+    /// The table.
+    pub table: Box<dyn TableSource>,
+    /// Its versions.
+    pub versions: Arc<dyn TableVersions>,
+    /// Which model is wanted.
+    pub model: Box<dyn ModelWatch>,
+    /// How answers are to be written down.
+    pub format: AnswerFormat,
+    /// The configuration that can change an answer.
+    pub settings: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// A streaming job in one process.
+pub struct StreamSetup<J> {
+    /// What it computes.
+    pub job: Arc<J>,
+    /// Its name.
+    pub id: JobId,
+    /// A number that no other start of this job has: tells two claims of one generation apart.
+    pub nonce: u64,
+    /// The log of requests.
+    pub source: Arc<dyn Source>,
+    /// The sinks: the same names in the same order in every process.
+    pub sinks: Vec<SinkSetup>,
+    /// Where the ledger is kept.
+    pub state: Arc<dyn Blobs>,
+    /// The same answers without the dataflow.
+    pub recompute: Arc<dyn Recompute>,
+    /// How the table is to be spread; `None`: by its size.
+    pub spread: Option<TableSpread>,
+    /// Bounds of memory.
+    pub limits: Limits,
+    /// Figures.
+    pub metrics: StreamMetrics,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Asks the job to drain.
+    pub stop: StopFlag,
+}
+
+/// Asks a job to drain. Clones share one flag.
+#[derive(Clone, Debug, Default)]
+pub struct StopFlag(Arc<AtomicBool>);
+
+impl StopFlag {
+    /// Asks.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether somebody has asked.
+    #[must_use]
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What the workers of a process share.
+pub(super) struct Shared<J: StreamJob> {
+    pub(super) setup: StreamSetup<J>,
+    pub(super) lead: Mutex<Option<LeadSetup>>,
+    pub(super) owners: Owners,
+    pub(super) process: ProcessIndex,
+    pub(super) processes: usize,
+    pub(super) partitions: u32,
+    ready: Mutex<HashMap<Binding, Arc<J::Ready>>>,
+    /// The ledger as the process's first worker has heard it.
+    pub(super) book: Arc<RwLock<Book>>,
+}
+
+impl<J: StreamJob> Shared<J> {
+    pub(super) fn new(setup: StreamSetup<J>, lead: Option<LeadSetup>, plan: &ClusterPlan, partitions: u32) -> Self {
+        Self {
+            setup,
+            lead: Mutex::new(lead),
+            owners: Owners::of(plan),
+            process: plan.process(),
+            processes: plan.processes().get(),
+            partitions,
+            ready: Mutex::default(),
+            book: Arc::default(),
+        }
+    }
+
+    /// Loads a binding, unless it is loaded.
+    pub(super) fn load(&self, binding: &Binding) -> Result<(), Fault> {
+        if self.ready(binding).is_none() {
+            let ready = Arc::new(self.setup.job.load(binding)?);
+            self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(binding.clone(), ready);
+        }
+        Ok(())
+    }
+
+    /// A binding that was loaded.
+    pub(super) fn ready(&self, binding: &Binding) -> Option<Arc<J::Ready>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(binding).map(Arc::clone)
+    }
+
+    /// Forgets loaded bindings that nobody needs.
+    pub(super) fn forget(&self, needed: impl Fn(&Binding) -> bool) {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).retain(|binding, _| needed(binding));
+    }
+
+    pub(super) fn catch_up(&self) -> CatchUp {
+        CatchUp {
+            source: Arc::clone(&self.setup.source),
+            recompute: Arc::clone(&self.setup.recompute),
+            book: Arc::clone(&self.book),
+        }
+    }
+}
+
+impl<J> fmt::Debug for StreamSetup<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamSetup").field("id", &self.id).field("sinks", &self.sinks).finish_non_exhaustive()
+    }
+}

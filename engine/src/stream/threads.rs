@@ -1,0 +1,32 @@
+//! The threads of a worker, with names, ended and joined together with it.
+
+use std::thread::{self, JoinHandle};
+
+use super::Ending;
+use crate::process::panics::BRIDGE_THREADS;
+
+/// The threads of one worker. A panic in one ends the process.
+#[derive(Debug, Default)]
+pub(super) struct Threads(Vec<JoinHandle<()>>);
+
+impl Threads {
+    /// Starts one.
+    pub(super) fn start(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Ending> {
+        let started = thread::Builder::new().name(format!("{BRIDGE_THREADS}{name}")).spawn(work);
+        let thread = started.map_err(|error| {
+            Ending::Failed(format!("the operating system refused a thread for {name}: {error}; raise its limits"))
+        })?;
+        // Short-lived ones (a model that was loaded) must not pile up.
+        self.0.retain(|thread| !thread.is_finished());
+        self.0.push(thread);
+        Ok(())
+    }
+
+    /// Waits until all have ended.
+    pub(super) fn join(self) {
+        for thread in self.0 {
+            // One that panicked has ended the process.
+            let _ = thread.join();
+        }
+    }
+}
