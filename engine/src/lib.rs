@@ -6,6 +6,7 @@
 //! | [`bridge`](mod@bridge) | the one place where threads and clients meet workers: bounded, never blocking a worker |
 //! | [`progress`] | a bar per stage on a terminal, plain lines elsewhere, the wall seconds of each stage |
 //! | [`process`] | the edge to the operating system: exit codes, panics, signals, peak memory |
+//! | [`config`](mod@config) | TOML in layers, read whole, with all mistakes told at once |
 //! | [`telemetry`] | logs to standard error, human or JSON, level from `FLIGHTLINE_LOG` |
 //! | [`metrics`] | what a streaming job counts: for Prometheus, and as JSON |
 //! | [`http`] | the local port of a job: `/health`, `/metrics`, `/status`, and what the job adds |

@@ -49,6 +49,13 @@ impl Serving {
         Ok(serving)
     }
 
+    /// A model that answers by another answerer than its own, unchecked: what a broken build makes of it.
+    #[cfg(test)]
+    pub(crate) fn by_another(model: Model, answerer: Answerer) -> Self {
+        let id = model.id();
+        Self { id, name: id.to_string().into(), answerer, golden: model.into_golden() }
+    }
+
     /// The id of the model.
     #[must_use]
     pub const fn id(&self) -> ModelId {

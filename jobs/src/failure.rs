@@ -26,6 +26,10 @@ pub enum FailureKind {
     ClusterStart,
     /// A model's files are not what was saved.
     DamagedModel,
+    /// A later start of the job is at work.
+    Superseded,
+    /// A sink holds something else than what was computed again.
+    Differs,
     /// An error of ours.
     Bug,
 }
@@ -56,6 +60,8 @@ impl Failure {
             FailureKind::Storage => Exit::Storage,
             FailureKind::ClusterStart => Exit::ClusterStart,
             FailureKind::DamagedModel => Exit::DamagedModel,
+            FailureKind::Superseded => Exit::Superseded,
+            FailureKind::Differs => Exit::Differs,
             FailureKind::Bug => Exit::Bug,
         }
     }

@@ -82,9 +82,22 @@ pub struct Request {
     pub id: RequestId,
 }
 
+/// The key under which the answers to a client are stored: its UUID in lower case, with hyphens.
+///
+/// A client may spell a UUID as it likes, and gets it back so; two spellings of one UUID are one key. Whoever looks an
+/// answer up by a UUID that somebody has typed must ask for its key.
+#[must_use]
+pub fn key(id: &RequestId) -> Box<str> {
+    // What was not read by `RequestId::parse` may be no UUID, and is a key as it stands.
+    Uuid::try_parse(&id.0).map_or_else(|_| id.0.clone(), |uuid| uuid.to_string().into_boxed_str())
+}
+
 /// Why a line is no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// The line is longer than any request, and was not looked into.
+    #[error("the request is longer than {} bytes", Request::LIMIT)]
+    TooLong,
     /// The line is cut off, or is no JSON object.
     #[error("the request is no whole JSON object")]
     Malformed,
@@ -115,11 +128,17 @@ pub struct BadRequest {
 }
 
 impl Request {
+    /// The most bytes of a line that is read as a request: a thousand times what one needs.
+    pub const LIMIT: usize = 1 << 20;
+
     /// Reads a request from a line of JSON.
     ///
     /// # Errors
     /// One reason, and the UUID as far as it was read: in a line that is cut off it may stand before the cut.
     pub fn parse(line: &[u8]) -> Result<Self, BadRequest> {
+        if line.len() > Self::LIMIT {
+            return Err(BadRequest { id: None, reason: RequestError::TooLong });
+        }
         let mut fields = Fields::default();
         let mut json = serde_json::Deserializer::from_slice(line);
         let whole = FieldsSeed(&mut fields).deserialize(&mut json).and_then(|()| json.end()).is_ok();

@@ -3,6 +3,8 @@
 //! The line is canonical: sorted keys, the shortest numbers that read back as the same bits, and nothing that is not a
 //! function of the request and its binding; no clock above all. What does not apply is left out.
 
+use flightline_engine::ledger::TableVersion;
+use flightline_engine::log::{Offset, Partition};
 use flightline_operators::columns::Number;
 use serde::{Deserialize, Serialize};
 
@@ -12,14 +14,14 @@ use crate::flight::number;
 use crate::request::{Request, RequestId};
 
 /// Where a request stood in the log, and which table it was looked up in. A batch has none of these.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPosition {
     /// Partition of the request topic.
-    pub partition: i32,
+    pub partition: Partition,
     /// Offset in the partition.
-    pub offset: i64,
+    pub offset: Offset,
     /// Version of the table of distances.
-    pub table: Box<str>,
+    pub table: TableVersion,
 }
 
 /// A prediction, and what it was made from.
@@ -122,7 +124,7 @@ impl Response {
             probabilities: prediction.map(|prediction| &prediction.probabilities),
             route: request.map(Request::route),
             status: self.status(),
-            table: position.map(|position| &*position.table),
+            table: position.map(|position| position.table),
             timestamp: request.and_then(|request| request.timestamp.as_deref()),
             id: self.id(),
             unseen: prediction.map(|prediction| &*prediction.unseen),
@@ -156,11 +158,11 @@ struct Line<'a> {
     #[serde(rename = "Model")]
     model: &'a str,
     #[serde(rename = "Offset", skip_serializing_if = "Option::is_none")]
-    offset: Option<i64>,
+    offset: Option<Offset>,
     #[serde(rename = "Origin", skip_serializing_if = "Option::is_none")]
     origin: Option<&'a str>,
     #[serde(rename = "Partition", skip_serializing_if = "Option::is_none")]
-    partition: Option<i32>,
+    partition: Option<Partition>,
     #[serde(rename = "Prediction", skip_serializing_if = "Option::is_none")]
     prediction: Option<DelayClass>,
     #[serde(rename = "Probabilities", skip_serializing_if = "Option::is_none")]
@@ -170,7 +172,7 @@ struct Line<'a> {
     #[serde(rename = "Status")]
     status: Status,
     #[serde(rename = "Table", skip_serializing_if = "Option::is_none")]
-    table: Option<&'a str>,
+    table: Option<TableVersion>,
     #[serde(rename = "Timestamp", skip_serializing_if = "Option::is_none")]
     timestamp: Option<&'a str>,
     #[serde(rename = "UUID")]
@@ -224,19 +226,19 @@ mod tests {
 
     #[test]
     fn keys_are_sorted_in_every_kind_of_answer() {
-        let position = LogPosition { partition: 3, offset: 17, table: "v2".into() };
-        let of = |outcome| Response { model: "m".into(), position: Some(position.clone()), outcome };
+        let position = LogPosition { partition: Partition(3), offset: Offset(17), table: TableVersion(2) };
+        let of = |outcome| Response { model: "m".into(), position: Some(position), outcome };
         let mut asked_at = request();
         asked_at.timestamp = Some("now".into());
         for response in [
-            answer(Some(position.clone())),
+            answer(Some(position)),
             of(Outcome::Unanswerable(asked_at, "unknown route".into())),
             of(Outcome::Unreadable(RequestId::parse(UUID).unwrap(), "no JSON".into())),
         ] {
             let line = response.to_json().unwrap();
             let sorted: std::collections::BTreeMap<String, serde_json::Value> = serde_json::from_str(&line).unwrap();
             assert_eq!(serde_json::to_string(&sorted).unwrap(), line);
-            assert_eq!(sorted["Offset"], 17);
+            assert_eq!((&sorted["Partition"], &sorted["Offset"], &sorted["Table"]), (&3.into(), &17.into(), &2.into()));
             assert_eq!(sorted["Status"] == "OK", !sorted.contains_key("Error"), "{line}");
         }
     }

@@ -23,6 +23,7 @@ mod collected;
 mod ended;
 mod folder;
 mod invocation;
+pub mod job;
 mod network;
 pub mod rows;
 mod running;

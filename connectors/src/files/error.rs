@@ -246,12 +246,12 @@ pub(crate) fn explain(error: &io::Error) -> String {
 }
 
 /// The I/O error at the root of `error`, if there is one.
-fn io_cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
+pub(crate) fn io_cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// The message at the root of `error`: the layers above only repeat it with names that mean nothing to the user.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
     causes(error).last().map_or_else(String::new, ToString::to_string)
 }
 

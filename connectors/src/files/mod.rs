@@ -1,4 +1,4 @@
-//! Reading and writing the files of batch jobs, on any object store.
+//! Reading and writing files on any object store: input and output of batch jobs, and what streaming jobs keep in folders.
 //!
 //! A job names its input by paths, globs, folders or URLs. [`resolve`] turns those into a sorted list of
 //! [`InputFile`]s, [`plan`] shares the list out to the workers, and each worker calls [`read`] for its own
@@ -11,6 +11,10 @@
 //!             meant)     row counts)  what; pure)        └─ sink                     object)         per authority)
 //!
 //! rows ───── write (hidden temporary name, fsync, rename), with leftovers (what a dead writer left)
+//!
+//! answers ── sink ───┐
+//! ledger ─── blobs ──┼─ folder (create if absent, read, list, delete) ─ stores
+//! table ──── table ──┘
 //! ```
 //!
 //! Invariants:
@@ -24,8 +28,13 @@
 //! It does not parse: a line block is bytes, and what a row means is for the caller to say. A CSV record is taken to
 //! be one line, so line breaks inside quotes are not supported.
 
+mod blobs;
 mod decompress;
 mod error;
+mod fault;
+#[cfg(test)]
+mod faulty;
+mod folder;
 mod format;
 mod leftovers;
 mod lines;
@@ -34,10 +43,14 @@ mod location;
 mod object_reader;
 mod parquet_rows;
 mod read;
+pub mod sink;
 mod split;
+mod staging;
 mod stores;
+mod table;
 mod write;
 
+pub use blobs::StoreBlobs;
 pub use error::FileError;
 pub use format::{Compression, Format, InputFormat};
 pub use listing::{InputFile, fingerprint, resolve};
@@ -45,6 +58,7 @@ pub use location::Location;
 pub use read::{ColumnBlock, LineBlock, Payload, read, read_counted};
 pub use split::{Split, plan};
 pub use stores::Stores;
+pub use table::{FileTable, FileTableOptions, ParseRows};
 pub use write::{AtomicDir, AtomicFile, Existing};
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn footer(identity: &Identity, reader: &ObjectReader, groups: &[u64]) -> Result<
 }
 
 /// Runs a step of the decoder, which panics on some damaged files.
-fn guarded<T, E: Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+pub(crate) fn guarded<T, E: Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     // After a panic nothing of the decoder is used again, and our reader keeps its locks whole.
     match contain(step) {
         Ok(result) => result.map_err(|error| error.to_string()),
@@ -112,7 +112,7 @@ fn count_rows(metadata: &ParquetMetaData) -> Result<Vec<u64>, &'static str> {
 }
 
 /// Checks that the columns lie within the file, for the decoder relies on it.
-fn check_places(metadata: &ParquetMetaData, size: u64) -> Result<(), &'static str> {
+pub(crate) fn check_places(metadata: &ParquetMetaData, size: u64) -> Result<(), &'static str> {
     for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
         let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
         let start = u64::try_from(start).map_err(|_| "a column starts before the file")?;

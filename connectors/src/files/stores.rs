@@ -106,7 +106,8 @@ impl fmt::Debug for Stores {
 fn connect(root: &str, name: &str, io: &Handle) -> Result<Arc<dyn ObjectStore>, FileError> {
     let (scheme, authority) = root.split_once("://").unwrap_or((root, ""));
     match scheme {
-        "file" => Ok(Arc::new(LocalFileSystem::new())),
+        // What is created must outlive a crash of the machine; reading is not touched by it.
+        "file" => Ok(Arc::new(LocalFileSystem::new().with_fsync(true))),
         "hdfs" | "viewfs" => hdfs(root, authority, name, io),
         "s3" | "s3a" => s3(authority, name),
         "gs" => gs(authority, name),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytesize::{ByteSize, GIB, KIB, MIB, TIB};
-use humantime_serde::re::humantime;
+use humantime_serde::re::humantime::{self, DurationError};
 use thiserror::Error;
 
 use super::value::Value;
@@ -130,7 +130,13 @@ impl Setting for Duration {
         if text.len() > LONGEST_DURATION {
             return Err(Rejection::new("which is too long for a duration"));
         }
-        humantime::parse_duration(text).map_err(|error| Rejection::new(format!("which is no duration: {error}")))
+        humantime::parse_duration(text).map_err(|error| match error {
+            DurationError::UnknownUnit { unit, .. } if unit.is_empty() => Rejection::new("which lacks its unit"),
+            DurationError::UnknownUnit { unit, .. } => {
+                Rejection::new(format!("which is no duration: {unit:?} is no unit of time"))
+            }
+            other => Rejection::new(format!("which is no duration: {other}")),
+        })
     }
 
     fn to_value(&self) -> Value {

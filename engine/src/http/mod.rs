@@ -38,7 +38,7 @@ use crate::process::Exit;
 /// What encoders of OpenMetrics text call it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-const PATIENCE: Patience = Patience { head: Duration::from_secs(10), grace: Duration::from_millis(600) };
+const PATIENCE: Patience = Patience { head: Duration::from_secs(10), grace: Duration::from_millis(400) };
 
 /// How long a handler that blocks a thread may hold up the end after that.
 const BLOCKED_GRACE: Duration = Duration::from_millis(200);

@@ -27,7 +27,7 @@ pub(super) struct Eventful {
 }
 
 impl Eventful {
-    pub(super) fn new(
+    pub(super) fn around(
         blobs: &MemoryBlobs,
         event: impl FnMut(Moment) -> Result<(), Fault> + Send + 'static,
     ) -> Arc<dyn Blobs> {

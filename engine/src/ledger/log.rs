@@ -54,6 +54,9 @@ impl LedgerLog {
 
     /// Reads all entries, or the last checkpoint and what follows it. An empty book if there is no ledger yet.
     ///
+    /// A life that asks whether it is still the highest keeps its own book if so: nobody else writes then, and a book that is
+    /// read later may have forgotten more, by an older life's late collecting, than a slow sink of this life can do without.
+    ///
     /// # Errors
     /// The store can't be asked (transient); an object is missing, damaged, of another build or can't stand where it stands
     /// (permanent, and names it).
@@ -92,11 +95,13 @@ impl LedgerLog {
 
     /// Adds an entry at the end and brings the book up to there, with what this life had written before without knowing.
     ///
+    /// After a transient fault nobody knows whether the entry is there. Call again with the same entry until that is known,
+    /// and let nothing leave in the meantime that the entry, a cut or a close, would forbid.
+    ///
     /// # Errors
-    /// Superseded if a later generation is at work: then nothing may leave that this entry would have allowed. Permanent if
-    /// the entry can't follow on the book. Transient if the store can't be asked; the entry may be there all the same,
-    /// and the same call again finds out. Transient, too, if an entry of a call that was given up was found to be there
-    /// and this one can't follow on it: the book holds it now, so decide anew.
+    /// Superseded if a later generation is at work: then nothing may leave that this entry would have allowed. Transient if
+    /// the store can't be asked. Permanent if the entry can't follow on the book, or on an entry that was given up after a
+    /// transient fault and is found to be there: the book holds that one now.
     pub fn append(&self, book: &mut Book, entry: Entry) -> Result<Seq, Fault> {
         yield_if_superseded(book, entry.generation)?;
         admit(book, &entry)?;
@@ -108,41 +113,19 @@ impl LedgerLog {
                     book.apply(number, &entry).map_err(|error| Fault::permanent(error.to_string()))?;
                     return Ok(number);
                 }
+                // Below a checkpoint it may be what a writer left behind that came too late: perhaps this one, in a try
+                // that seemed to fail.
+                Put::Other(_) if self.newest_checkpoint()? > Some(number) => {
+                    return Err(self.lost(number, entry.generation));
+                }
                 Put::Other(found) => take(book, number, &found)?,
                 Put::Gone => return Err(self.lost(number, entry.generation)),
             }
             yield_if_superseded(book, entry.generation)?;
             book.admits(&entry).map_err(|error| {
-                Fault::transient(format!(
-                    "entry {number} had been written before in spite of a fault, and {error}: decide anew"
-                ))
+                Fault::permanent(format!("{error}, since an entry that was given up is there: decide anew"))
             })?;
         }
-    }
-
-    /// Deletes the entries below `upto`, which [`collectable`](super::collect::collectable) said of this book, and has the
-    /// book forget them. A checkpoint holds what they add up to.
-    ///
-    /// # Errors
-    /// As [`LedgerLog::load`]. What was done in part is done with the next collecting.
-    pub fn collect(&self, book: &mut Book, upto: Seq) -> Result<(), Fault> {
-        if upto <= book.first_seq() || upto >= book.next_seq() {
-            return Ok(());
-        }
-        if self.newest_checkpoint()? < Some(upto) {
-            let folded = self.read(Some(upto))?;
-            // Otherwise somebody else collected more in the meantime.
-            if let Some(line) = checkpoint::write(&folded).filter(|_| folded.next_seq() == upto) {
-                self.put_checkpoint(upto, &Bytes::from(line))?;
-            }
-        }
-        for (folder, numbers) in [ENTRIES, CHECKPOINTS].map(|folder| (folder, self.numbers(folder))) {
-            for number in numbers?.into_iter().filter(|number| *number < upto) {
-                self.blobs.delete(&name(folder, number))?;
-            }
-        }
-        book.forget(upto);
-        Ok(())
     }
 
     /// Reads all entries, or those below `upto` (and more, if a checkpoint has passed it).
@@ -208,19 +191,6 @@ impl LedgerLog {
         };
         failpoint::hit("ledger/after-create");
         Ok(put)
-    }
-
-    fn put_checkpoint(&self, number: Seq, line: &Bytes) -> Result<(), Fault> {
-        let name = name(CHECKPOINTS, number);
-        if self.blobs.create(&name, line.clone())? == Created::Taken
-            && self.blobs.read(&name)?.is_some_and(|found| found != *line)
-        {
-            return Err(Fault::permanent(format!(
-                "{name}: this differs from what the entries below {number} add up to; move it away, and if the job then doesn't start, restore the state folder from a copy"
-            )));
-        }
-        failpoint::hit("checkpoint/after-create");
-        Ok(())
     }
 
     /// Ends a writer that finds something above the number that it has just written. Entries are listed first: if the last
@@ -303,5 +273,6 @@ fn check_same_job(book: &Book, job: &JobId, partitions: u32) -> Result<(), Fault
     Ok(())
 }
 
+mod collecting;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@
 //! | 6 | [`Exit::PeerLost`] | another process of the cluster ended or vanished while we worked | yes |
 //! | 7 | [`Exit::DamagedModel`] | a model's files are cut short or changed, or from an unknown format version | no |
 //! | 8 | [`Exit::Superseded`] | a later start of this job is at work, so this older one ended | no |
+//! | 9 | [`Exit::Differs`] | a sink holds something else than what the ledger and the log say | no |
 //! | 130 | [`Exit::Interrupted`] | Ctrl-C (SIGINT) | |
 //! | 143 | [`Exit::Terminated`] | asked to end (SIGTERM) | |
 
@@ -38,6 +39,8 @@ pub enum Exit {
     DamagedModel = 7,
     /// A later life of the job is at work.
     Superseded = 8,
+    /// A sink doesn't hold what was computed again.
+    Differs = 9,
     /// Ended by Ctrl-C.
     Interrupted = 130,
     /// Ended by SIGTERM.

@@ -158,6 +158,11 @@ impl<E: From<Report>> Delivery<E> {
 
     /// Writes stretches together, as far as there is no gap before one.
     fn deliver(&mut self, sink: &mut dyn OpenSink, stretches: Vec<Answers>) -> Result<(), Stop> {
+        // A rival of an older life may have brought the destination further than we were.
+        for (partition, reached) in sink.durable() {
+            let given = self.given.entry(partition).or_default();
+            *given = (*given).max(reached.next);
+        }
         let mut batch = SinkBatch::default();
         for stretch in stretches {
             let partition = stretch.partition;

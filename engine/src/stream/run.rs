@@ -52,7 +52,9 @@ pub fn run<J: StreamJob>(plan: ClusterPlan, setup: StreamSetup<J>, lead: Option<
 fn run_worker<J: StreamJob>(shared: &Arc<Shared<J>>, worker: &mut Worker) -> Result<(), Ending> {
     let mut bus = Bus::build(worker);
     let started = start(shared, &mut bus, worker)?;
-    assemble(shared, bus, started, worker)?.run(worker)
+    let assembled = assemble(shared, bus, started, worker)?;
+    shared.setup.health.running();
+    assembled.run(worker)
 }
 
 /// Builds the dataflow and starts the threads.
@@ -177,6 +179,9 @@ fn start_writers<J: StreamJob>(
         let capacity = (!setup.required).then_some(shared.setup.limits.lagging_queue_bytes);
         let queue = Arc::new(SinkQueue::new(capacity));
         let known = durable.get(&name).cloned().unwrap_or_default();
+        for (partition, reached) in &known {
+            shared.setup.metrics.durable(&name, *partition, reached.next);
+        }
         let delivery = Delivery {
             name: name.clone(),
             selects,

@@ -14,6 +14,7 @@ use crate::cluster::ClusterPlan;
 use crate::contract::{Blobs, Fault, JobId, Sink, Source, TableSource};
 use crate::ids::ProcessIndex;
 use crate::ledger::{AnswerFormat, Binding, Book};
+use crate::http::Health;
 use crate::metrics::StreamMetrics;
 
 /// A sink, and what is expected of it.
@@ -76,6 +77,8 @@ pub struct StreamSetup<J> {
     pub limits: Limits,
     /// Figures.
     pub metrics: StreamMetrics,
+    /// Is told when records flow, and when they no longer do.
+    pub health: Health,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Asks the job to drain.

@@ -314,6 +314,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             return;
         }
         self.state = State::Draining;
+        self.shared.setup.health.draining();
         self.sources.values().for_each(|source| source.room.close());
         self.flow.close();
         self.conductor.iter_mut().for_each(Conductor::drain);

@@ -1,10 +1,10 @@
-//! `predict`: answers to files of requests or flights.
+//! `predict`: answers to requests, from files or from a stream.
 
 use clap::Parser;
 use flightline_engine::process::Exit;
-use flightline_jobs::commands::{end_with, predict};
+use flightline_jobs::commands::{end_service_with, end_with, predict};
 
 fn main() -> Exit {
     let flags = predict::PredictFlags::parse();
-    end_with(|| predict::run(&flags))
+    if flags.is_batch() { end_with(|| predict::batch::run(&flags)) } else { end_service_with(|| predict::stream::run(&flags)) }
 }

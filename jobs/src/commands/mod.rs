@@ -5,15 +5,20 @@ use std::str::FromStr;
 
 use clap::Args;
 use flightline_connectors::files::InputFormat;
-use flightline_engine::process::{Exit, install_panic_policy, install_signal_policy};
+use flightline_engine::failpoint;
+pub use flightline_engine::process::Exit;
+use flightline_engine::process::{ install_panic_policy, install_signal_policy};
 use flightline_engine::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, FailureKind};
 
+pub mod dead_letters;
 pub mod distances;
 pub mod extract;
 pub mod model;
 pub mod predict;
+pub mod replay;
+mod terminal;
 pub mod train;
 
 /// How flight files are read; to be flattened into a command's flags.
@@ -71,7 +76,19 @@ pub fn end_with(command: impl FnOnce() -> Result<(), Failure>) -> Exit {
     install_signal_policy(|| {});
     let logging =
         telemetry::init(LogFormat::Human).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()));
-    match logging.and_then(|()| command()) {
+    end(logging.and_then(|()| command()))
+}
+
+/// Runs a long-running command to the process's end, as [`end_with`] does. The command says itself how it logs and what a
+/// signal does.
+pub fn end_service_with(command: impl FnOnce() -> Result<(), Failure>) -> Exit {
+    install_panic_policy();
+    let armed = failpoint::check_environment().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()));
+    end(armed.and_then(|()| command()))
+}
+
+fn end(outcome: Result<(), Failure>) -> Exit {
+    match outcome {
         Ok(()) => Exit::Ok,
         Err(failure) => {
             eprintln!("error: {failure}");

@@ -1,181 +1,95 @@
-//! `predict`: answers to files of requests or flights, by the very code that answers a stream.
+//! `predict`: answers to requests, from files or from a stream.
 
-use std::fs::File;
-use std::io::{BufReader, ErrorKind, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
 use clap::{ArgAction, Parser};
-use flightline_connectors::files::Existing;
-use flightline_engine::cluster::{self, ClusterFlags};
-use flightline_engine::progress::Progress;
-use serde_json::json;
-use xxhash_rust::xxh3::xxh3_64;
+use flightline_engine::cluster::ClusterFlags;
 
 use super::ReadFlags;
-use crate::answer::Serving;
-use crate::failure::{Failure, FailureKind};
-use crate::flight::label::DelayClass;
-use crate::input::Input;
-use crate::model::{Model, ModelError, ModelId, Registry};
-use crate::predicting::{OutputFormat, PredictPlan, RowKind, Summary, Target, golden, run_worker};
-use crate::table::{DistanceTable, TableError};
+use crate::config::ConfigFlags;
+use crate::predicting::{OutputFormat, RowKind};
+
+pub mod batch;
+pub mod stream;
 
 const EXAMPLES: &str = "\
-Examples:
-  predict                                        the bundled flights, by the current model
+Examples, on a stream:
+  predict                                        with the defaults of config/default.toml
+  predict --config my.toml --set table.poll=2s -w 2
+  predict --config my.toml --dump-config         what is in force, and where it comes from
+  predict -n 2 -p 0 -w 2                         two processes of one job share out the partitions; the other is -p 1
+
+Examples, on files:
+  predict --input data/flights.parquet           the bundled flights, by the current model
   predict --input requests.jsonl.gz --output answers -w 4
   predict --input 'flights/*.parquet' --output-format parquet --model b43a
-  predict --replace --json | jq .rows_per_second
-  predict -n 2 -p 0 -h hosts.txt -w 2            on each of two hosts, with -p 0 and -p 1
+  predict --input 'flights/*.parquet' --replace --json | jq .rows_per_second
 
-The output is a folder with a part for each worker, and dead-letters-*.jsonl if a line was no request. A request that
-can't be answered gets an answer that says why, if its UUID can be read. A flight is asked as a client would have asked,
-with a UUID that is a function of the row.
+On a stream, Ctrl-C or SIGTERM makes it finish what it has read and end with 0; a second one ends it at once, and nothing
+is lost or doubled by that either. From files, the output is a folder with a part for each worker, and
+dead-letters-*.jsonl if a line was no request. A request that can't be answered gets an answer that says why, if its UUID
+can be read. A flight is asked as a client would have asked, with a UUID that is a function of the row.
 
-Exit codes: 0 done, 2 command line, 3 bad input, 4 storage, 5 cluster did not start, 6 a peer was lost,
-7 the model is damaged or answers otherwise than it did, 130 interrupted; output is whole or not there.";
+Exit codes: 0 done, 2 command line or configuration, 3 bad input, 4 storage, 5 cluster did not start, 6 a peer was lost,
+7 the model is damaged or answers otherwise than it did, 8 a later start of this job is at work, 130 and 143 ended by a
+signal; output from files is whole or not there.";
 
-/// Answer requests or flights in files, on all workers together. Equal rows, model and distances give equal answers,
-/// whatever the number of workers.
+/// Answer requests: those that arrive on a stream for as long as it runs, or with --input those in files. Equal requests,
+/// model and distances give equal answers, whatever the number of workers.
 #[derive(Debug, Parser)]
 #[command(name = "predict", version, after_help = EXAMPLES, disable_help_flag = true)]
 pub struct PredictFlags {
-    /// Requests (JSON lines) or flights (JSON lines, Parquet, BTS CSV; .gz .bz2 .zst .zip): files, folders, globs or URLs.
-    #[arg(long, value_name = "GLOB", num_args = 1.., default_values_t = [String::from("data/flights.parquet")])]
-    input: Vec<String>,
-    /// Folder to make.
-    #[arg(long, value_name = "DIR", default_value = "predictions")]
-    output: PathBuf,
-    /// Form of the answers.
-    #[arg(long, value_enum, default_value_t)]
-    output_format: OutputFormat,
-    /// Replace output that is there already.
-    #[arg(long, action = ArgAction::SetTrue)]
-    replace: bool,
-    /// What the lines of JSON files are.
-    #[arg(long, value_enum, default_value_t)]
-    rows: RowKind,
-    /// Where models are kept.
-    #[arg(long, value_name = "DIR", default_value = "models")]
-    models: PathBuf,
-    /// The model to ask, by the start of its id; the current one without it.
-    #[arg(long, value_name = "ID")]
-    model: Option<String>,
-    /// The table of distances, as `distances` makes it.
-    #[arg(long, value_name = "FILE", default_value = "data/origin_dest_distances.jsonl")]
-    distances: PathBuf,
-    /// Print one JSON object on standard output instead of the summary on standard error.
-    #[arg(long)]
-    json: bool,
+    /// Where and how the stream runs.
+    #[command(flatten)]
+    pub(super) config: ConfigFlags,
+    /// What to answer instead of a stream.
+    #[command(flatten)]
+    pub(super) batch: BatchFlags,
     /// How the input is read.
     #[command(flatten)]
-    read: ReadFlags,
+    pub(super) read: ReadFlags,
     /// Where the work runs.
     #[command(flatten)]
-    cluster: ClusterFlags,
+    pub(super) cluster: ClusterFlags,
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// Flags, model, distances, input or output that can't be used, or too many bad rows; there is no output then.
-pub fn run(flags: &PredictFlags) -> Result<(), Failure> {
-    let started = Instant::now();
-    let (model, summary) = predict(flags)?;
-    // Every process knows the whole sum; one tells it.
-    if flags.cluster.process == 0 { show(flags, model, &summary, started.elapsed()) } else { Ok(()) }
+/// Files to answer, and where the answers go.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Files instead of a stream")]
+pub(super) struct BatchFlags {
+    /// Requests (JSON lines) or flights (JSON lines, Parquet, BTS CSV; .gz .bz2 .zst .zip): files, folders, globs or URLs
+    #[arg(long, value_name = "GLOB", num_args = 1.., conflicts_with_all = ["config", "set", "dump_config"])]
+    pub(super) input: Vec<String>,
+    /// Folder to make
+    #[arg(long, value_name = "DIR", default_value = "predictions")]
+    pub(super) output: PathBuf,
+    /// Form of the answers
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) output_format: OutputFormat,
+    /// Replace output that is there already
+    #[arg(long, action = ArgAction::SetTrue, requires = "input")]
+    pub(super) replace: bool,
+    /// What the lines of JSON files are
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) rows: RowKind,
+    /// Where models are kept
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub(super) models: PathBuf,
+    /// The model to ask, by the start of its id; the current one without it
+    #[arg(long, value_name = "ID", requires = "input")]
+    pub(super) model: Option<String>,
+    /// The table of distances, as `distances` makes it
+    #[arg(long, value_name = "FILE", default_value = "data/origin_dest_distances.jsonl")]
+    pub(super) distances: PathBuf,
+    /// Print one JSON object on standard output instead of the summary on standard error
+    #[arg(long, requires = "input")]
+    pub(super) json: bool,
 }
 
-/// Does the work, and gives the model that was asked and what all workers came to.
-pub(crate) fn predict(flags: &PredictFlags) -> Result<(ModelId, Summary), Failure> {
-    let cluster = flags.cluster.plan()?;
-    let serving = ready_model(&flags.models, flags.model.as_deref())?;
-    let distances = read_distances(&flags.distances)?;
-    let input = Input::resolve(&flags.input, flags.read.format, cluster.workers())?;
-    let existing = if flags.replace { Existing::Replace } else { Existing::Refuse };
-    let (target, whole) = Target::prepare(&flags.output, flags.output_format, existing, &cluster)?;
-
-    let progress = Progress::to_stderr();
-    let stage = progress.stage("predict", input.unit(), cluster.workers_here().get());
-    let model = serving.id();
-    let seen = agreement(flags, model, &distances, &input)?;
-    let max_bad_rows = flags.read.max_bad_rows.get();
-    let plan = PredictPlan { input, kind: flags.rows, serving, distances, target, stage, max_bad_rows };
-    let ends = cluster::run(cluster.with_fingerprint(seen), move |worker| run_worker(worker, &plan))?;
-    progress.finish();
-    let summaries = ends.into_iter().collect::<Result<Vec<_>, _>>()?;
-    whole.map_or(Ok(()), flightline_connectors::files::AtomicDir::commit)?;
-    Ok((model, summaries.into_iter().next().unwrap_or_default()))
-}
-
-/// Loads and verifies a model, and sends its golden rows through the operators that are going to answer.
-fn ready_model(models: &Path, prefix: Option<&str>) -> Result<Arc<Serving>, Failure> {
-    let registry = Registry::open(models);
-    let id = match prefix {
-        Some(prefix) => registry.find(prefix)?,
-        None => registry.need_current()?,
-    };
-    let model = Model::load(&registry.folder_of(&id))?;
-    let rows = model.golden().to_vec();
-    let serving = Arc::new(Serving::start(model)?);
-    golden::check(&serving, &rows).map_err(|problem| ModelError::Golden { id, problem })?;
-    Ok(serving)
-}
-
-fn read_distances(path: &Path) -> Result<DistanceTable, Failure> {
-    let name = path.display().to_string();
-    let file = File::open(path).map_err(|source| TableError::Read { name: name.clone(), source })?;
-    Ok(DistanceTable::read_json_lines(&name, BufReader::new(file))?)
-}
-
-/// A digest of all that processes must agree on.
-fn agreement(flags: &PredictFlags, model: ModelId, distances: &DistanceTable, input: &Input) -> Result<u64, Failure> {
-    let mut table = Vec::new();
-    distances.write_json_lines(&mut table).map_err(|error| Failure::new(FailureKind::Bug, error.to_string()))?;
-    let (rows, format, limit) = (flags.rows, flags.output_format, flags.read.max_bad_rows);
-    let table = xxh3_64(&table);
-    Ok(input.agreement(&format!("predict {model} {rows:?} {format:?} {limit} {} {table}", flags.replace)))
-}
-
-fn show(flags: &PredictFlags, model: ModelId, summary: &Summary, wall: Duration) -> Result<(), Failure> {
-    let rows = summary.answers() + summary.without_uuid;
-    let rate = rows as f64 / wall.as_secs_f64().max(1e-9);
-    if !flags.json {
-        let folder = flags.output.display();
-        eprintln!("{summary}\n{rate:.0} rows/s by model {}, in {folder}", model.short());
-        return Ok(());
-    }
-    let classes: serde_json::Map<String, serde_json::Value> = DelayClass::all()
-        .zip(summary.classes)
-        .map(|(class, count)| (class.index().to_string(), json!(count)))
-        .collect();
-    let object = json!({
-        "model": model.to_string(),
-        "output": flags.output.display().to_string(),
-        "rows": rows,
-        "answers": summary.answers(),
-        "status": { "OK": summary.predicted(), "ERROR": summary.failed() },
-        "predictions": classes,
-        "unseen": summary.unseen,
-        "errors": summary.errors,
-        "dead_letters": summary.dead_letters,
-        "without_uuid": summary.without_uuid,
-        "flights": summary.flights.good,
-        "bad_rows": summary.flights.bad_rows(),
-        "workers": flags.cluster.workers * flags.cluster.processes,
-        "wall_seconds": wall.as_secs_f64(),
-        "rows_per_second": rate,
-    });
-    match writeln!(std::io::stdout(), "{object}") {
-        // Who reads no further has seen enough.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(FailureKind::Storage, format!("can't write to standard output: {error}")))
-        }
-        _ => Ok(()),
+impl PredictFlags {
+    /// Whether files are to be answered instead of a stream.
+    #[must_use]
+    pub fn is_batch(&self) -> bool {
+        !self.batch.input.is_empty()
     }
 }
-
-#[cfg(test)]
-mod tests;

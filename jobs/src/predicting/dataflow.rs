@@ -22,7 +22,7 @@ use timely::dataflow::operators::vec::{Broadcast, Map};
 use timely::dataflow::operators::{Concat, Input as _, Inspect, Probe};
 use timely::worker::Worker;
 
-use super::operators::{TableChange, answer, arrange_everywhere, number_copies};
+use super::operators::{TableChange, answer, arrange_everywhere, look_up, number_copies};
 use super::output::Target;
 use super::reading::{BadLine, RowKind, Rows, rows};
 use super::summary::Summary;
@@ -175,8 +175,9 @@ fn build(worker: &mut Worker, plan: &PredictPlan, desk: &Desk) -> Handles {
             .concat(requests.flat_map(|requests| requests));
 
         let (table, changes) = scope.new_input::<Vec<TableChange<Once>>>();
-        let answers =
-            answer(asked.map(|request| ((), request)), arrange_everywhere(changes), Arc::clone(&plan.serving));
+        let serving = Arc::clone(&plan.serving);
+        let questions = look_up(asked.map(|request| ((), request)), arrange_everywhere(changes), |()| 0, || 0);
+        let answers = answer(questions, |()| (), move |()| Arc::clone(&serving));
         let answers = answers.map(|((), answer)| answer).concat(answer_bad(bad, plan, desk));
         let (answered, _) = put_on_desk(answers, desk).probe();
 

@@ -10,13 +10,27 @@ use std::sync::Arc;
 use flightline_operators::columns::Number;
 use timely::dataflow::operators::{Input, Inspect};
 
-use super::operators::{TableChange, answer, arrange_everywhere};
+use super::operators::{TableChange, answer, arrange_everywhere, look_up};
 use crate::answer::Serving;
 use crate::model::golden::difference;
-use crate::model::{GoldenError, GoldenRow};
+use crate::model::{GoldenError, GoldenRow, Model, ModelError};
 use crate::request::Request;
 use crate::response::Response;
 use crate::table::RouteKey;
+
+/// Makes a model answer, by `start`, and sends its golden rows through the operators that are going to answer.
+///
+/// # Errors
+/// Those of `start`, and [`ModelError::Golden`] with the first answer that differs.
+pub(crate) fn ready(
+    model: Model,
+    start: impl FnOnce(Model) -> Result<Serving, ModelError>,
+) -> Result<Arc<Serving>, ModelError> {
+    let (id, rows) = (model.id(), model.golden().to_vec());
+    let serving = Arc::new(start(model)?);
+    check(&serving, &rows).map_err(|problem| ModelError::Golden { id, problem })?;
+    Ok(serving)
+}
 
 /// Sends all golden rows through a dataflow of lookup and answer on the calling thread, and compares.
 ///
@@ -56,7 +70,8 @@ fn answers(serving: Arc<Serving>, requests: Vec<(Request, Number)>) -> Vec<(usiz
         let (mut table, mut asked) = worker.dataflow_named::<u64, _, _>("Golden", |scope| {
             let (table, changes) = scope.new_input::<Vec<TableChange<u64>>>();
             let (asked, requests) = scope.new_input::<Vec<(usize, Request)>>();
-            answer(requests, arrange_everywhere(changes), serving)
+            let questions = look_up(requests, arrange_everywhere(changes), |row| *row as u64, || 0);
+            answer(questions, |_| (), move |()| Arc::clone(&serving))
                 .inspect(move |answer| heard.borrow_mut().push(answer.clone()));
             (table, asked)
         });

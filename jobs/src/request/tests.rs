@@ -92,6 +92,32 @@ fn the_uuid_keeps_the_clients_spelling() {
 }
 
 #[test]
+fn all_spellings_of_a_uuid_are_one_key() {
+    let spellings = [
+        UUID.to_owned(),
+        UUID.to_uppercase(),
+        UUID.replace('-', ""),
+        format!("{{{UUID}}}"),
+        format!("urn:uuid:{UUID}"),
+    ];
+    for spelling in spellings {
+        assert_eq!(&*key(&RequestId::parse(&spelling).unwrap()), UUID, "{spelling}");
+    }
+    let unchecked: RequestId = serde_json::from_str("\"me\"").unwrap();
+    assert_eq!(&*key(&unchecked), "me");
+}
+
+#[test]
+fn a_line_beyond_the_limit_is_not_looked_into() {
+    let mut line = line().to_string().into_bytes();
+    line.resize(Request::LIMIT, b' ');
+    assert!(Request::parse(&line).is_ok());
+    line.push(b' ');
+    assert_eq!(Request::parse(&line), Err(BadRequest { id: None, reason: RequestError::TooLong }));
+    assert_eq!(RequestError::TooLong.to_string(), "the request is longer than 1048576 bytes");
+}
+
+#[test]
 fn a_training_row_becomes_a_request_that_parses_back() {
     let facts = FlightFacts {
         date: FlightDate::from_ymd(2013, 1, 1).unwrap(),

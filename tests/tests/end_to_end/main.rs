@@ -23,5 +23,6 @@ mod models;
 mod predictions;
 mod quality;
 mod same_model;
+mod storm;
 mod tidy;
 mod training;

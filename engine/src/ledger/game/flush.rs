@@ -25,16 +25,17 @@ impl Life {
 
     /// What a store has not got of what waits for it.
     fn batch(&mut self, world: &World, store: Store, partition: Partition) -> Result<Vec<Item>, Violation> {
-        let (mut next, read) = (self.next[&store.name()][&partition], self.read[&partition]);
-        let mut waiting: Vec<_> = self.queue(store, partition).iter().cloned().collect();
-        if waiting.is_empty() && next < read {
-            // Its stretches were dropped, or it went back to what is durable.
-            waiting.push(self.compute(partition, OffsetRange::new(next, read))?);
-        }
+        // An old life that wakes up late may read of progress beyond what its own book binds: it waits.
+        let known = self.read[&partition].min(self.bound_upto(partition));
+        let mut next = self.next[&store.name()][&partition];
+        let waiting: Vec<_> = self.queue(store, partition).iter().cloned().collect();
         let mut items = Vec::new();
         for stretch in waiting {
             let mut verdict = world.rules.deliver(next, &stretch);
             if let Delivery::Gap(gap) = verdict {
+                if gap.to > known {
+                    break;
+                }
                 items.extend(self.compute(partition, gap)?.items);
                 verdict = world.rules.deliver(gap.to, &stretch);
             }
@@ -42,6 +43,10 @@ impl Life {
                 next = new.reached.next;
                 items.extend(new.items);
             }
+        }
+        if items.is_empty() && next < known {
+            // Its stretches were dropped, or it went back to what is durable.
+            items = self.compute(partition, OffsetRange::new(next, known))?.items;
         }
         Ok(items)
     }
@@ -76,13 +81,14 @@ impl Life {
     }
 
     /// Makes a producer anew, unless a later life is at work: ledger and progress are read again before anything is sent.
+    /// The life keeps its own book: while it is the highest nobody else writes, and what is read now may have been collected
+    /// beyond what its slowest sink still needs.
     fn begin_anew(&mut self, world: &mut World, partition: Partition) -> Result<(), Violation> {
-        match self.ledger.load() {
-            Ok(book) if !world.rules.has(Bug::NoLedgerWait) => self.book = book,
-            Ok(_) => {}
+        let book = match self.ledger.load() {
+            Ok(book) => book,
             Err(fault) => return self.survive(Err(fault)),
-        }
-        if self.is_superseded(world) {
+        };
+        if self.is_superseded(world, &book) {
             self.state = State::Dead;
             return Ok(());
         }

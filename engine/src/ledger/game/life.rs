@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::check::Violation;
-use super::rules::Bug;
-use super::world::{LENGTH, RANGE, STORES, Store, World, key, partitions, standing};
-use crate::contract::{Answers, Fault, Item, SinkName};
-use crate::ledger::collect::collectable;
+use super::world::{LENGTH, STORES, Store, World, key, partitions, standing};
+use crate::contract::{Answers, Item, SinkName};
 use crate::ledger::samples::binding;
-use crate::ledger::{Book, Entry, EntryBody, Generation, LedgerLog, decide};
+use crate::ledger::{Book, Entry, Generation, LedgerLog};
 use crate::log::{Offset, OffsetRange, Offsets, Partition, Reached};
 
 /// Where a life is.
@@ -31,7 +29,7 @@ pub(super) struct Life {
     pub(super) state: State,
     /// For everything but appending.
     pub(super) ledger: LedgerLog,
-    writer: LedgerLog,
+    pub(super) writer: LedgerLog,
     pub(super) nonce: u64,
     pub(super) generation: Generation,
     pub(super) book: Book,
@@ -42,10 +40,12 @@ pub(super) struct Life {
     pub(super) next: BTreeMap<SinkName, Offsets>,
     queues: BTreeMap<(SinkName, Partition), VecDeque<Answers>>,
     pub(super) producers: BTreeMap<Partition, u64>,
+    /// An entry that may have been written in spite of a fault: until that is known, nothing more is read.
+    pub(super) unsure: Option<Entry>,
     /// By a bug: what this life takes for bound, whatever the ledger says.
-    apart: BTreeMap<Partition, (OffsetRange, u32)>,
+    pub(super) apart: BTreeMap<Partition, (OffsetRange, u32)>,
     /// By a bug: the entry that should have been written, and the book before it.
-    owed: Option<(Book, Entry)>,
+    pub(super) owed: Option<(Book, Entry)>,
     /// By a bug: the claim was not written yet.
     pub(super) claim_due: bool,
 }
@@ -65,6 +65,7 @@ impl Life {
             next: BTreeMap::new(),
             queues: BTreeMap::new(),
             producers: BTreeMap::new(),
+            unsure: None,
             apart: BTreeMap::new(),
             owed: None,
             claim_due: false,
@@ -102,6 +103,9 @@ impl Life {
 
     fn run(&mut self, world: &mut World) -> Result<(), Violation> {
         self.settle_debt(world)?;
+        if self.is_dead() {
+            return Ok(());
+        }
         match world.dice.weighted(&[160, 40, 40, 40, 5, 4, 4, 2]) {
             0 => self.answer(world),
             store @ 1..=3 => self.flush(world, STORES[store - 1]),
@@ -117,6 +121,9 @@ impl Life {
 
     /// Answers a few requests of a partition, or binds more if the next one is not bound.
     fn answer(&mut self, world: &mut World) -> Result<(), Violation> {
+        if self.unsure.is_some() {
+            return self.insist(world);
+        }
         let ready: Vec<_> = partitions().filter(|partition| self.read[partition].0 < LENGTH).collect();
         if ready.is_empty() {
             return Ok(());
@@ -162,110 +169,10 @@ impl Life {
         self.book.binding(stretch.number).map(|binding| binding.model.to_string())
     }
 
-    fn extend(&mut self, world: &World) -> Result<(), Violation> {
-        if self.owed.is_some() {
-            return Ok(());
-        }
-        let end = |partition| {
-            let bound = self.book.bound_upto(partition);
-            let end = Offset(LENGTH.min(bound.0 + RANGE));
-            (self.read[&partition] >= bound).then_some((partition, end))
-        };
-        let ends = partitions().filter_map(end).collect();
-        let Some(entry) = decide::extend(&self.book, self.generation, &binding(world.model), &ends) else {
-            return Ok(());
-        };
-        if !world.rules.has(Bug::NoLedgerWait) {
-            return self.append(entry).map(drop);
-        }
-        let before = self.book.clone();
-        if self.book.apply(before.next_seq(), &entry).is_ok() {
-            self.owed = Some((before, entry));
-        }
-        Ok(())
-    }
-
-    /// Swaps to the model that is wanted, where the sources stand.
-    fn cut(&mut self, world: &World) -> Result<(), Violation> {
-        if self.owed.is_some() {
-            return Ok(());
-        }
-        let entry = decide::cut(&self.book, self.generation, &binding(world.model), &self.read);
-        let cut = entry.map_or(Ok(true), |entry| self.append(entry))?;
-        if cut && world.rules.has(Bug::CutForeign) {
-            for (partition, position) in &self.read {
-                let rest = OffsetRange::new(*position, self.book.bound_upto(*partition));
-                self.apart.insert(*partition, (rest, world.model));
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes in the ledger how far the files are.
-    fn mark(&mut self, world: &World) -> Result<(), Violation> {
-        let reached = world.durable(Store::Files);
-        if self.owed.is_some() || reached.values().all(|reached| reached.next.0 == 0) {
-            return Ok(());
-        }
-        let body = EntryBody::Mark { sink: Store::Files.name(), reached };
-        self.append(Entry { generation: self.generation, body }).map(drop)
-    }
-
-    /// Collects by its own book, which may be old.
-    fn collect(&mut self, world: &World) -> Result<(), Violation> {
-        if self.owed.is_some() {
-            return Ok(());
-        }
-        let mut progress = world.progress();
-        for (sink, durable) in &mut progress {
-            for (partition, next) in durable {
-                *next = (*next).min(self.next[sink][partition]);
-            }
-        }
-        let upto = collectable(&self.book, &progress, &Offsets::new());
-        let collected = self.ledger.collect(&mut self.book, upto);
-        self.survive(collected)
-    }
-
-    /// Writes what it has read, and then that it ends here.
-    fn close(&mut self, world: &mut World) -> Result<(), Violation> {
-        self.settle_debt(world)?;
-        if let Some(store) = STORES.into_iter().find(|store| self.next[&store.name()] != self.read) {
-            return self.flush(world, store);
-        }
-        let entry = decide::close(&self.book, self.generation, &self.read);
-        if self.owed.is_none() && entry.map_or(Ok(true), |entry| self.append(entry))? {
-            self.state = State::Dead;
-        }
-        Ok(())
-    }
-
-    /// Adds an entry; tells whether it is there now.
-    pub(super) fn append(&mut self, entry: Entry) -> Result<bool, Violation> {
-        if self.claim_due {
-            let claim = Entry { generation: self.generation, body: EntryBody::Claim { nonce: self.nonce } };
-            let claimed = self.writer.append(&mut self.book, claim);
-            self.claim_due = claimed.is_err();
-            self.survive(claimed.map(drop))?;
-            // What was decided may be outdated now.
-            return Ok(false);
-        }
-        let appended = self.writer.append(&mut self.book, entry);
-        let there = appended.is_ok();
-        self.survive(appended.map(drop))?;
-        Ok(there)
-    }
-
-    /// Dies of what a life dies of; a permanent fault is none of it.
-    pub(super) fn survive(&mut self, result: Result<(), Fault>) -> Result<(), Violation> {
-        match result {
-            Ok(()) | Err(Fault::Transient(_)) => Ok(()),
-            Err(Fault::Superseded(_)) => {
-                self.state = State::Dead;
-                Ok(())
-            }
-            Err(Fault::Permanent(fault)) => Err(Violation::Refused(fault.0)),
-        }
+    /// The first offset that this life takes for unbound.
+    pub(super) fn bound_upto(&self, partition: Partition) -> Offset {
+        let apart = self.apart.get(&partition).map(|(range, _)| range.to).unwrap_or_default();
+        self.book.bound_upto(partition).max(apart)
     }
 
     pub(super) fn queue(&mut self, store: Store, partition: Partition) -> &mut VecDeque<Answers> {
@@ -278,20 +185,5 @@ impl Life {
             (*partition, (OffsetRange::new(*from, Offset(LENGTH)), world.model))
         };
         self.apart = self.read.iter().map(all).collect();
-    }
-
-    /// The bug of a life that writes its entries later.
-    fn settle_debt(&mut self, world: &mut World) -> Result<(), Violation> {
-        if self.owed.is_some()
-            && world.dice.percent(30)
-            && let Some((mut before, entry)) = self.owed.take()
-        {
-            let appended = self.writer.append(&mut before, entry.clone());
-            if matches!(appended, Err(Fault::Transient(_))) {
-                self.owed = Some((before, entry));
-            }
-            self.survive(appended.map(drop))?;
-        }
-        Ok(())
     }
 }

@@ -5,8 +5,8 @@
 //! | module | holds |
 //! |---|---|
 //! | `world` | what survives a life: the ledger's objects and three stores |
-//! | `start`, `life`, `flush` | one life: how it starts, how it binds and answers, how its sinks write |
-//! | `rules` | the decisions that a bug may stand in for, and the bugs: the ten of the executable model, and one more |
+//! | `start`, `life`, `flush`, `write` | one life: how it starts, how it answers, how its sinks write, what it writes down |
+//! | `rules` | the decisions that a bug may stand in for, and the bugs: the ten of the executable model, and two more |
 //! | `check` | what must hold after every step, and at the end |
 //!
 //! A game is a function of its seed, and a failure names the seed. Each bug must be caught, so that a green game means
@@ -19,6 +19,7 @@ mod life;
 mod rules;
 mod start;
 mod world;
+mod write;
 
 use check::Violation;
 use life::Life;
@@ -77,6 +78,10 @@ fn finish(world: &mut World, mut alive: Vec<Life>) -> Result<(), Violation> {
             alive[woken].step(world)?;
         }
         alive.retain(|life| !life.is_dead());
+        world.model += u32::from(world.dice.percent(5));
+        if world.dice.percent(10) {
+            world.collect().map_err(|fault| Violation::Refused(fault.to_string()))?;
+        }
         if last.is_done() {
             return Ok(());
         }
@@ -151,6 +156,11 @@ fn a_collection_in_which_an_error_stands_is_caught() {
 #[test]
 fn a_cut_over_what_others_bound_is_caught() {
     must_catch(Bug::CutForeign, two_bindings);
+}
+
+#[test]
+fn an_entry_that_is_given_up_without_knowing_is_caught() {
+    must_catch(Bug::EntryGivenUp, two_bindings);
 }
 
 #[test]

@@ -28,8 +28,10 @@ pub(super) enum Bug {
     RenameLast,
     /// The last answer with a key stands.
     CollectionLastWins,
-    /// The first answer with a key stands, also an `ERROR`. Not one of the ten; it shows that mended errors are looked at.
+    /// The first answer with a key stands, also an `ERROR`.
     CollectionFirstWins,
+    /// A life goes on without an entry that seemed to fail, and may be there all the same.
+    EntryGivenUp,
     /// A swap takes force where the sources stand, whoever bound that.
     CutForeign,
     /// A writer doesn't look above the number that it has written.

@@ -6,7 +6,7 @@ use super::life::{Life, State};
 use super::rules::Bug;
 use super::world::{PARTITIONS, STORES, Store, World, bounds, job, partitions};
 use crate::contract::Fault;
-use crate::ledger::{Entry, EntryBody, Generation, decide};
+use crate::ledger::{Book, Entry, EntryBody, Generation, decide};
 use crate::log::Offsets;
 use crate::recovery::{SinkPolicy, plan_start, read_from, with_marks};
 
@@ -51,20 +51,21 @@ impl Life {
             self.new_producer(world, partition);
         }
         self.book = self.ledger.load()?;
-        self.state = if self.is_superseded(world) { State::Dead } else { State::Register };
+        self.state = if self.is_superseded(world, &self.book) { State::Dead } else { State::Register };
         Ok(())
     }
 
     /// Registers what is new; then begins to read.
     pub(super) fn register(&mut self, world: &mut World) -> Result<(), Violation> {
-        while let Some((sink, starts)) = self.register.first().cloned() {
-            if !self.book.registered().contains_key(&sink) {
-                let body = EntryBody::Register { sink, starts };
-                if !self.append(Entry { generation: self.generation, body })? {
-                    return Ok(());
-                }
+        self.insist(world)?;
+        for (sink, starts) in self.register.clone() {
+            if !self.is_busy() && !self.is_dead() && !self.book.registered().contains_key(&sink) {
+                self.append(world, Entry { generation: self.generation, body: EntryBody::Register { sink, starts } })?;
             }
-            self.register.remove(0);
+        }
+        let missing = self.register.iter().any(|(sink, _)| !self.book.registered().contains_key(sink));
+        if missing || self.is_dead() {
+            return Ok(());
         }
         let durable = STORES.map(|store| (store.name(), world.durable(store))).into();
         let marks = STORES.map(|store| (store.name(), self.book.marks(&store.name()))).into();
@@ -83,8 +84,8 @@ impl Life {
     }
 
     /// Whether a later life has claimed.
-    pub(super) fn is_superseded(&self, world: &World) -> bool {
+    pub(super) fn is_superseded(&self, world: &World, book: &Book) -> bool {
         let apart = world.rules.has(Bug::ClaimApart) && world.claims > self.generation.0;
-        apart || decide::superseded(&self.book, self.generation).is_some()
+        apart || decide::superseded(book, self.generation).is_some()
     }
 }

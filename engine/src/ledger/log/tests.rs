@@ -135,7 +135,7 @@ fn other_names_in_the_folders_are_left_alone() {
 /// The store fails at the first create, before or after it took effect.
 fn failing_once(shelf: &MemoryBlobs, lands: bool) -> LedgerLog {
     let failed = AtomicUsize::new(0);
-    LedgerLog::new(Eventful::new(shelf, move |moment| {
+    LedgerLog::new(Eventful::around(shelf, move |moment| {
         let is_it = match moment {
             Moment::BeforeCreate => !lands,
             Moment::AfterCreate => lands,
@@ -182,7 +182,7 @@ fn a_decision_that_the_landed_entry_outdated_is_to_be_made_anew() {
     let ledger = failing_once(&shelf, true);
     let mut book = ledger.load().unwrap();
     assert!(ledger.append(&mut book, bind(1, [(0, 0, 5)])).is_err());
-    let Fault::Transient(error) = ledger.append(&mut book, bind(1, [(0, 0, 9)])).unwrap_err() else { panic!() };
+    let Fault::Permanent(error) = ledger.append(&mut book, bind(1, [(0, 0, 9)])).unwrap_err() else { panic!() };
     assert!(error.0.contains("decide anew"), "{error}");
     assert_eq!(book.bound_upto(Partition(0)), Offset(5), "the book knows now");
     assert_eq!(ledger.append(&mut book, bind(1, [(0, 5, 9)])), Ok(Seq(2)));
@@ -192,7 +192,7 @@ fn a_decision_that_the_landed_entry_outdated_is_to_be_made_anew() {
 fn of_two_claims_at_once_the_loser_takes_the_next_generation() {
     let shelf = shelf_with(&[open()]);
     let (rival, first) = (ledger(&shelf), AtomicUsize::new(0));
-    let ledger = LedgerLog::new(Eventful::new(&shelf, move |moment| {
+    let ledger = LedgerLog::new(Eventful::around(&shelf, move |moment| {
         if matches!(moment, Moment::BeforeCreate) && first.fetch_add(1, Ordering::SeqCst) == 0 {
             rival.claim(&job(), PARTITIONS, 1)?;
         }
@@ -206,7 +206,7 @@ fn of_two_claims_at_once_the_loser_takes_the_next_generation() {
 fn a_claim_that_is_overtaken_at_once_ends() {
     let shelf = MemoryBlobs::default();
     let rival = ledger(&shelf);
-    let ledger = LedgerLog::new(Eventful::new(&shelf, move |moment| {
+    let ledger = LedgerLog::new(Eventful::around(&shelf, move |moment| {
         if matches!(moment, Moment::AfterCreate) {
             rival.claim(&job(), PARTITIONS, 1)?;
         }
@@ -246,6 +246,15 @@ fn a_writer_whose_number_is_free_again_ends_and_leaves_no_trace_that_is_read() {
 }
 
 #[test]
+fn a_late_writer_that_finds_what_it_left_behind_ends_too() {
+    let (shelf, mut old) = slept();
+    let ledger = failing_once(&shelf, true);
+    assert_eq!(ledger.append(&mut old, bind(1, [(0, 10, 20)])), Err(Fault::transient("away")), "it landed in number 2");
+    // It wants something else by now. What stands in number 2 is its own; in number 3 others may stand.
+    assert_eq!(ledger.append(&mut old, bind(1, [(0, 10, 15)])), Err(superseded_by(2)));
+}
+
+#[test]
 fn an_old_collector_does_no_harm() {
     let (shelf, mut old) = slept();
     let before = ledger(&shelf).load();
@@ -261,7 +270,7 @@ fn a_collector_that_was_killed_anywhere_is_made_up_for() {
     for killed_at in 0..20 {
         let shelf = shelf_with(&entries);
         let calls = AtomicUsize::new(0);
-        let dying = LedgerLog::new(Eventful::new(&shelf, move |_| {
+        let dying = LedgerLog::new(Eventful::around(&shelf, move |_| {
             if calls.fetch_add(1, Ordering::SeqCst) < killed_at { Ok(()) } else { Err(Fault::transient("killed")) }
         }));
         let mut book = whole.clone();
@@ -282,7 +291,7 @@ fn a_checkpoint_that_says_otherwise_is_refused() {
     let shelf = shelf_with(&[open(), claim(2), claim(3)]);
     let mut book = ledger(&shelf).load().unwrap();
     let (other, late) = (shelf.clone(), AtomicUsize::new(0));
-    let ledger = LedgerLog::new(Eventful::new(&shelf, move |moment| {
+    let ledger = LedgerLog::new(Eventful::around(&shelf, move |moment| {
         if matches!(moment, Moment::BeforeCreate) && late.fetch_add(1, Ordering::SeqCst) == 0 {
             overwrite(&other, "checkpoint/00000000000000000002.json", "{}");
         }
@@ -300,7 +309,7 @@ proptest! {
         let shelf = shelf_with(&history.entries);
         let upto = collectable(&history.book, &all_done_below(done), &Offsets::new());
         let (collector, calls, whole) = (ledger(&shelf), AtomicUsize::new(0), history.book.clone());
-        let reader = LedgerLog::new(Eventful::new(&shelf, move |_| {
+        let reader = LedgerLog::new(Eventful::around(&shelf, move |_| {
             if calls.fetch_add(1, Ordering::SeqCst) == strikes_at {
                 collector.collect(&mut whole.clone(), upto)?;
             }

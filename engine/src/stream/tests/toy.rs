@@ -15,6 +15,7 @@ use crate::contract::{Fault, Item, JobId, Placement, Standing, TableRows};
 use crate::ids::WorkerCount;
 use crate::ledger::{AnswerFormat, Binding, Book, LedgerLog, TableVersion};
 use crate::log::{LogRecord, Offset, Partition};
+use crate::http::Health;
 use crate::memory::{MemoryBlobs, MemoryLog, MemorySink, MemoryTable};
 use crate::metrics::StreamMetrics;
 use crate::stream::{
@@ -161,6 +162,7 @@ impl World {
             spread: None,
             limits: self.limits,
             metrics: StreamMetrics::new(),
+            health: Health::new(),
             clock: Arc::new(SystemClock::new()),
             stop: stop.clone(),
         };

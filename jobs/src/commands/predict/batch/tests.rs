@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use clap::Parser;
+
 use super::*;
 use crate::answer::Question;
 use crate::model::sample::{Dice, SMALL, flight, parts};

@@ -1,0 +1,93 @@
+//! What the folders and files of a file sink are called.
+//!
+//! ```text
+//! predictions/_flightline.json                              whose folder it is
+//! predictions/log_partition=3/_start.json                   where the sink began in partition 3
+//! predictions/log_partition=3/00000000000000000000.jsonl    its first file: begins at offset 0
+//! predictions/log_partition=3/00000000000000017312.jsonl    the next: the one before ended at 17312
+//! predictions/log_partition=3/_reached-….json, _end-….json  how far it is, see `notes`
+//! ```
+//!
+//! Spark, pandas and pyarrow read `predictions` as one data set with a column `log_partition`; they leave out names that
+//! begin with `_` or `.`. (`partition` would collide with the lines' own field `Partition`, for Spark knows no case.)
+
+use flightline_engine::log::{Offset, Partition};
+
+/// The object that says whose folder it is.
+pub(super) const OWNER: &str = "_flightline.json";
+
+const FOLDER: &str = "log_partition=";
+const START: &str = "_start.json";
+/// As many as the largest offset has.
+const DIGITS: usize = 20;
+
+/// The folder of a partition.
+pub(super) fn folder_of(partition: Partition) -> String {
+    format!("{FOLDER}{partition}")
+}
+
+/// The partition of a folder; `None` for any other name.
+pub(super) fn partition_of(folder: &str) -> Option<Partition> {
+    let partition = Partition(folder.strip_prefix(FOLDER)?.parse().ok()?);
+    (folder_of(partition) == folder).then_some(partition)
+}
+
+/// The object that says where the sink began in a partition.
+pub(super) fn start_of(partition: Partition) -> String {
+    format!("{}/{START}", folder_of(partition))
+}
+
+/// The file that begins where the one before it ended.
+pub(super) fn file_of(partition: Partition, base: Offset, ending: &str) -> String {
+    format!("{}/{}", folder_of(partition), last_part(base, ending))
+}
+
+/// A file's name without its folder.
+pub(super) fn last_part(base: Offset, ending: &str) -> String {
+    format!("{:0DIGITS$}.{ending}", base.0)
+}
+
+/// Where a file begins; `None` for a name that is no file's.
+pub(super) fn base_of(last_part: &str, ending: &str) -> Option<Offset> {
+    let digits = last_part.strip_suffix(ending)?.strip_suffix('.')?;
+    let is_plain = digits.len() == DIGITS && digits.bytes().all(|sign| sign.is_ascii_digit());
+    is_plain.then(|| digits.parse().ok().map(Offset))?
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn names_read_back_and_sort_as_offsets_do(one: u64, other: u64) {
+            let (one, other) = (Offset(one), Offset(other));
+            let (first, second) = (last_part(one, "jsonl"), last_part(other, "jsonl"));
+            prop_assert_eq!(base_of(&first, "jsonl"), Some(one));
+            prop_assert_eq!(first.cmp(&second), one.cmp(&other));
+            prop_assert_eq!(base_of(&first, "txt"), None);
+        }
+    }
+
+    #[test]
+    fn only_names_of_ours_are_taken() {
+        for name in [
+            "_start.json",
+            "00000000000000000042.jsonl#1",
+            ".00000000000000000042.jsonl.tmp.1",
+            "42.jsonl",
+            "+0000000000000000042.jsonl",
+            "99999999999999999999.jsonl",
+            "00000000000000000042jsonl",
+            ".jsonl",
+        ] {
+            assert_eq!(base_of(name, "jsonl"), None, "{name}");
+        }
+        assert_eq!(partition_of("log_partition=12"), Some(Partition(12)));
+        for folder in ["log_partition=", "log_partition=+1", "log_partition=01", "x=1", "log_partition=1x"] {
+            assert_eq!(partition_of(folder), None, "{folder}");
+        }
+    }
+}

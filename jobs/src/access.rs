@@ -1,0 +1,228 @@
+//! How a command reaches the topics and collections of a job that is not in its own process.
+//!
+//! ```text
+//! the job's files are free ──► nobody runs: they are opened here, as their owner would
+//! the job's files are held ──► a job runs: it is asked through its HTTP ports
+//! ```
+//!
+//! Whether a job runs is told by its files: they belong to one process at a time, and that says more than a port, behind
+//! which another job may be. What is opened here is closed when the [`Access`] and all that it gave away are dropped; until
+//! then the job can't be started.
+//!
+//! It makes no topic, collection or folder, and writes nothing but what [`TopicClient::append_to`] is told to.
+
+pub mod lines;
+mod ports;
+mod progress;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use flightline_connectors::client::{ClientError, CollectionClient, RemoteJob, TopicClient};
+use flightline_connectors::embedded::{Collection, EmbeddedError, EmbeddedStore, Topic, TopicShape};
+use flightline_engine::log::Partition;
+
+use self::lines::OrderedLines;
+use self::ports::{Asked, Port};
+use crate::config::{CollectionName, HttpConfig, RequestLog, SinkTarget, StreamConfig, TopicName};
+use crate::failure::{Failure, FailureKind};
+
+/// How often both ways are tried, while somebody holds the files and does not answer yet.
+const TRIES: u32 = 6;
+
+/// The wait after the first try; it doubles with each.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// A way to a job's topics and collections.
+#[derive(Debug)]
+pub struct Access {
+    way: Way,
+    requests: Arc<dyn TopicClient>,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// A job runs, and is asked.
+    Job { job: RemoteJob, ports: Vec<Port> },
+    /// No job runs, and its files are open here.
+    Files(Arc<EmbeddedStore>),
+}
+
+/// Why the files can't be opened.
+enum Closed {
+    /// Somebody has them.
+    Held(EmbeddedError),
+    /// They aren't there.
+    Absent(String),
+}
+
+impl Access {
+    /// Finds the way to the job of this configuration.
+    ///
+    /// # Errors
+    /// There is neither a job nor what one has left; or somebody holds the files, and does not answer at the job's port.
+    pub fn open(config: &StreamConfig) -> Result<Self, Failure> {
+        let RequestLog::EmbeddedTopic(topic) = &config.requests.log;
+        let (mut tries, mut wait) = (TRIES, FIRST_WAIT);
+        loop {
+            let closed = match open_files(&config.embedded.folder, topic)? {
+                Ok((store, requests)) => return Ok(Self { way: Way::Files(store), requests }),
+                Err(closed) => closed,
+            };
+            tries -= 1;
+            // Files that aren't there won't come.
+            let last = tries == 0 || matches!(closed, Closed::Absent(_));
+            match ports::ask(&config.http, topic) {
+                Asked::Job { ports, whole } if whole || last => return Self::of_job(ports, topic),
+                Asked::Nobody(why) if last => return Err(nobody(&closed, &why, &config.http)),
+                Asked::Job { .. } | Asked::Nobody(_) => {}
+            }
+            thread::sleep(wait);
+            wait *= 2;
+        }
+    }
+
+    fn of_job(ports: Vec<Port>, topic: &TopicName) -> Result<Self, Failure> {
+        let job = RemoteJob::new(ports.iter().map(Port::address))?;
+        let requests = Arc::new(job.topic(&topic.0));
+        Ok(Self { way: Way::Job { job, ports }, requests })
+    }
+
+    /// Whether a job runs that will do something with what is appended.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self.way, Way::Job { .. })
+    }
+
+    /// The log of requests.
+    #[must_use]
+    pub fn requests(&self) -> Arc<dyn TopicClient> {
+        Arc::clone(&self.requests)
+    }
+
+    /// A topic of the job, which must be there.
+    ///
+    /// # Errors
+    /// It isn't there, or can't be opened.
+    pub fn topic(&self, name: &TopicName) -> Result<Arc<dyn TopicClient>, Failure> {
+        Ok(match &self.way {
+            Way::Job { job, .. } => Arc::new(job.topic(&name.0)),
+            Way::Files(store) => open_topic(store, name)?,
+        })
+    }
+
+    /// A collection of the job, which must be there.
+    ///
+    /// # Errors
+    /// It isn't there, or can't be opened.
+    pub fn collection(&self, name: &CollectionName) -> Result<Arc<dyn CollectionClient>, Failure> {
+        Ok(match &self.way {
+            Way::Job { job, .. } => Arc::new(job.collection(&name.0)),
+            Way::Files(store) => open_collection(store, name)?,
+        })
+    }
+
+    /// The lines of a sink in the order of their requests; `None` for a collection, which has no such order.
+    ///
+    /// # Errors
+    /// The destination isn't there, or can't be opened.
+    pub fn ordered_lines(&self, target: &SinkTarget) -> Result<Option<OrderedLines>, Failure> {
+        Ok(match target {
+            SinkTarget::EmbeddedTopic(name) => Some(OrderedLines::of_topic(self.topic(name)?)),
+            SinkTarget::EmbeddedCollection(_) => None,
+            SinkTarget::Files(files) => Some(OrderedLines::of_files(files)?),
+        })
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.way {
+            Way::Job { ports, .. } => {
+                let addresses: Vec<&str> = ports.iter().map(Port::address).collect();
+                write!(f, "the running job at {}", addresses.join(", "))
+            }
+            Way::Files(store) => write!(f, "the files in `{}`, since no job runs", store.folder().display()),
+        }
+    }
+}
+
+type Opened = (Arc<EmbeddedStore>, Arc<Topic>);
+
+fn open_files(folder: &Path, topic: &TopicName) -> Result<Result<Opened, Closed>, Failure> {
+    // A store is made where there is none, and a command that looks must not make one.
+    if !folder.join("topics").is_dir() {
+        return Ok(Err(Closed::Absent(format!("`{}` (embedded.folder) holds no topics", folder.display()))));
+    }
+    let store = EmbeddedStore::open(folder)?;
+    match opened(&store, topic) {
+        Ok(requests) => Ok(Ok((store, requests))),
+        Err(error @ EmbeddedError::Held { .. }) => Ok(Err(Closed::Held(error))),
+        Err(error @ EmbeddedError::NoTopic { .. }) => Ok(Err(Closed::Absent(error.to_string()))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A topic with all of its partitions, as it is.
+fn opened(store: &EmbeddedStore, name: &TopicName) -> Result<Arc<Topic>, EmbeddedError> {
+    let partitions = store.topic(&name.0, &TopicShape::recorded([]))?.partitions();
+    store.topic(&name.0, &TopicShape::recorded((0..partitions).map(Partition)))
+}
+
+fn open_topic(store: &EmbeddedStore, name: &TopicName) -> Result<Arc<Topic>, Failure> {
+    Ok(opened(store, name)?)
+}
+
+fn open_collection(store: &EmbeddedStore, CollectionName(name): &CollectionName) -> Result<Arc<Collection>, Failure> {
+    let folder = store.folder();
+    if !folder.join("collections").join(format!("{name}.redb")).exists() {
+        return Err(Failure::new(
+            FailureKind::BadInput,
+            format!(
+                "there is no collection `{name}` in `{}`; check both names, or start the job that makes it first",
+                folder.display()
+            ),
+        ));
+    }
+    Ok(store.collection(name)?)
+}
+
+fn nobody(closed: &Closed, why: &str, http: &HttpConfig) -> Failure {
+    match closed {
+        Closed::Held(error) => Failure::new(
+            FailureKind::Storage,
+            format!(
+                "{error}. It can't be asked, either: {why}. Name its port with --set http.listen=HOST:PORT (now {})",
+                http.listen
+            ),
+        ),
+        Closed::Absent(what) => Failure::new(
+            FailureKind::BadInput,
+            format!(
+                "there is no job to look at: {what}, and {why}; start `predict` first, or give the configuration that it \
+                 runs with"
+            ),
+        ),
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::new(FailureKind::Storage, error.to_string())
+    }
+}
+
+impl From<EmbeddedError> for Failure {
+    fn from(error: EmbeddedError) -> Self {
+        let kind = match &error {
+            EmbeddedError::NoTopic { .. } | EmbeddedError::NoPartition { .. } => FailureKind::BadInput,
+            _ => FailureKind::Storage,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

@@ -1,0 +1,9 @@
+//! What programs beside the job need to reach its topics and collections, wherever the job runs.
+
+pub use flightline_connectors::client::{
+    ClientError, CollectionClient, Position, RemoteCollection, RemoteJob, RemoteTopic, TopicClient, partition_of,
+};
+pub use flightline_connectors::embedded::{Collection, EmbeddedStore, Topic};
+pub use flightline_connectors::files::Stores;
+pub use flightline_connectors::files::sink::FileReader;
+pub use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};

@@ -1,0 +1,47 @@
+//! `predict` without `--input`: the long-running job that answers requests from a log.
+
+use flightline_engine::contract::Guarantee;
+use flightline_engine::process::install_drain_policy;
+use flightline_engine::telemetry;
+use uuid::Uuid;
+
+use super::PredictFlags;
+use crate::config::Loaded;
+use crate::failure::{Failure, FailureKind};
+use crate::service::{AsConfigured, Service};
+
+/// Runs the job until it is asked to end.
+///
+/// # Errors
+/// The configuration, a connector or the cluster can't be used, or a later start of the job is at work.
+pub fn run(flags: &PredictFlags) -> Result<(), Failure> {
+    let loaded = flags.config.load()?;
+    if flags.config.dumped(&loaded)? {
+        return Ok(());
+    }
+    telemetry::init(loaded.config.log.format).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
+    let service = Service::open(&loaded, flags.cluster.plan()?, nonce(), &AsConfigured)?;
+    let stop = service.stop_flag();
+    install_drain_policy(move || stop.raise());
+    announce(&loaded, &service);
+    service.run()
+}
+
+/// A number that no other start has.
+fn nonce() -> u64 {
+    Uuid::new_v4().as_u64_pair().0
+}
+
+fn announce(loaded: &Loaded, service: &Service) {
+    let guarantee = match service.guarantee() {
+        Some(Guarantee::ExactlyOnce) => ", each answer exactly once in each sink",
+        Some(Guarantee::AtLeastOnce) => ", each answer at least once in each sink",
+        None => "",
+    };
+    let (job, address) = (&loaded.config.job.name, service.address());
+    tracing::info!("job {job}{guarantee}; http://{address}/status");
+    for (name, sink) in &loaded.config.sinks {
+        let patience = if sink.required { "required" } else { "may lag" };
+        tracing::info!("sink {name}: {} ({patience})", sink.target.endpoint());
+    }
+}

@@ -1,0 +1,125 @@
+//! From the URLs of a configuration to connectors.
+
+use std::sync::Arc;
+
+use bytesize::ByteSize;
+use flightline_connectors::embedded::{
+    EmbeddedCollectionSink, EmbeddedSource, EmbeddedStore, EmbeddedTable, EmbeddedTopicSink, Topic, TopicShape,
+};
+use flightline_connectors::files::sink::{FileFormat, FileSink, FileSinkOptions};
+use flightline_connectors::files::{FileTable, FileTableOptions, StoreBlobs, Stores};
+use flightline_engine::contract::{Blobs, Guarantee, Selects, Sink, SinkName, Source, TableSource};
+use flightline_engine::ids::ProcessIndex;
+use flightline_engine::stream::{LeadSetup, Owners, SinkSetup};
+
+use super::elsewhere::Elsewhere;
+use super::{Replace, adapters, columns, storage};
+use crate::config::{AnswerFiles, RequestLog, SinkConfig, SinkTarget, StreamConfig, TableUrl, TopicName, WrittenAs};
+use crate::failure::{Failure, FailureKind};
+use crate::model::Registry;
+use crate::streaming::ANSWER_FORMATS;
+use crate::streaming::table_rows;
+
+/// What connectors are made from.
+pub(super) struct Connections<'a> {
+    pub(super) config: &'a StreamConfig,
+    pub(super) store: &'a Arc<EmbeddedStore>,
+    pub(super) owners: Owners,
+    pub(super) process: ProcessIndex,
+}
+
+impl Connections<'_> {
+    /// The log of requests.
+    pub(super) fn source(&self) -> Result<Arc<dyn Source>, Failure> {
+        let RequestLog::EmbeddedTopic(name) = &self.config.requests.log;
+        Ok(Arc::new(EmbeddedSource(self.topic(name)?)))
+    }
+
+    /// The sinks, in the order of their names.
+    pub(super) fn sinks(&self, replace: &dyn Replace) -> Result<Vec<SinkSetup>, Failure> {
+        let setup = |(name, config): (&SinkName, &SinkConfig)| {
+            let sink = replace.sink(self.sink(name, config)?);
+            Ok(SinkSetup { sink, required: config.required, backfill: config.backfill })
+        };
+        self.config.sinks.iter().map(setup).collect()
+    }
+
+    /// Where ledger and versions of the table are kept.
+    pub(super) fn state(&self) -> Result<Arc<dyn Blobs>, Failure> {
+        Ok(Arc::new(StoreBlobs::open(&stores()?, self.config.job.state.location())?))
+    }
+
+    /// Where the models are.
+    pub(super) fn registry(&self) -> Registry {
+        Registry::open(&self.config.model.registry)
+    }
+
+    /// What process 0 has beside.
+    pub(super) fn lead(&self, state: Arc<dyn Blobs>) -> Result<LeadSetup, Failure> {
+        Ok(LeadSetup {
+            table: self.table()?,
+            versions: Arc::new(adapters::Versions::new(state)),
+            model: Box::new(adapters::CurrentModel::new(self.registry(), self.config.model.poll)),
+            format: ANSWER_FORMATS[ANSWER_FORMATS.len() - 1],
+            settings: self.config.settings(),
+        })
+    }
+
+    fn table(&self) -> Result<Box<dyn TableSource>, Failure> {
+        match &self.config.table.source {
+            TableUrl::File(file) => {
+                let options = FileTableOptions {
+                    poll: self.config.table.poll,
+                    ..FileTableOptions::new(file.location(), Arc::new(table_rows::rows_from_json_lines))
+                };
+                Ok(Box::new(FileTable::new(&stores()?, options)?))
+            }
+            TableUrl::EmbeddedCollection(name) => {
+                Ok(Box::new(EmbeddedTable::new(self.store.collection(&name.0).map_err(storage)?)))
+            }
+        }
+    }
+
+    /// A topic that has a partition for each of the request log's.
+    fn topic(&self, name: &TopicName) -> Result<Arc<Topic>, Failure> {
+        let partitions = self.config.embedded.partitions;
+        let here = self.owners.of_process(self.process, partitions);
+        self.store.topic(&name.0, &TopicShape::shared(partitions, here)).map_err(storage)
+    }
+
+    fn sink(&self, name: &SinkName, config: &SinkConfig) -> Result<Arc<dyn Sink>, Failure> {
+        let (name, selects) = (name.clone(), config.selects);
+        Ok(match &config.target {
+            SinkTarget::EmbeddedTopic(topic) => Arc::new(EmbeddedTopicSink::new(name, self.topic(topic)?, selects)),
+            SinkTarget::EmbeddedCollection(_) if self.process.get() > 0 => {
+                Arc::new(Elsewhere { name, selects, guarantee: Guarantee::ExactlyOnce })
+            }
+            SinkTarget::EmbeddedCollection(collection) => {
+                let collection = self.store.collection(&collection.0).map_err(storage)?;
+                Arc::new(EmbeddedCollectionSink::new(name, collection, selects))
+            }
+            SinkTarget::Files(files) => Arc::new(FileSink::new(&stores()?, file_options(name, selects, files)?)?),
+        })
+    }
+}
+
+fn stores() -> Result<Stores, Failure> {
+    Ok(Stores::new()?)
+}
+
+fn file_options(name: SinkName, selects: Selects, files: &AnswerFiles) -> Result<FileSinkOptions, Failure> {
+    let format = match files.format {
+        WrittenAs::JsonLines => FileFormat::JsonLines,
+        WrittenAs::Text => FileFormat::Text,
+        WrittenAs::Parquet => {
+            let columns = columns::columns(selects);
+            FileFormat::Parquet(columns.map_err(|error| Failure::new(FailureKind::Bug, error.to_string()))?)
+        }
+    };
+    let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+    Ok(FileSinkOptions {
+        roll_bytes: bytes(files.roll_bytes),
+        roll_every: files.roll_every,
+        ..FileSinkOptions::new(name, selects, files.folder.location(), format)
+    })
+}

@@ -1,0 +1,213 @@
+//! The streaming job as a service: from a configuration to a life of the job, with its connectors and its port.
+//!
+//! ```text
+//! StreamConfig ──[connect]──► Service ──run──► (drained | failed | superseded)
+//!                                │
+//!                                └─ topics and collections of this process, port, figures, stop flag
+//! ```
+//!
+//! Invariants: everything that is opened is checked before the first record is read; a service that can't start says why in
+//! one sentence and changes nothing. This module decides nothing about answers: that is the engine's and the job's.
+
+mod adapters;
+mod columns;
+mod connect;
+mod elsewhere;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use flightline_connectors::embedded::{self, EmbeddedStore};
+use flightline_engine::clock::SystemClock;
+use flightline_engine::cluster::ClusterPlan;
+use flightline_engine::contract::{Blobs, Sink};
+use flightline_engine::http::{Health, HttpPort};
+use flightline_engine::ids::WorkerCount;
+pub use flightline_engine::metrics::StreamMetrics;
+pub use flightline_engine::process::install_drain_policy;
+pub use flightline_engine::stream::StopFlag;
+use flightline_engine::stream::{
+    self, Ending, LeadSetup, Limits, Owners, SinkSetup, StreamError, StreamSetup,
+};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::config::{Loaded, StreamConfig};
+use crate::failure::{Failure, FailureKind};
+use crate::streaming::FlightsJob;
+use connect::Connections;
+
+/// A job that is about to run in this process.
+pub struct Service {
+    plan: ClusterPlan,
+    setup: StreamSetup<FlightsJob>,
+    lead: Option<LeadSetup>,
+    store: Arc<EmbeddedStore>,
+    health: Health,
+    port: HttpPort,
+}
+
+/// Puts something else in the place of a connector; for tests that show how sharp they are.
+pub trait Replace {
+    /// In the place of a sink.
+    fn sink(&self, sink: Arc<dyn Sink>) -> Arc<dyn Sink> {
+        sink
+    }
+
+    /// In the place of where the ledger is kept.
+    fn state(&self, state: Arc<dyn Blobs>) -> Arc<dyn Blobs> {
+        state
+    }
+}
+
+/// Replaces nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct AsConfigured;
+
+impl Replace for AsConfigured {}
+
+impl Service {
+    /// The plan of a job that runs in this process alone.
+    #[must_use]
+    pub fn alone(workers: usize) -> ClusterPlan {
+        ClusterPlan::local(WorkerCount::new(workers))
+    }
+
+    /// Opens all that the configuration names, and the port. `nonce` is a random number, a new one for each start.
+    ///
+    /// # Errors
+    /// What can't be opened, by name.
+    pub fn open(loaded: &Loaded, plan: ClusterPlan, nonce: u64, replace: &dyn Replace) -> Result<Self, Failure> {
+        let config = &loaded.config;
+        let store = EmbeddedStore::open(&config.embedded.folder).map_err(storage)?;
+        Self::open_on(store, loaded, plan, nonce, replace)
+    }
+
+    /// The same on a store that is open already.
+    ///
+    /// # Errors
+    /// As [`Service::open`].
+    pub fn open_on(
+        store: Arc<EmbeddedStore>,
+        loaded: &Loaded,
+        plan: ClusterPlan,
+        nonce: u64,
+        replace: &dyn Replace,
+    ) -> Result<Self, Failure> {
+        let config = &loaded.config;
+        let plan = plan.with_fingerprint(xxh3_64(format!("stream {}", loaded.agreement()).as_bytes()));
+        let connections = Connections { config, store: &store, owners: Owners::of(&plan), process: plan.process() };
+        let source = connections.source()?;
+        let sinks = connections.sinks(replace)?;
+        let state = replace.state(connections.state()?);
+        let job = Arc::new(FlightsJob::new(connections.registry()));
+        let lead = plan.is_lead().then(|| connections.lead(Arc::clone(&state))).transpose()?;
+        let (metrics, health) = (StreamMetrics::new(), Health::new());
+        for SinkSetup { sink, required, .. } in &sinks {
+            metrics.sink(sink.name(), sink.guarantee(), *required);
+        }
+        let port = open_port(config, &plan, embedded::routes(Arc::clone(&store)), &health, &metrics)?;
+        let setup = StreamSetup {
+            id: config.job.name.clone(),
+            nonce,
+            source,
+            sinks,
+            recompute: adapters::recompute(&job, Arc::clone(&state)),
+            job,
+            state,
+            spread: config.table.spread,
+            limits: limits(config),
+            metrics,
+            health: health.clone(),
+            clock: Arc::new(SystemClock::new()),
+            stop: StopFlag::default(),
+        };
+        Ok(Self { plan, setup, lead, store, health, port })
+    }
+
+    /// Asks the job to drain.
+    #[must_use]
+    pub fn stop_flag(&self) -> StopFlag {
+        self.setup.stop.clone()
+    }
+
+    /// The topics and collections that this process has open.
+    #[must_use]
+    pub fn store(&self) -> &Arc<EmbeddedStore> {
+        &self.store
+    }
+
+    /// Figures.
+    #[must_use]
+    pub fn metrics(&self) -> StreamMetrics {
+        self.setup.metrics.clone()
+    }
+
+    /// Where the port is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.port.local_addr()
+    }
+
+    /// What the whole job promises of each answer: the weakest promise of its sinks.
+    #[must_use]
+    pub fn guarantee(&self) -> Option<flightline_engine::contract::Guarantee> {
+        self.setup.sinks.iter().map(|sink| sink.sink.guarantee()).min()
+    }
+
+    /// Runs until the job has drained.
+    ///
+    /// # Errors
+    /// The processes don't come together, something must be mended first, or a later life of the job is at work.
+    pub fn run(self) -> Result<(), Failure> {
+        let Self { plan, setup, lead, health, port, store } = self;
+        let ended = stream::run(plan, setup, lead);
+        if let Err(error) = &ended {
+            health.failed(error.to_string());
+        }
+        port.shutdown();
+        drop(store);
+        ended.map_err(failure)
+    }
+}
+
+fn open_port(
+    config: &StreamConfig,
+    plan: &ClusterPlan,
+    routes: Router,
+    health: &Health,
+    metrics: &StreamMetrics,
+) -> Result<HttpPort, Failure> {
+    let process = plan.process().get();
+    let address = config.http.of_process(process).ok_or_else(|| {
+        Failure::new(
+            FailureKind::Usage,
+            format!("http.listen = {}: there is no port {process} above it; choose a lower one", config.http.listen),
+        )
+    })?;
+    HttpPort::start(&address.to_string(), routes, health.clone(), metrics.clone())
+        .map_err(|error| Failure::new(FailureKind::ClusterStart, error.to_string()))
+}
+
+fn limits(config: &StreamConfig) -> Limits {
+    // Sizes that don't fit into an address space are as good as none.
+    let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+    Limits {
+        in_flight_bytes: bytes(config.limits.in_flight),
+        read_batch_bytes: bytes(config.limits.read_batch),
+        lagging_queue_bytes: bytes(config.limits.lagging_queue),
+        small_table_rows: config.table.small_rows as usize,
+    }
+}
+
+fn failure(error: StreamError) -> Failure {
+    match error {
+        StreamError::Cluster(error) => error.into(),
+        StreamError::Ended(ending @ Ending::Superseded(_)) => Failure::new(FailureKind::Superseded, ending.to_string()),
+        StreamError::Ended(ending @ Ending::Failed(_)) => Failure::new(FailureKind::Storage, ending.to_string()),
+    }
+}
+
+fn storage(error: impl std::fmt::Display) -> Failure {
+    Failure::new(FailureKind::Storage, error.to_string())
+}

@@ -1,0 +1,164 @@
+//! What is in the topics, the collection and the files, read when nobody writes; and what must hold of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
+use flightline_jobs::clients::{EmbeddedStore, FileReader, Stores, Topic};
+use flightline_jobs::request::{self, Request};
+use serde_json::Value;
+
+use super::{COLLECTION, DEAD_LETTERS, PARTITIONS, REQUESTS, RESPONSES, World};
+
+/// A position in the request topic.
+type Position = (u64, u64);
+
+/// All that survives a job.
+#[derive(Debug)]
+pub struct Holdings {
+    requests: BTreeMap<Position, Bytes>,
+    topic: Vec<(Position, Bytes)>,
+    collection: BTreeMap<String, Bytes>,
+    files: Vec<(Position, Bytes)>,
+    dead_letters: Vec<(Position, Bytes)>,
+}
+
+impl Holdings {
+    pub(super) fn read(world: &World) -> Self {
+        let store = EmbeddedStore::open(&world.folder.join("embedded")).expect("the store can be opened");
+        let topic = |name: &str| {
+            let shape = flightline_connectors::embedded::TopicShape::whole(PARTITIONS);
+            store.topic(name, &shape).expect("the topic can be opened")
+        };
+        let requests = records(&topic(REQUESTS)).into_iter().map(|(partition, record)| {
+            ((u64::from(partition.0), record.offset.0), record.payload)
+        });
+        let placed = |name: &str| -> Vec<(Position, Bytes)> {
+            records(&topic(name)).into_iter().map(|(_, record)| (position(&record.payload), record.payload)).collect()
+        };
+        let documents = store.collection(COLLECTION).expect("the collection can be opened");
+        let collection = documents.scan(None, usize::MAX).expect("it can be read").into_iter().collect();
+        Self {
+            requests: requests.collect(),
+            topic: placed(RESPONSES),
+            collection,
+            files: files(world),
+            dead_letters: placed(DEAD_LETTERS),
+        }
+    }
+
+    /// Number of requests.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// The lines of the response topic: partition and offset of the request, and the answer.
+    #[must_use]
+    pub fn answers(&self) -> &[(Position, Bytes)] {
+        &self.topic
+    }
+
+    /// What is wrong, if anything: an offset that was answered twice or never in the topic or the files, another answer in
+    /// one sink than in another, a UUID without its document, a request that is in no sink at all.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        let topic = once("topic", &self.topic)?;
+        let files = once("files", &self.files)?;
+        let dead = once("dead letters", &self.dead_letters)?;
+        let mut by_key: BTreeMap<String, Vec<Position>> = BTreeMap::new();
+        for (position, bytes) in &self.requests {
+            match Request::parse(bytes) {
+                Ok(request) => by_key.entry(request::key(&request.id).into()).or_default().push(*position),
+                Err(bad) => {
+                    if !dead.contains_key(position) {
+                        return Err(format!("{position:?} is no request, and no dead letter tells"));
+                    }
+                    if bad.id.is_none() {
+                        continue;
+                    }
+                }
+            }
+            let answer = topic.get(position).ok_or_else(|| format!("{position:?} was lost by the topic"))?;
+            match files.get(position) {
+                None => return Err(format!("{position:?} was lost by the files")),
+                Some(line) if line != answer => {
+                    return Err(format!("{position:?}: the files say {line:?} and the topic {answer:?}"));
+                }
+                Some(_) => {}
+            }
+        }
+        let extra = topic.keys().chain(files.keys()).find(|position| !self.requests.contains_key(*position));
+        if let Some(position) = extra {
+            return Err(format!("{position:?} was answered, but nobody has asked"));
+        }
+        self.check_collection(&topic, &by_key)
+    }
+
+    fn check_collection(
+        &self,
+        topic: &HashMap<Position, &Bytes>,
+        by_key: &BTreeMap<String, Vec<Position>>,
+    ) -> Result<(), String> {
+        for (key, positions) in by_key {
+            let document = self.collection.get(key).ok_or_else(|| format!("{key} was lost by the collection"))?;
+            let stored = position(document);
+            if !positions.contains(&stored) || topic.get(&stored) != Some(&document) {
+                return Err(format!("{key}: the collection says {document:?}, the topic {:?}", topic.get(&stored)));
+            }
+            let is_ok = |line: &Bytes| serde_json::from_slice::<Value>(line).expect("an answer is JSON")["Status"] == "OK";
+            if !is_ok(document) && positions.iter().any(|position| topic.get(position).is_some_and(|line| is_ok(line))) {
+                return Err(format!("{key} has an OK answer, but the collection holds an ERROR"));
+            }
+        }
+        let extra = self.collection.keys().find(|key| !by_key.contains_key(*key));
+        extra.map_or(Ok(()), |key| Err(format!("{key} is in the collection, but nobody has asked")))
+    }
+}
+
+fn once<'a>(sink: &str, lines: &'a [(Position, Bytes)]) -> Result<HashMap<Position, &'a Bytes>, String> {
+    let mut once = HashMap::with_capacity(lines.len());
+    for (position, line) in lines {
+        if once.insert(*position, line).is_some() {
+            return Err(format!("{position:?} is twice in the {sink}"));
+        }
+    }
+    Ok(once)
+}
+
+fn position(line: &[u8]) -> Position {
+    let line: Value = serde_json::from_slice(line).expect("a line is JSON");
+    let number = |field: &str| line[field].as_u64().unwrap_or_else(|| panic!("{line} has no {field}"));
+    (number("Partition"), number("Offset"))
+}
+
+fn records(topic: &Topic) -> Vec<(Partition, LogRecord)> {
+    let mut all = Vec::new();
+    for partition in (0..PARTITIONS).map(Partition) {
+        let OffsetRange { mut from, to } = topic.bounds(partition).expect("it has bounds");
+        while from < to {
+            let some = topic.read(partition, from, 8 << 20, Duration::ZERO).expect("it can be read");
+            from = some.last().expect("there are more").offset.next();
+            all.extend(some.into_iter().map(|record| (partition, record)));
+        }
+    }
+    all
+}
+
+fn files(world: &World) -> Vec<(Position, Bytes)> {
+    let stores = Stores::new().expect("stores can be had");
+    let folder = world.folder.join("predictions").display().to_string();
+    let reader = FileReader::new(&stores, &folder).expect("a folder can be read");
+    let all = OffsetRange::new(Offset(0), Offset(u64::MAX));
+    let mut lines = Vec::new();
+    for partition in (0..PARTITIONS).map(Partition) {
+        for line in reader.lines(partition, all).expect("files can be listed") {
+            let (offset, line) = line.expect("files are whole");
+            lines.push(((u64::from(partition.0), offset.0), line));
+        }
+    }
+    lines
+}

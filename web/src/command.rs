@@ -1,0 +1,99 @@
+//! The binary `web` as a function of its flags: the page of a job that runs elsewhere.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use clap::Parser;
+use flightline_jobs::clients::RemoteJob;
+use flightline_jobs::failure::{Failure, FailureKind};
+use flightline_jobs::service::install_drain_policy;
+
+use crate::backend::ClientBackend;
+use crate::server::{Serving, Settings, Site};
+
+/// The page where a traveller asks about a flight, in front of a running `predict`.
+#[derive(Clone, Debug, PartialEq, Eq, Parser)]
+#[command(name = "web", version)]
+pub struct WebFlags {
+    /// Where the page is served; there is no log-in, so think before you name an address that others reach
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5000")]
+    pub listen: String,
+
+    /// Address of a process of the running job, as it says it at its start; once for each of its processes
+    #[arg(long = "job", value_name = "URL", default_value = "http://127.0.0.1:9464")]
+    pub jobs: Vec<String>,
+
+    /// Topic that requests are put into
+    #[arg(long, value_name = "NAME", default_value = "flight-delay-ml-request")]
+    pub request_topic: String,
+
+    /// Topic that answers come from
+    #[arg(long, value_name = "NAME", default_value = "flight-delay-ml-response")]
+    pub response_topic: String,
+
+    /// Collection that answers stay in
+    #[arg(long, value_name = "NAME", default_value = "agile_data_science.flight_delay_ml_response")]
+    pub collection: String,
+}
+
+/// Serves the page until the process is asked to end. The job need not run yet: the page says so until it does.
+///
+/// # Errors
+/// An address that is none, a port that is taken, or no thread.
+pub fn run(flags: &WebFlags) -> Result<(), Failure> {
+    let job = RemoteJob::new(&flags.jobs).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
+    let backend = ClientBackend::new(
+        Arc::new(job.topic(&flags.request_topic)),
+        Arc::new(job.topic(&flags.response_topic)),
+        Arc::new(job.collection(&flags.collection)),
+    );
+    let listener = TcpListener::bind(&flags.listen).map_err(|error| {
+        let listen = &flags.listen;
+        Failure::new(
+            FailureKind::ClusterStart,
+            format!("can't listen on {listen}: {error}; give another address with --listen"),
+        )
+    })?;
+    let no_start = |error| Failure::new(FailureKind::ClusterStart, format!("the page can't be served: {error}"));
+    let site = Site::open(Arc::new(backend), Settings::default()).map_err(no_start)?;
+    let page = Serving::start(listener, site).map_err(no_start)?;
+    let (ask_to_end, asked_to_end) = channel();
+    install_drain_policy(move || {
+        // Who is ending already need not be told.
+        let _ = ask_to_end.send(());
+    });
+    eprintln!("the page is at http://{}/ (Ctrl-C ends it)", page.local_addr());
+    // Without a handler there is nobody left to ask, and signals end the process by themselves.
+    if asked_to_end.recv().is_err() {
+        page.wait();
+    } else {
+        page.shutdown();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_a_job_on_this_machine() {
+        let flags = WebFlags::parse_from(["web"]);
+        assert_eq!(flags.listen, "127.0.0.1:5000");
+        assert_eq!(flags.jobs, ["http://127.0.0.1:9464"]);
+        let flags = WebFlags::parse_from(["web", "--job", "http://a:1", "--job", "http://b:2"]);
+        assert_eq!(flags.jobs, ["http://a:1", "http://b:2"]);
+    }
+
+    #[test]
+    fn what_can_not_start_says_why() {
+        let no_address = run(&WebFlags::parse_from(["web", "--job", "ftp://x"])).unwrap_err();
+        assert_eq!(no_address.kind, FailureKind::Usage);
+        assert!(no_address.message.contains("ftp://x"), "{no_address}");
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        let no_port = run(&WebFlags::parse_from(["web", "--listen", &address])).unwrap_err();
+        assert!(no_port.message.contains(&address) && no_port.message.contains("--listen"), "{no_port}");
+    }
+}

@@ -1,0 +1,195 @@
+//! The routes of the page, and the server that keeps them.
+//!
+//! | route | answers |
+//! |---|---|
+//! | `GET /` | the way to the page |
+//! | `GET /flights/delays/predict_kafka` | the page |
+//! | `POST /flights/delays/predict/classify_realtime` | `{"status":"OK","id":…}`; 400 with a message per field |
+//! | `GET /flights/delays/predict/classify_realtime/response/<id>` | `WAIT`, or `OK` with the stored `prediction` |
+//! | `GET /flights/delays/predict/kafka_event_stream/<id>` | the answer as one server-sent event, when it is there |
+//! | `GET /health` | 200 while the response topic is followed, else 503 with the reason |
+//! | `GET /assets/…` | style, script and icon |
+//!
+//! An answer whose `Status` is `ERROR` is an answer: polling says `OK` with it as `prediction`, and the event is sent. So
+//! nobody waits for ever for a flight that can't be predicted; who reads `Prediction` finds none, and `Error` says why.
+//!
+//! Invariants: no handler blocks a task, calls of the backend run on threads, at most [`Settings::calls`] at once; streams
+//! are at most [`Settings::streams`], each ends at an answer, at [`Settings::stream_time`] or when the server ends; no
+//! page needs anything from another host, and the headers forbid it.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::map_response;
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::answers::{Answers, RecentLimits};
+use crate::backend::Backend;
+use crate::follow::Feed;
+use crate::page::Example;
+use crate::stamp::{Stamper, SystemStamper};
+use calls::Calls;
+
+pub use serving::Serving;
+
+mod asking;
+mod calls;
+mod polling;
+mod reply;
+mod serving;
+pub(crate) mod shell;
+mod streaming;
+
+/// The page.
+pub const PAGE: &str = "/flights/delays/predict_kafka";
+/// Where its form goes.
+pub const ASK: &str = "/flights/delays/predict/classify_realtime";
+/// Below it, by id: what the collection holds.
+pub const RESPONSE: &str = "/flights/delays/predict/classify_realtime/response/";
+/// Below it, by id: what the topic brings.
+pub const STREAM: &str = "/flights/delays/predict/kafka_event_stream/";
+
+/// The most bytes that a form may have.
+const FORM_LIMIT: usize = 16 << 10;
+
+/// How a site behaves; the defaults are for a site in use.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Gives ids and times.
+    pub stamper: Arc<dyn Stamper>,
+    /// Which flight the page shows at first.
+    pub example: Example,
+    /// How many answers are kept for streams that come after them.
+    pub recent: RecentLimits,
+    /// How many calls of the backend run at once.
+    pub calls: usize,
+    /// How long a request waits for its call to begin before it is sent away.
+    pub patience: Duration,
+    /// How many streams may be open.
+    pub streams: usize,
+    /// How long a stream waits for its answer before it says that it gives up.
+    pub stream_time: Duration,
+    /// How often a waiting stream says that it is alive.
+    pub keep_alive: Duration,
+    /// How long open connections may finish what they do when the server ends.
+    pub grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            stamper: Arc::new(SystemStamper),
+            example: Example::default(),
+            recent: RecentLimits::default(),
+            calls: 64,
+            patience: Duration::from_secs(5),
+            streams: 10_000,
+            stream_time: Duration::from_secs(300),
+            keep_alive: Duration::from_secs(15),
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A site: its backend, the answers that it follows, and its limits. Clones are the same site.
+#[derive(Clone, Debug)]
+pub struct Site(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    calls: Calls,
+    answers: Arc<Answers>,
+    feed: Feed,
+    streams: Arc<Semaphore>,
+    ending: watch::Sender<bool>,
+}
+
+impl Site {
+    /// Opens a site, which follows the response topic from now on. The backend need not be reachable yet.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn open(backend: Arc<dyn Backend>, settings: Settings) -> io::Result<Self> {
+        let answers = Arc::new(Answers::new(settings.recent));
+        let feed = Feed::start(Arc::clone(&backend), Arc::clone(&answers))?;
+        let calls = Calls::new(backend, settings.calls, settings.patience);
+        let streams = Arc::new(Semaphore::new(settings.streams));
+        let ending = watch::Sender::new(false);
+        Ok(Self(Arc::new(Inner { settings, calls, answers, feed, streams, ending })))
+    }
+
+    /// Ends all streams, and waits until the response topic is followed no longer. Blocks.
+    pub fn close(&self) {
+        self.0.ending.send_replace(true);
+        self.0.feed.close();
+    }
+}
+
+/// The routes of a site.
+pub fn router(site: &Site) -> Router {
+    Router::new()
+        .route("/", get(shell::to_page))
+        .route(PAGE, get(shell::page))
+        .route(ASK, post(asking::ask).layer(DefaultBodyLimit::max(FORM_LIMIT)))
+        .route(&format!("{RESPONSE}{{id}}"), get(polling::response))
+        .route(&format!("{STREAM}{{id}}"), get(streaming::stream))
+        .route("/health", get(shell::health))
+        .route(shell::STYLE, get(shell::style))
+        .route(shell::SCRIPT, get(shell::script))
+        .route(shell::ICON, get(shell::icon))
+        .fallback(shell::nothing_here)
+        .layer(map_response(shell::with_security_headers))
+        .with_state(site.clone())
+}
+
+/// Serves a site until `shutdown`; then streams end at once, other requests are finished within [`Settings::grace`],
+/// and the site is closed.
+///
+/// # Errors
+/// None that the server can go on with; a failing `accept` is tried again.
+pub async fn serve(
+    listener: TcpListener,
+    site: Site,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    // Small events must not wait for the acknowledgement of the one before.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!("a connection stays with delayed sending: {error}");
+        }
+    });
+    let of_signal = site.clone();
+    let signal = async move {
+        shutdown.await;
+        of_signal.0.ending.send_replace(true);
+    };
+    let mut ending = site.0.ending.subscribe();
+    let grace = site.0.settings.grace;
+    let out_of_grace = async move {
+        // The sender lives in `site`, so that the wait ends only by the signal.
+        let _ = ending.wait_for(|ending| *ending).await;
+        tokio::time::sleep(grace).await;
+    };
+    let served = tokio::select! {
+        served = async { axum::serve(listener, router(&site)).with_graceful_shutdown(signal).await } => served,
+        () = out_of_grace => {
+            tracing::warn!("some connections did not end within {grace:?} and are cut");
+            Ok(())
+        }
+    };
+    match tokio::task::spawn_blocking(move || site.close()).await {
+        Ok(()) => served,
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
