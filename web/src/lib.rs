@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`backend`] | what the page needs of the system behind it: ask, look up, follow |
 //! | [`form`] | the form's fields made a request, or a message for each field that is wrong |
+//! | [`demo`] | the binary `demo`: train, stream and page in one process, and a check of itself |
 //! | [`command`] | the binary `web` as a function of its flags |
 //! | [`stamp`] | the id and the time that each request gets |
 //! | [`server`] | the routes and their server |
@@ -19,6 +20,7 @@
 pub mod answers;
 pub mod backend;
 pub mod command;
+pub mod demo;
 mod follow;
 pub mod form;
 mod page;

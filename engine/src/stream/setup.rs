@@ -12,9 +12,9 @@ use super::owner::Owners;
 use crate::clock::Clock;
 use crate::cluster::ClusterPlan;
 use crate::contract::{Blobs, Fault, JobId, Sink, Source, TableSource};
+use crate::http::Health;
 use crate::ids::ProcessIndex;
 use crate::ledger::{AnswerFormat, Binding, Book};
-use crate::http::Health;
 use crate::metrics::StreamMetrics;
 
 /// A sink, and what is expected of it.

@@ -28,7 +28,9 @@ fn shows_all(access: &Access, config: &StreamConfig) {
         let range = OffsetRange::new(Offset(3), Offset(6));
         match (lines, &*name.0) {
             (None, name) => assert_eq!(name, "collection"),
-            (Some(lines), "dead-letters") => assert_eq!(offsets(lines.lines(Partition(1), range).unwrap()), []),
+            (Some(lines), "dead-letters") => {
+                assert_eq!(offsets(lines.lines(Partition(1), range).unwrap()), [] as [u64; 0])
+            }
             (Some(lines), _) => assert_eq!(offsets(lines.lines(Partition(1), range).unwrap()), [3, 4, 5]),
         }
     }

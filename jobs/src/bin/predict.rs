@@ -6,5 +6,9 @@ use flightline_jobs::commands::{end_service_with, end_with, predict};
 
 fn main() -> Exit {
     let flags = predict::PredictFlags::parse();
-    if flags.is_batch() { end_with(|| predict::batch::run(&flags)) } else { end_service_with(|| predict::stream::run(&flags)) }
+    if flags.is_batch() {
+        end_with(|| predict::batch::run(&flags))
+    } else {
+        end_service_with(|| predict::stream::run(&flags))
+    }
 }

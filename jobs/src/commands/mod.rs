@@ -7,7 +7,7 @@ use clap::Args;
 use flightline_connectors::files::InputFormat;
 use flightline_engine::failpoint;
 pub use flightline_engine::process::Exit;
-use flightline_engine::process::{ install_panic_policy, install_signal_policy};
+use flightline_engine::process::{install_panic_policy, install_signal_policy};
 use flightline_engine::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, FailureKind};

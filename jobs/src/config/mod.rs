@@ -23,8 +23,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use flightline_engine::config::{self, InForce, Mistakes};
 pub use flightline_engine::config::Layer;
+use flightline_engine::config::{self, InForce, Mistakes};
 use flightline_engine::contract::JobId;
 pub use flightline_engine::contract::{Selects, SinkName};
 use flightline_engine::stream::TableSpread;

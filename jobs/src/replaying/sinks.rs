@@ -228,7 +228,7 @@ mod tests {
     fn a_page_takes_what_lies_below_its_end_and_no_more() {
         let lines = &mut lines(&[0, 1, 3, 4, 7]);
         assert_eq!(taken(lines, 2), [(0, 1), (1, 1)]);
-        assert_eq!(taken(lines, 2), []);
+        assert_eq!(taken(lines, 2), [] as [(u64, usize); 0]);
         assert_eq!(taken(lines, 5), [(3, 1), (4, 1)]);
         assert_eq!(taken(lines, 100), [(7, 1)]);
     }

@@ -1,8 +1,6 @@
 //! A sink whose only writer is in another process: known by name here, and never opened.
 
-use flightline_engine::contract::{
-    Fault, Guarantee, JobId, OpenSink, Placement, Selects, Sink, SinkName, SinkSurvey,
-};
+use flightline_engine::contract::{Fault, Guarantee, JobId, OpenSink, Placement, Selects, Sink, SinkName, SinkSurvey};
 use flightline_engine::ledger::Generation;
 use flightline_engine::log::{Offsets, Partition};
 

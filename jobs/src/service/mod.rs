@@ -27,9 +27,7 @@ use flightline_engine::ids::WorkerCount;
 pub use flightline_engine::metrics::StreamMetrics;
 pub use flightline_engine::process::install_drain_policy;
 pub use flightline_engine::stream::StopFlag;
-use flightline_engine::stream::{
-    self, Ending, LeadSetup, Limits, Owners, SinkSetup, StreamError, StreamSetup,
-};
+use flightline_engine::stream::{self, Ending, LeadSetup, Limits, Owners, SinkSetup, StreamError, StreamSetup};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Loaded, StreamConfig};

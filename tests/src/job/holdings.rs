@@ -31,9 +31,9 @@ impl Holdings {
             let shape = flightline_connectors::embedded::TopicShape::whole(PARTITIONS);
             store.topic(name, &shape).expect("the topic can be opened")
         };
-        let requests = records(&topic(REQUESTS)).into_iter().map(|(partition, record)| {
-            ((u64::from(partition.0), record.offset.0), record.payload)
-        });
+        let requests = records(&topic(REQUESTS))
+            .into_iter()
+            .map(|(partition, record)| ((u64::from(partition.0), record.offset.0), record.payload));
         let placed = |name: &str| -> Vec<(Position, Bytes)> {
             records(&topic(name)).into_iter().map(|(_, record)| (position(&record.payload), record.payload)).collect()
         };
@@ -109,8 +109,10 @@ impl Holdings {
             if !positions.contains(&stored) || topic.get(&stored) != Some(&document) {
                 return Err(format!("{key}: the collection says {document:?}, the topic {:?}", topic.get(&stored)));
             }
-            let is_ok = |line: &Bytes| serde_json::from_slice::<Value>(line).expect("an answer is JSON")["Status"] == "OK";
-            if !is_ok(document) && positions.iter().any(|position| topic.get(position).is_some_and(|line| is_ok(line))) {
+            let is_ok =
+                |line: &Bytes| serde_json::from_slice::<Value>(line).expect("an answer is JSON")["Status"] == "OK";
+            if !is_ok(document) && positions.iter().any(|position| topic.get(position).is_some_and(|line| is_ok(line)))
+            {
                 return Err(format!("{key} has an OK answer, but the collection holds an ERROR"));
             }
         }

@@ -33,12 +33,8 @@ impl Life {
     pub(super) fn start(flags: &DemoFlags, loaded: &Loaded) -> Result<Self, Failure> {
         // Before the job: a port that is taken must not begin a life of it.
         let listener = listen(flags.listen)?;
-        let service = Service::open(
-            loaded,
-            Service::alone(flags.workers.get()),
-            Uuid::new_v4().as_u64_pair().0,
-            &AsConfigured,
-        )?;
+        let service =
+            Service::open(loaded, Service::alone(flags.workers.get()), Uuid::new_v4().as_u64_pair().0, &AsConfigured)?;
         let (requests, responses, collection) = clients(loaded, &service)?;
         let (stop, metrics, job_address) = (service.stop_flag(), service.metrics(), service.address());
         let on_signal = stop.clone();
@@ -53,9 +49,9 @@ impl Life {
             .map_err(|error| Failure::new(FailureKind::ClusterStart, format!("no thread for the job: {error}")))?;
         let backend = ClientBackend::new(Arc::clone(&requests), Arc::clone(&responses), Arc::clone(&collection));
         let site = Site::open(Arc::new(backend), Settings::default());
-        let page = site.and_then(|site| Serving::start(listener, site)).map_err(|error| {
-            Failure::new(FailureKind::ClusterStart, format!("the page can't be served: {error}"))
-        })?;
+        let page = site
+            .and_then(|site| Serving::start(listener, site))
+            .map_err(|error| Failure::new(FailureKind::ClusterStart, format!("the page can't be served: {error}")))?;
         let address = page.local_addr();
         tracing::info!("job: http://{job_address}/status");
         Ok(Self { stop, ended, job, page, address, metrics, requests, responses, collection })

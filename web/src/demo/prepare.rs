@@ -37,9 +37,8 @@ pub(super) fn model(flags: &DemoFlags) -> Result<(), Failure> {
 pub(super) fn configuration(flags: &DemoFlags) -> Result<Loaded, Failure> {
     let text = text(flags);
     let path = flags.folder.join("config.toml");
-    fs::write(&path, &text).map_err(|error| {
-        Failure::new(FailureKind::Storage, format!("can't write {}: {error}", path.display()))
-    })?;
+    fs::write(&path, &text)
+        .map_err(|error| Failure::new(FailureKind::Storage, format!("can't write {}: {error}", path.display())))?;
     config::load(&[Layer::file(&path)]).map_err(|mistakes| Failure::new(FailureKind::Usage, mistakes.to_string()))
 }
 

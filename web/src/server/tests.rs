@@ -53,7 +53,7 @@ fn run(settings: Settings) -> Running {
     let address = serving.local_addr();
     let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).timeout_global(Some(PATIENCE));
     let agent = config.build().new_agent();
-    let running = Running { backend, site, address, agent, shutdown: Some(shutdown), served: Some(served), runtime };
+    let running = Running { backend, site, address, agent, serving: Some(serving) };
     running.until_followed();
     running
 }

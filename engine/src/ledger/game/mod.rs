@@ -29,7 +29,7 @@ use world::World;
 /// Games without a bug.
 const GAMES: u64 = 4_000;
 /// Games in which a bug must show.
-const GAMES_TO_CATCH: u64 = 1_000;
+const GAMES_TO_CATCH: u64 = 3_000;
 /// Steps of the last life; far more than it needs.
 const LAST_STEPS: usize = 20_000;
 
@@ -65,7 +65,8 @@ fn play(seed: u64, rules: Rules) -> Result<(), Violation> {
     world.book().map(drop).map_err(|fault| Violation::Refused(fault.to_string()))
 }
 
-/// One last life goes on to the end, and is followed by another one if it dies; paused ones wake up now and then.
+/// One last life goes on to the end, and is followed by another one if it dies; paused ones wake up now and
+/// then, for a while.
 fn finish(world: &mut World, mut alive: Vec<Life>) -> Result<(), Violation> {
     let mut last = Life::new(world);
     for _ in 0..LAST_STEPS {
@@ -75,7 +76,9 @@ fn finish(world: &mut World, mut alive: Vec<Life>) -> Result<(), Violation> {
         }
         if !alive.is_empty() && world.dice.percent(5) {
             let woken = world.dice.below(alive.len() as u64) as usize;
-            alive[woken].step(world)?;
+            for _ in 0..world.dice.one_to(10) {
+                alive[woken].step(world)?;
+            }
         }
         alive.retain(|life| !life.is_dead());
         world.model += u32::from(world.dice.percent(5));

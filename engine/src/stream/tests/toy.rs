@@ -12,10 +12,10 @@ use timely::dataflow::{Scope, StreamVec};
 use crate::clock::SystemClock;
 use crate::cluster::ClusterPlan;
 use crate::contract::{Fault, Item, JobId, Placement, Standing, TableRows};
+use crate::http::Health;
 use crate::ids::WorkerCount;
 use crate::ledger::{AnswerFormat, Binding, Book, LedgerLog, TableVersion};
 use crate::log::{LogRecord, Offset, Partition};
-use crate::http::Health;
 use crate::memory::{MemoryBlobs, MemoryLog, MemorySink, MemoryTable};
 use crate::metrics::StreamMetrics;
 use crate::stream::{

@@ -148,11 +148,7 @@ fn documents(life: &Life, expected: &Expected) -> Result<Vec<Bytes>, Failure> {
     expected.requests().iter().filter_map(find).collect()
 }
 
-fn file_lines(
-    folder: &str,
-    before: &Before,
-    ends: &BTreeMap<Partition, Offset>,
-) -> Result<Vec<Bytes>, Failure> {
+fn file_lines(folder: &str, before: &Before, ends: &BTreeMap<Partition, Offset>) -> Result<Vec<Bytes>, Failure> {
     let unreadable = |error: &dyn fmt::Display| Failure::new(FailureKind::Storage, error.to_string());
     let stores = Stores::new()?;
     let reader = FileReader::new(&stores, folder)?;

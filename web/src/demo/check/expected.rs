@@ -54,8 +54,7 @@ impl Expected {
             .map_err(|error| Failure::new(FailureKind::Bug, format!("the check can't ask for a batch: {error}")))?;
         batch::run(&asked)?;
         let lines = lines_below(&folder)?;
-        let mut expected =
-            Self { requests: Vec::with_capacity(count), answers: HashMap::with_capacity(count) };
+        let mut expected = Self { requests: Vec::with_capacity(count), answers: HashMap::with_capacity(count) };
         for line in lines.iter().cycle().take(if lines.is_empty() { 0 } else { count }) {
             expected.add(line)?;
         }
