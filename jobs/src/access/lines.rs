@@ -10,6 +10,7 @@ use bytes::Bytes;
 use flightline_connectors::client::TopicClient;
 use flightline_connectors::files::Stores;
 use flightline_connectors::files::sink::FileReader;
+use flightline_engine::contract::Fault;
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
 use serde::Deserialize;
 
@@ -54,8 +55,7 @@ impl OrderedLines {
         Ok(match self {
             Self::Topic(topic) => Box::new(TopicLines::find(Arc::clone(topic), partition, range)?),
             Self::Files(reader) => {
-                let storage =
-                    |fault: flightline_engine::contract::Fault| Failure::new(FailureKind::Storage, fault.to_string());
+                let storage = |fault: Fault| Failure::new(FailureKind::Storage, fault.to_string());
                 let lines = reader.lines(partition, range).map_err(storage)?;
                 Box::new(lines.map(move |line| line.map_err(storage)))
             }

@@ -1,12 +1,13 @@
 //! How far the sinks of a job have come: what lies below must be there, and what lies above may still come.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flightline_connectors::embedded::{EmbeddedCollectionSink, EmbeddedStore, EmbeddedTopicSink};
 use flightline_connectors::files::Stores;
 use flightline_connectors::files::sink::{Column, ColumnType, Columns, FileFormat, FileSink, FileSinkOptions};
 use flightline_engine::contract::{Selects, Sink, SinkName};
-use flightline_engine::log::{Offset, Offsets, Partition};
+use flightline_engine::log::{Offsets, Partition};
 use serde::Deserialize;
 
 use super::ports::Port;
@@ -81,12 +82,12 @@ fn told(ports: &[Port], name: &SinkName) -> Result<Offsets, Failure> {
 /// What is needed of a job's `/status`.
 #[derive(Deserialize)]
 struct Status {
-    sinks: std::collections::BTreeMap<SinkName, SinkStatus>,
+    sinks: BTreeMap<SinkName, SinkStatus>,
 }
 
 #[derive(Deserialize)]
 struct SinkStatus {
-    next: std::collections::BTreeMap<Partition, Offset>,
+    next: Offsets,
 }
 
 impl Status {
@@ -98,6 +99,7 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use flightline_engine::contract::Guarantee;
+    use flightline_engine::log::Offset;
     use flightline_engine::metrics::StreamMetrics;
 
     use super::*;

@@ -29,7 +29,7 @@ fn shows_all(access: &Access, config: &StreamConfig) {
         match (lines, &*name.0) {
             (None, name) => assert_eq!(name, "collection"),
             (Some(lines), "dead-letters") => {
-                assert_eq!(offsets(lines.lines(Partition(1), range).unwrap()), [] as [u64; 0])
+                assert_eq!(offsets(lines.lines(Partition(1), range).unwrap()), [] as [u64; 0]);
             }
             (Some(lines), _) => assert_eq!(offsets(lines.lines(Partition(1), range).unwrap()), [3, 4, 5]),
         }

@@ -69,6 +69,19 @@ pub struct Difference {
 }
 
 impl Verdict {
+    /// All words, the calm ones first.
+    pub const WORDS: [&'static str; 9] = [
+        "same",
+        "none due",
+        "not yet",
+        "before its start",
+        "another request's answer",
+        "missing",
+        "differs",
+        "more than once",
+        "needless",
+    ];
+
     /// Whether something is wrong with the sink.
     #[must_use]
     pub const fn is_wrong(&self) -> bool {
@@ -208,6 +221,7 @@ mod tests {
         let wrong = [Verdict::Missing, Verdict::Needless, Verdict::Twice { copies: 2 }];
         let right = [Verdict::Same, Verdict::NotDue, Verdict::NotYet, Verdict::BeforeStart];
         assert!(wrong.iter().all(Verdict::is_wrong) && !right.iter().any(Verdict::is_wrong));
+        assert!(wrong.iter().chain(&right).all(|verdict| Verdict::WORDS.contains(&verdict.word())));
     }
 
     fn line(text: &str) -> Line {

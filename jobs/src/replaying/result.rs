@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flightline_engine::contract::SinkName;
 use flightline_engine::ledger::Seq;
 use flightline_engine::log::{LogRecord, Offset, Partition};
-use flightline_engine::stream::Settled;
+use flightline_engine::stream::{Line, Settled};
 use serde_json::{Map, Value, json};
 
 use super::bound::Bound;
@@ -84,9 +84,8 @@ impl Replayed {
                 "format": bound.binding.format,
                 "settings": bound.binding.settings,
             });
-            let line = |line: &Option<flightline_engine::stream::Line>| {
-                line.as_ref().and_then(|line| serde_json::from_slice::<Value>(&line.body).ok())
-            };
+            let line =
+                |line: &Option<Line>| line.as_ref().and_then(|line| serde_json::from_slice::<Value>(&line.body).ok());
             object["answer"] = json!(line(&settled.answer));
             object["dead_letter"] = json!(line(&settled.dead_letter));
         }

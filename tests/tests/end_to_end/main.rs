@@ -15,6 +15,7 @@ mod bad_cluster;
 mod bad_input;
 mod bad_rows;
 mod commands;
+mod demo;
 mod full_disk;
 mod interrupts;
 mod layers;

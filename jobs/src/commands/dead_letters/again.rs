@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,9 +64,10 @@ pub(super) fn run(flags: &ReplayFlags, output: &mut dyn Write) -> Result<(), Fai
     let chosen = choose(&letters, &wanted, &*requests, &*answers, flags.even_without_uuid)?;
     let mut fates: Vec<(DeadLetter, Fate)> =
         chosen.into_iter().map(|(letter, skip)| (letter, skip.map_or(Fate::Chosen, Fate::Skipped))).collect();
+    let waits = access.is_running() && !flags.wait.is_zero();
     if !flags.dry_run {
         ask(&*requests, &mut fates)?;
-        if access.is_running() && !flags.wait.is_zero() {
+        if waits {
             wait(&mut fates, &letters, &*answers, flags.wait)?;
         }
     }
@@ -73,8 +75,7 @@ pub(super) fn run(flags: &ReplayFlags, output: &mut dyn Write) -> Result<(), Fai
     if !flags.json {
         say(output, &summary(&fates, access.is_running(), flags.wait.is_zero()))?;
     }
-    let waited = access.is_running() && !flags.wait.is_zero();
-    verdict(&fates, waited)
+    verdict(&fates, waits)
 }
 
 fn wanted(flags: &ReplayFlags) -> Result<Wanted, Failure> {
@@ -94,7 +95,7 @@ fn wanted(flags: &ReplayFlags) -> Result<Wanted, Failure> {
     })
 }
 
-fn answers(config: &StreamConfig, access: &Access) -> Result<std::sync::Arc<dyn CollectionClient>, Failure> {
+fn answers(config: &StreamConfig, access: &Access) -> Result<Arc<dyn CollectionClient>, Failure> {
     let name = config.answers_collection().ok_or_else(|| {
         Failure::new(
             FailureKind::Usage,
@@ -145,10 +146,10 @@ fn ask(requests: &dyn TopicClient, fates: &mut [(DeadLetter, Fate)]) -> Result<(
     let mut chosen: Vec<&mut (DeadLetter, Fate)> = fates.iter_mut().filter(|(_, fate)| *fate == Fate::Chosen).collect();
     let mut done = 0_u64;
     let mut rest = chosen.as_mut_slice();
-    while let Some((first, _)) = rest.first().map(|one| (one.0.partition, ())) {
+    while let Some(partition) = rest.first().map(|one| one.0.partition) {
         let (part, others) = rest.split_at_mut(together(rest.iter().map(|one| &one.0)));
         let records: Vec<Bytes> = part.iter().map(|one| one.0.bytes.clone()).collect();
-        let appended = requests.append_to(first, records).map_err(|error| {
+        let appended = requests.append_to(partition, records).map_err(|error| {
             let after = if done > 0 { format!(", after {}", counted(done, "request")) } else { String::new() };
             let advice = if error.is_uncertain() {
                 "; do it again: what was added is noticed then, and not added twice"
@@ -158,7 +159,7 @@ fn ask(requests: &dyn TopicClient, fates: &mut [(DeadLetter, Fate)]) -> Result<(
             Failure::new(FailureKind::Storage, format!("can't ask again{after}: {error}{advice}"))
         })?;
         for (one, offset) in part.iter_mut().zip((appended.from.0..appended.to.0).map(Offset)) {
-            one.1 = Fate::Asked(Position { partition: first, offset });
+            one.1 = Fate::Asked(Position { partition, offset });
             done += 1;
         }
         rest = others;

@@ -267,6 +267,7 @@ fn a_format_that_this_build_does_not_know_is_refused_by_name() {
     let mut world = World::new();
     world.register_all();
     world.bind(world.of_format(99), 10);
+    world.answer_all(0);
     world.ask_all(1);
     world.stop();
     let failure = replay(&world, &["--all"]).1.unwrap_err();

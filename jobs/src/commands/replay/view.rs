@@ -1,5 +1,8 @@
 //! Answers for people: one in full, or many as a table. Pure functions of what the replay found.
 
+use std::collections::BTreeMap;
+
+use flightline_engine::contract::SinkName;
 use flightline_engine::stream::Line;
 use serde_json::{Map, Value};
 
@@ -15,19 +18,6 @@ const BAR: usize = 24;
 
 /// Columns of a value that differs.
 const VALUE: usize = 60;
-
-/// The verdicts in the order of the table's columns.
-const WORDS: [&str; 9] = [
-    "same",
-    "none due",
-    "not yet",
-    "before its start",
-    "another request's answer",
-    "missing",
-    "differs",
-    "more than once",
-    "needless",
-];
 
 /// One answer in full.
 pub(super) fn picture(replayed: &Replayed) -> String {
@@ -130,10 +120,12 @@ pub(super) fn summary(tally: &Tally) -> String {
     }
     text.push_str("\n\n");
 
-    let used: Vec<&str> =
-        WORDS.into_iter().filter(|word| tally.sinks.values().any(|counts| counts.contains_key(word))).collect();
+    let used: Vec<&str> = Verdict::WORDS
+        .into_iter()
+        .filter(|word| tally.sinks.values().any(|counts| counts.contains_key(word)))
+        .collect();
     let heading = std::iter::once("sink").chain(used.iter().copied()).map(str::to_owned).collect();
-    let row = |(name, counts): (&flightline_engine::contract::SinkName, &std::collections::BTreeMap<_, u64>)| {
+    let row = |(name, counts): (&SinkName, &BTreeMap<_, u64>)| {
         let count = |word: &&str| counts.get(word).map_or_else(|| "-".to_owned(), ToString::to_string);
         std::iter::once(clean(&name.0)).chain(used.iter().map(count)).collect()
     };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flightline_jobs::clients::{ClientError, Partition, partition_of};
+use flightline_jobs::clients::{ClientError, Partition, TopicClient, partition_of};
 use flightline_jobs::failure::{Failure, FailureKind};
 use uuid::Uuid;
 
@@ -33,10 +33,11 @@ pub(super) fn at_once(life: &Life, requests: &[Asked]) -> Result<(), Failure> {
     for asked in requests {
         shares.entry(partition_of(asked.id.as_bytes(), partitions)).or_default().push(asked);
     }
+    let topic = life.requests.as_ref();
     thread::scope(|scope| {
         let senders: Vec<_> = shares
             .into_iter()
-            .map(|(partition, share)| scope.spawn(move || send_share(life, partition, &share)))
+            .map(|(partition, share)| scope.spawn(move || send_share(topic, partition, &share)))
             .collect();
         senders.into_iter().try_for_each(|sender| {
             sender.join().unwrap_or_else(|_| Err(Failure::new(FailureKind::Bug, "a sender panicked")))
@@ -44,10 +45,10 @@ pub(super) fn at_once(life: &Life, requests: &[Asked]) -> Result<(), Failure> {
     })
 }
 
-fn send_share(life: &Life, partition: Partition, share: &[&Asked]) -> Result<(), Failure> {
+fn send_share(topic: &dyn TopicClient, partition: Partition, share: &[&Asked]) -> Result<(), Failure> {
     for some in share.chunks(TOGETHER) {
         let lines = some.iter().map(|asked| asked.line.clone().into()).collect();
-        life.requests.append_to(partition, lines).map_err(failure)?;
+        topic.append_to(partition, lines).map_err(failure)?;
     }
     Ok(())
 }
