@@ -13,14 +13,12 @@ pub mod batch;
 pub mod stream;
 
 const EXAMPLES: &str = "\
-Examples, on a stream:
-  predict                                        with the defaults of config/default.toml
+Examples:
+  predict                                        on a stream, with the defaults of config/default.toml
   predict --config my.toml --set table.poll=2s -w 2
   predict --config my.toml --dump-config         what is in force, and where it comes from
   predict -n 2 -p 0 -w 2                         two processes of one job share out the partitions; the other is -p 1
-
-Examples, on files:
-  predict --input data/flights.parquet           the bundled flights, by the current model
+  predict --input data/flights.parquet           on files: the bundled flights, by the current model
   predict --input requests.jsonl.gz --output answers -w 4
   predict --input 'flights/*.parquet' --output-format parquet --model b43a
   predict --input 'flights/*.parquet' --replace --json | jq .rows_per_second

@@ -13,8 +13,8 @@ const FORM: [(&str, &str); 6] = [
     ("DepDelay", "5"),
     ("Carrier", "AA"),
     ("FlightDate", "2016-12-25"),
-    ("Origin", "ATL"),
-    ("Dest", "MIA"),
+    ("Origin", "JFK"),
+    ("Dest", "SFO"),
     ("FlightNum", "1519"),
 ];
 

@@ -112,7 +112,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 fn welcome(address: SocketAddr) -> String {
     format!(
         "\nFlightline runs. Open  http://{address}/  or ask from a shell:\n\n  \
-         curl -d 'DepDelay=5&Carrier=AA&FlightDate=2016-12-25&Origin=ATL&Dest=SFO&FlightNum=1519' \\\n       \
+         curl -d 'DepDelay=5&Carrier=AA&FlightDate=2016-12-25&Origin=JFK&Dest=SFO&FlightNum=1519' \\\n       \
          http://{address}/flights/delays/predict/classify_realtime\n\n\
          Ctrl-C ends it; killed at any moment and started again, it loses nothing and doubles nothing.\n"
     )
