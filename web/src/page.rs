@@ -29,7 +29,7 @@ pub struct Example {
 impl Default for Example {
     /// The flight of the seed's page.
     fn default() -> Self {
-        let [carrier, origin, dest] = ["AA", "ATL", "SFO"].map(str::to_owned);
+        let [carrier, origin, dest] = ["AA", "JFK", "SFO"].map(str::to_owned);
         let [departure_delay, date, flight_number] = ["5", "2016-12-25", "1519"].map(str::to_owned);
         Self { departure_delay, carrier, date, origin, dest, flight_number }
     }

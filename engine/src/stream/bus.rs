@@ -92,7 +92,7 @@ impl Bus {
     ///
     /// # Errors
     /// Somebody has failed.
-    pub(super) fn from_all(
+    pub(super) fn one_of_each(
         &self,
         worker: &mut Worker,
         count: usize,

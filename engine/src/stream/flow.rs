@@ -32,6 +32,18 @@ pub(super) struct Outlet {
 /// What happens beside the queues when stretches are whole.
 pub(super) type OnWhole = Rc<dyn Fn(&[Whole])>;
 
+/// What a dataflow is built from.
+pub(super) struct FlowPlan<R> {
+    pub(super) bindings: Bindings<R>,
+    pub(super) spread: TableSpread,
+    pub(super) owners: Owners,
+    /// The queues of this worker's writers.
+    pub(super) outlets: Vec<Outlet>,
+    /// Whether any sink of the job is written by worker 0 alone.
+    pub(super) has_lead_sinks: bool,
+    pub(super) on_whole: OnWhole,
+}
+
 /// A worker's ends of the dataflow. Without `inputs`, nothing more comes in.
 pub(super) struct Flow {
     inputs: Option<Inputs>,
@@ -50,16 +62,8 @@ struct Inputs {
 
 impl Flow {
     /// Builds it, alike on every worker.
-    pub(super) fn build<J: StreamJob>(
-        worker: &mut Worker,
-        job: &J,
-        bindings: Bindings<J::Ready>,
-        spread: TableSpread,
-        owners: Owners,
-        outlets: Vec<Outlet>,
-        has_lead_sinks: bool,
-        on_whole: OnWhole,
-    ) -> Self {
+    pub(super) fn build<J: StreamJob>(worker: &mut Worker, job: &J, plan: FlowPlan<J::Ready>) -> Self {
+        let FlowPlan { bindings, spread, owners, outlets, has_lead_sinks, on_whole } = plan;
         let (probe, bug, oldest_table) = (ProbeHandle::new(), Rc::default(), Rc::new(Cell::new(Epoch(0))));
         let inputs = worker.dataflow_named("Stream", |scope| {
             let (records_in, records) = scope.new_input::<Vec<BoundRecord>>();

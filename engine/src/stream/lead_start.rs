@@ -1,5 +1,6 @@
 //! What the lead does while a life begins: claims, registers, brings the table and the bindings up, binds the first ranges.
 
+use std::collections::btree_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ending;
@@ -75,8 +76,8 @@ impl LeadStart {
         let in_use = self.book.in_use(read_from);
         let bindings: BTreeSet<Binding> = in_use.into_values().chain([self.in_force.clone()]).collect();
         for version in bindings.iter().map(|binding| binding.table) {
-            if !self.rows.contains_key(&version) {
-                self.rows.insert(version, load(version)?);
+            if let MapEntry::Vacant(rows) = self.rows.entry(version) {
+                rows.insert(load(version)?);
             }
         }
         Ok(bindings.into_iter().collect())

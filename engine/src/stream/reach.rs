@@ -36,7 +36,7 @@ pub(super) fn reach<T>(
 ) -> Result<Option<T>, Ending> {
     let what = format!("{what} sink {}", sink.sink.name());
     let mut tries = 0;
-    let outcome = insist(&what, || {
+    insist(&what, || {
         tries += 1;
         match step(sink.sink.as_ref()) {
             Err(Fault::Transient(fault)) if !sink.required && tries >= TRIES_OF_LAGGING => {
@@ -45,8 +45,7 @@ pub(super) fn reach<T>(
             }
             outcome => outcome.map(Some),
         }
-    });
-    outcome
+    })
 }
 
 /// What is assumed of a sink that is away: that it is as it was left.

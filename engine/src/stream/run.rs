@@ -10,7 +10,7 @@ use super::bus::Bus;
 use super::conductor::Conductor;
 use super::delivery::{Delivery, Writer};
 use super::events::Event;
-use super::flow::{Flow, Outlet};
+use super::flow::{Flow, FlowPlan, Outlet};
 use super::inbox::{InboxSender, inbox};
 use super::job::{Bindings, StreamJob};
 use super::keeper::{Over, keep_ledger, watch_model, watch_table};
@@ -75,19 +75,18 @@ fn assemble<'a, J: StreamJob>(
     let names = started.writers.iter().map(|(place, _)| setup.sinks[*place].sink.name().clone());
     let stats = Stats::new(setup.metrics.clone(), started.generation, Arc::clone(&setup.clock), names);
 
-    let (outgoing, outlets) = start_writers(shared, &started.durable, started.writers, &tell, &mut threads)?;
+    let (outgoing, outlets) = start_writers(shared, started.writers, &tell, &mut threads)?;
     let bindings = Bindings::default();
     let has_lead_sinks = setup.sinks.iter().any(|sink| sink.sink.placement() == Placement::OnLead);
-    let mut flow = Flow::build(
-        worker,
-        setup.job.as_ref(),
-        bindings.clone(),
-        started.spread,
-        shared.owners,
+    let plan = FlowPlan {
+        bindings: bindings.clone(),
+        spread: started.spread,
+        owners: shared.owners,
         outlets,
         has_lead_sinks,
-        stats.on_whole(),
-    );
+        on_whole: stats.on_whole(),
+    };
+    let mut flow = Flow::build(worker, setup.job.as_ref(), plan);
     let rows = feed_tables(&mut flow, &started.tables, started.lead.as_ref());
     let tables: BTreeMap<TableVersion, Epoch> = started.tables.iter().copied().zip((1..).map(Epoch)).collect();
     flow.advance(Epoch(tables.len() as u64 + 1));
@@ -167,7 +166,6 @@ type Writers = Vec<(usize, Writer)>;
 
 fn start_writers<J: StreamJob>(
     shared: &Arc<Shared<J>>,
-    durable: &super::message::SinkProgress,
     writers: Writers,
     tell: &InboxSender<Event>,
     threads: &mut Threads,
@@ -178,7 +176,11 @@ fn start_writers<J: StreamJob>(
         let (name, selects) = (setup.sink.name().clone(), setup.sink.selects());
         let capacity = (!setup.required).then_some(shared.setup.limits.lagging_queue_bytes);
         let queue = Arc::new(SinkQueue::new(capacity));
-        let known = durable.get(&name).cloned().unwrap_or_default();
+        // Its own partitions alone: those of others move on without it.
+        let known = match &writer {
+            Writer::Open(sink) => sink.durable(),
+            Writer::Away(_) => BTreeMap::new(),
+        };
         for (partition, reached) in &known {
             shared.setup.metrics.durable(&name, *partition, reached.next);
         }

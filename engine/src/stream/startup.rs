@@ -44,6 +44,11 @@ pub(super) struct Started {
     pub(super) lead: Option<LeadStart>,
 }
 
+/// What the log holds of each partition.
+type Bounds = BTreeMap<Partition, OffsetRange>;
+/// What each destination says.
+type Surveys = BTreeMap<SinkName, SinkSurvey>;
+
 /// All rounds, on one worker.
 pub(super) fn start<J: StreamJob>(shared: &Shared<J>, bus: &mut Bus, worker: &mut Worker) -> Result<Started, Ending> {
     let rounds = Rounds { shared, index: WorkerIndex::new(worker.index()), workers: worker.peers() };
@@ -80,7 +85,7 @@ impl<J: StreamJob> Rounds<'_, J> {
             self.adopt(&plan.starts)?;
             bus.tell(Message::Adopted { process: self.shared.process });
         }
-        bus.from_all(worker, self.shared.processes, |message| match message {
+        bus.one_of_each(worker, self.shared.processes, |message| match message {
             Message::Adopted { process } => Some(process.get()),
             _ => None,
         })?;
@@ -132,7 +137,7 @@ impl<J: StreamJob> Rounds<'_, J> {
         let bindings = lead.bring_up(&read_from)?;
         bus.tell(Message::Prepare { bindings });
         self.load_what_is_asked(bus, worker)?;
-        bus.from_all(worker, self.shared.processes, |message| match message {
+        bus.one_of_each(worker, self.shared.processes, |message| match message {
             Message::Prepared { process, .. } => Some(process.get()),
             _ => None,
         })?;
@@ -263,13 +268,9 @@ impl<J: StreamJob> Rounds<'_, J> {
         Ok(())
     }
 
-    fn hear_surveys(
-        &self,
-        bus: &Bus,
-        worker: &mut Worker,
-    ) -> Result<(BTreeMap<Partition, OffsetRange>, BTreeMap<SinkName, SinkSurvey>), Ending> {
+    fn hear_surveys(&self, bus: &Bus, worker: &mut Worker) -> Result<(Bounds, Surveys), Ending> {
         let (mut all_bounds, mut all) = (BTreeMap::new(), BTreeMap::<SinkName, SinkSurvey>::new());
-        bus.from_all(worker, self.shared.processes, |message| {
+        bus.one_of_each(worker, self.shared.processes, |message| {
             let Message::Surveyed { process, bounds, sinks } = message else { return None };
             all_bounds.extend(bounds);
             for (sink, survey) in sinks {
@@ -284,7 +285,7 @@ impl<J: StreamJob> Rounds<'_, J> {
 
     fn hear_opened(&self, bus: &Bus, worker: &mut Worker) -> Result<SinkProgress, Ending> {
         let mut all = SinkProgress::new();
-        bus.from_all(worker, self.workers, |message| {
+        bus.one_of_each(worker, self.workers, |message| {
             let Message::Opened { worker, durable } = message else { return None };
             for (sink, progress) in durable {
                 all.entry(sink.clone()).or_default().extend(progress);
