@@ -10,6 +10,7 @@ mod follow;
 mod send;
 
 use std::fmt;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use flightline_jobs::config::Loaded;
@@ -54,7 +55,8 @@ pub(super) fn run(flags: &DemoFlags, loaded: &Loaded, life: &Life, count: usize)
     let everywhere = started.elapsed();
     let findings = compare::all(life, loaded, &before, &ends, &expected)?;
     let check = Check { count, rest, findings, latencies, answered, everywhere };
-    println!("{check}");
+    writeln!(io::stdout(), "{check}")
+        .map_err(|error| Failure::new(FailureKind::Storage, format!("can't write to standard output: {error}")))?;
     if check.findings.iter().all(Findings::is_well) {
         return Ok(());
     }

@@ -72,7 +72,8 @@ impl Expected {
         let id = Uuid::try_parse(answer.get("UUID")?.as_str()?).ok()?;
         let expected = self.answers.get(&id)?;
         OF_STREAMS.iter().for_each(|field| _ = answer.remove(*field));
-        Some((id, Value::Object(answer).to_string() == *expected))
+        let line = Value::Object(answer).to_string();
+        Some((id, line == *expected))
     }
 
     fn add(&mut self, line: &str) -> Result<(), Failure> {
