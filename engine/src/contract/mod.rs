@@ -2,7 +2,7 @@
 //!
 //! A connector is a [`Source`], a [`Table`](TableSource) or a [`Sink`]. All of them are plain, blocking code: the engine
 //! calls them from threads of its own, never from an operator. Whoever writes a connector runs the suite in
-//! [`conformance`] against it.
+//! [`conformance`](crate::conformance) against it.
 //!
 //! ```text
 //!           survey             adopt                open                write*, flush*

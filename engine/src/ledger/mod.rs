@@ -7,7 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `entry` | the entries |
-//! | [`line`] | an entry as one line of JSON |
+//! | [`mod@line`] | an entry as one line of JSON |
 //! | `book` | all entries together: what is bound, by whom, and what a sink was promised |
 //! | `admit` | which entry may follow on a book, and why another may not |
 //! | `stretches` | the bindings of one partition, as adjoining stretches |
