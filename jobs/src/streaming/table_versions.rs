@@ -4,8 +4,8 @@
 //! can name it, and never changed. The object says `{"Base":6,"Hash":…,"Removed":["A-B"],"Rows":{"A-C":"…"}}`: the version
 //! it is built on (none if it is whole), the hash of *all* rows of this version, and the rows that are gone, new or changed.
 //!
-//! Numbers come in blocks of [`BLOCK`], and a version is built on one of its own block only. So the first of a block is
-//! whole, a version is read from at most [`BLOCK`] objects, and nothing of a block depends on another: what lies below the
+//! Numbers come in blocks of 16, and a version is built on one of its own block only. So the first of a block is
+//! whole, a version is read from at most 16 objects, and nothing of a block depends on another: what lies below the
 //! block of the oldest version that is needed can be deleted without reading anything.
 //!
 //! Generic in what a row says. Who may name a version, and which are still needed, is the ledger's to say.

@@ -49,7 +49,7 @@ pub(super) struct Found {
     pub(super) place: Option<Place>,
 }
 
-/// What [`Chain::verify`] found.
+/// What a look at all files of a partition found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// Where the first file begins, or where the sink will, if there is none.
