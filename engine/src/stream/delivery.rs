@@ -1,7 +1,8 @@
 //! A sink's thread: takes whole stretches, drops what the sink has, writes the rest, says what is durable.
 //!
 //! Invariants: what the sink is given continues where it stands, without a gap and without an overlap; a transient fault is
-//! tried again for as long as it takes; progress is told only when the sink says that it is durable.
+//! tried again for as long as it takes; progress is told only when the sink says that it is durable. A drain waits for a
+//! required sink without end, and for one that may lag only so long: the next life brings that one up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,6 +85,10 @@ pub(super) struct Delivery<E> {
     pub(super) metrics: StreamMetrics,
     /// Where the sink stands: what it was given, durable or not.
     pub(super) given: BTreeMap<Partition, Offset>,
+    /// Where the live flow begins: a sink that may lag can stand below.
+    pub(super) live_from: Offsets,
+    /// How long a drain waits for it, if it may lag.
+    pub(super) patience: Duration,
     /// What was reported as durable.
     pub(super) durable: BTreeMap<Partition, Reached>,
     pub(super) backoff: Backoff,
@@ -93,6 +98,8 @@ pub(super) struct Delivery<E> {
 enum Stop {
     /// It was told to, at once.
     Abandoned,
+    /// The job drains, and need not wait for it any longer.
+    Behind,
     /// It can't go on.
     Fault(Fault),
 }
@@ -103,6 +110,10 @@ impl<E: From<Report>> Delivery<E> {
         let report = match self.open(writer).and_then(|mut sink| self.work(sink.as_mut())) {
             Ok(()) => Report::Flushed(self.name.clone()),
             Err(Stop::Abandoned) => return,
+            Err(Stop::Behind) => {
+                tracing::warn!(sink = %self.name, "the job ends before this sink has everything; the next life brings it up");
+                Report::GaveUp(self.name.clone())
+            }
             Err(Stop::Fault(fault)) => {
                 self.metrics.permanent_fault(&self.name, &fault.to_string());
                 match Ending::from(fault) {
@@ -134,6 +145,12 @@ impl<E: From<Report>> Delivery<E> {
     }
 
     fn work(&mut self, sink: &mut dyn OpenSink) -> Result<(), Stop> {
+        // Nothing that comes live tells of a partition in which nothing comes.
+        let partitions: Vec<Partition> = self.given.keys().copied().collect();
+        for partition in partitions {
+            let from = self.live_from.get(&partition).copied().unwrap_or_default();
+            self.fetch(sink, partition, from)?;
+        }
         loop {
             let patience = sink.flush_in().unwrap_or(IDLE).min(IDLE);
             let Taken { stretches, left_out, end } = self.queue.take(WRITE, patience);
@@ -195,6 +212,9 @@ impl<E: From<Report>> Delivery<E> {
     /// Brings the sink up to `to` from the log, without the dataflow.
     fn fetch(&mut self, sink: &mut dyn OpenSink, partition: Partition, to: Offset) -> Result<(), Stop> {
         while self.given_of(partition) < to {
+            if self.is_given_up() {
+                return Err(Stop::Behind);
+            }
             self.metrics.sink_state(&self.name, SinkState::CatchingUp);
             let range = OffsetRange::new(self.given_of(partition), to);
             let (catch_up, selects) = (self.catch_up.clone(), self.selects);
@@ -235,10 +255,18 @@ impl<E: From<Report>> Delivery<E> {
                     if self.queue.abandoned_within(wait) {
                         return Err(Stop::Abandoned);
                     }
+                    if self.is_given_up() {
+                        return Err(Stop::Behind);
+                    }
                 }
                 Err(fault) => return Err(Stop::Fault(fault)),
             }
         }
+    }
+
+    /// Whether the job drains and has waited long enough.
+    fn is_given_up(&self) -> bool {
+        !self.required && self.queue.ends_since().is_some_and(|since| since >= self.patience)
     }
 
     fn report_durable(&mut self, sink: &dyn OpenSink) {

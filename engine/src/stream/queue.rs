@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::contract::Answers;
 use crate::log::{Partition, Reached};
@@ -26,6 +26,7 @@ struct Waiting {
     bytes: usize,
     left_out: BTreeMap<Partition, Reached>,
     end: Option<End>,
+    ends_since: Option<Instant>,
 }
 
 /// How a sink's thread is to end.
@@ -97,7 +98,13 @@ impl SinkQueue {
         if waiting.end != Some(End::Abandoned) {
             waiting.end = Some(end);
         }
+        waiting.ends_since.get_or_insert_with(Instant::now);
         self.changed.notify_all();
+    }
+
+    /// How long ago the thread was asked to end; `None` if it was not.
+    pub(super) fn ends_since(&self) -> Option<Duration> {
+        self.lock().ends_since.map(|since| since.elapsed())
     }
 
     /// Waits `time`, or less if the thread is to end at once; tells whether it is.

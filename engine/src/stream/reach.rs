@@ -28,18 +28,27 @@ pub(super) fn insist<T>(what: &str, mut step: impl FnMut() -> Result<T, Fault>) 
     }
 }
 
-/// Tries a step of a sink: patiently if it is required, else only so often that a hiccup is no absence. `None`: it is away.
+/// Whether a job can begin without a sink: if it may lag, and has been this job's before. One that is new to the ledger must
+/// be there once, or the next start could not tell it from one that has lost all it had.
+fn can_be_away(sink: &SinkSetup, book: &Book) -> bool {
+    !sink.required && book.registered().contains_key(sink.sink.name())
+}
+
+/// Tries a step of a sink: patiently if the job can't begin without it, else only so often that a hiccup is no absence.
+/// `None`: it is away.
 pub(super) fn reach<T>(
     sink: &SinkSetup,
+    book: &Book,
     what: &str,
     mut step: impl FnMut(&dyn Sink) -> Result<T, Fault>,
 ) -> Result<Option<T>, Ending> {
     let what = format!("{what} sink {}", sink.sink.name());
+    let can_be_away = can_be_away(sink, book);
     let mut tries = 0;
     insist(&what, || {
         tries += 1;
         match step(sink.sink.as_ref()) {
-            Err(Fault::Transient(fault)) if !sink.required && tries >= TRIES_OF_LAGGING => {
+            Err(Fault::Transient(fault)) if can_be_away && tries >= TRIES_OF_LAGGING => {
                 tracing::warn!("{what}: {fault}; the job begins without it");
                 Ok(None)
             }
@@ -53,4 +62,33 @@ pub(super) fn unseen(sink: &SinkSetup, book: &Book) -> SinkSurvey {
     let starts = book.registered().get(sink.sink.name());
     let progress = starts.into_iter().flatten().map(|(partition, at)| (*partition, Reached::start(*at))).collect();
     SinkSurvey { owner: starts.and(book.job()).cloned(), progress }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::contract::JobId;
+    use crate::ledger::{Entry, EntryBody, Generation};
+    use crate::log::{Offset, Partition};
+    use crate::memory::MemorySink;
+
+    /// A sink that was away at the very first start was registered unseen, and the second start took it for one that had lost
+    /// its progress: the job never began again.
+    #[test]
+    fn only_a_sink_that_was_there_once_may_be_away() {
+        let sink = |required| SinkSetup { sink: Arc::new(MemorySink::new("files")), required, backfill: false };
+        let name = sink(false).sink.name().clone();
+        let mut book = Book::default();
+        let mut write = |body| {
+            book.apply(book.next_seq(), &Entry { generation: Generation(1), body }).unwrap();
+            book.clone()
+        };
+        let new = write(EntryBody::Open { job: JobId("job".into()), partitions: 1, nonce: 0 });
+        let known = write(EntryBody::Register { sink: name, starts: [(Partition(0), Offset(0))].into() });
+        assert!(!can_be_away(&sink(false), &new));
+        assert!(can_be_away(&sink(false), &known));
+        assert!(!can_be_away(&sink(true), &known));
+    }
 }

@@ -31,7 +31,7 @@ use crate::cluster::{self, ClusterPlan};
 use crate::contract::{Placement, SinkName, TableRows, table_changes};
 use crate::ids::{ProcessCount, WorkerCount, WorkerIndex};
 use crate::ledger::TableVersion;
-use crate::log::{Offset, Partition};
+use crate::log::{Offset, Offsets, Partition};
 
 /// Events that may wait for a worker.
 const INBOX: usize = 64;
@@ -75,7 +75,7 @@ fn assemble<'a, J: StreamJob>(
     let names = started.writers.iter().map(|(place, _)| setup.sinks[*place].sink.name().clone());
     let stats = Stats::new(setup.metrics.clone(), started.generation, Arc::clone(&setup.clock), names);
 
-    let (outgoing, outlets) = start_writers(shared, started.writers, &tell, &mut threads)?;
+    let (outgoing, outlets) = start_writers(shared, started.writers, &started.read_from, &tell, &mut threads)?;
     let bindings = Bindings::default();
     let has_lead_sinks = setup.sinks.iter().any(|sink| sink.sink.placement() == Placement::OnLead);
     let plan = FlowPlan {
@@ -167,6 +167,7 @@ type Writers = Vec<(usize, Writer)>;
 fn start_writers<J: StreamJob>(
     shared: &Arc<Shared<J>>,
     writers: Writers,
+    read_from: &Offsets,
     tell: &InboxSender<Event>,
     threads: &mut Threads,
 ) -> Result<(Vec<Outgoing>, Vec<Outlet>), Ending> {
@@ -188,6 +189,8 @@ fn start_writers<J: StreamJob>(
             name: name.clone(),
             selects,
             required: setup.required,
+            live_from: read_from.clone(),
+            patience: shared.setup.limits.drain_patience,
             given: known.iter().map(|(partition, reached)| (*partition, reached.next)).collect(),
             durable: known,
             queue: Arc::clone(&queue),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use super::catch_up::{CatchUp, Recompute};
 use super::job::{StreamJob, TableSpread};
@@ -28,7 +29,7 @@ pub struct SinkSetup {
     pub backfill: bool,
 }
 
-/// Bounds of memory.
+/// Bounds of memory, and of patience.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes of requests of a process that may be read and not yet durable, for each required sink.
@@ -39,6 +40,8 @@ pub struct Limits {
     pub lagging_queue_bytes: usize,
     /// Rows up to which a table is held whole by every worker.
     pub small_table_rows: usize,
+    /// How long a drain waits for sinks that may lag.
+    pub drain_patience: Duration,
 }
 
 /// What process 0 has beside.
@@ -73,7 +76,7 @@ pub struct StreamSetup<J> {
     pub recompute: Arc<dyn Recompute>,
     /// How the table is to be spread; `None`: by its size.
     pub spread: Option<TableSpread>,
-    /// Bounds of memory.
+    /// Bounds of memory and of patience.
     pub limits: Limits,
     /// Figures.
     pub metrics: StreamMetrics,

@@ -82,14 +82,14 @@ impl<J: StreamJob> Rounds<'_, J> {
         let plan = recovery::plan_start(&book, &self.shared.setup.id, &self.policies(), &bounds, &surveys)
             .map_err(|errors| Ending::Failed(errors.to_string()))?;
         if self.is_steward() {
-            self.adopt(&plan.starts)?;
+            self.adopt(&book, &plan.starts)?;
             bus.tell(Message::Adopted { process: self.shared.process });
         }
         bus.one_of_each(worker, self.shared.processes, |message| match message {
             Message::Adopted { process } => Some(process.get()),
             _ => None,
         })?;
-        let writers = self.open(generation, &plan.starts)?;
+        let writers = self.open(generation, &book, &plan.starts)?;
         bus.tell(Message::Opened { worker: self.index, durable: self.progress_of(&writers) });
         let durable = self.hear_opened(bus, worker)?;
         self.check_witnesses(&durable, &bounds)?;
@@ -182,19 +182,19 @@ impl<J: StreamJob> Rounds<'_, J> {
         for sink in &setup.sinks {
             let partitions = self.written_here(sink.sink.placement());
             if !partitions.is_empty() {
-                let survey = reach(sink, "looking at", |sink| sink.survey(&partitions))?;
+                let survey = reach(sink, book, "looking at", |sink| sink.survey(&partitions))?;
                 sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|| unseen(sink, book)));
             }
         }
         Ok(Message::Surveyed { process: self.shared.process, bounds, sinks })
     }
 
-    fn adopt(&self, starts: &BTreeMap<SinkName, Offsets>) -> Result<(), Ending> {
+    fn adopt(&self, book: &Book, starts: &BTreeMap<SinkName, Offsets>) -> Result<(), Ending> {
         let setup = &self.shared.setup;
         for sink in &setup.sinks {
             let is_here = !self.written_here(sink.sink.placement()).is_empty();
             if let Some(starts) = starts.get(sink.sink.name()).filter(|_| is_here) {
-                reach(sink, "adopting", |sink| sink.adopt(&setup.id, starts))?;
+                reach(sink, book, "adopting", |sink| sink.adopt(&setup.id, starts))?;
             }
         }
         Ok(())
@@ -203,6 +203,7 @@ impl<J: StreamJob> Rounds<'_, J> {
     fn open(
         &self,
         generation: Generation,
+        book: &Book,
         starts: &BTreeMap<SinkName, Offsets>,
     ) -> Result<Vec<(usize, Writer)>, Ending> {
         let mut writers = Vec::new();
@@ -222,7 +223,7 @@ impl<J: StreamJob> Rounds<'_, J> {
                 generation,
                 partitions,
             };
-            let open = reach(setup, "opening", |_| opener.open())?;
+            let open = reach(setup, book, "opening", |_| opener.open())?;
             writers.push((place, open.map_or(Writer::Away(opener), Writer::Open)));
         }
         Ok(writers)

@@ -120,6 +120,8 @@ pub struct LimitsConfig {
     pub read_batch: ByteSize,
     /// Answers that may wait for a sink that may lag.
     pub lagging_queue: ByteSize,
+    /// How long a drain waits for sinks that may lag.
+    pub drain_patience: Duration,
 }
 
 /// `[http]`.

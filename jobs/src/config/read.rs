@@ -76,7 +76,13 @@ fn limits(limits: &mut Section<'_, '_>) -> Result<LimitsConfig, Reported> {
     let in_flight = limits.read_within("in_flight_bytes", ByteSize::mib(1)..=ByteSize::gib(64));
     let read_batch = limits.read_within("read_batch_bytes", ByteSize::kib(1)..=ByteSize::gib(1));
     let lagging_queue = limits.read_within("lagging_queue_bytes", ByteSize::kib(64)..=ByteSize::gib(64));
-    Ok(LimitsConfig { in_flight: in_flight?, read_batch: read_batch?, lagging_queue: lagging_queue? })
+    let drain_patience = limits.read_within("drain_patience", Duration::ZERO..=ONE_DAY);
+    Ok(LimitsConfig {
+        in_flight: in_flight?,
+        read_batch: read_batch?,
+        lagging_queue: lagging_queue?,
+        drain_patience: drain_patience?,
+    })
 }
 
 /// How the table is to be held; `None` leaves it to its size.

@@ -195,6 +195,7 @@ fn limits(config: &StreamConfig) -> Limits {
         read_batch_bytes: bytes(config.limits.read_batch),
         lagging_queue_bytes: bytes(config.limits.lagging_queue),
         small_table_rows: config.table.small_rows as usize,
+        drain_patience: config.limits.drain_patience,
     }
 }
 

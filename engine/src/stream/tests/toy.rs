@@ -140,6 +140,7 @@ impl World {
                 read_batch_bytes: 4 << 10,
                 lagging_queue_bytes: 16 << 10,
                 small_table_rows: 1000,
+                drain_patience: Duration::from_secs(60),
             },
         }
     }
