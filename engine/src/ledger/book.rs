@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admit::{LedgerError, admit};
 use super::stretches::Stretches;
-use super::{Binding, Entry, EntryBody, Generation, Seq};
+use super::{Binding, Entry, EntryBody, Generation, Seq, TableVersion};
 use crate::contract::{JobId, SinkName};
 use crate::log::{Offset, Offsets, Partition, Reached};
 
@@ -51,10 +51,6 @@ pub struct Book {
     pub(super) bindings: BTreeMap<Seq, Written>,
     /// The last one that was ever written, also if it is forgotten otherwise.
     pub(super) newest: Option<(Seq, Written)>,
-    /// How far each binding entry from `first` on ever reached, whatever became of it.
-    pub(super) extents: BTreeMap<Seq, Offsets>,
-    /// For each entry from `first` on that shortens others, the oldest one that it shortens.
-    pub(super) shortens: BTreeMap<Seq, Seq>,
 }
 
 impl Book {
@@ -69,20 +65,22 @@ impl Book {
                 self.opened = Some(Opened { job: job.clone(), partitions: *partitions });
                 self.generation = Some(entry.generation);
             }
-            EntryBody::Claim { nonce: _ } => self.generation = Some(entry.generation),
+            EntryBody::Claim { nonce: _ } => {
+                self.generation = Some(entry.generation);
+                self.bound.values_mut().for_each(Stretches::claimed);
+            }
             EntryBody::Register { sink, starts } => _ = self.registered.insert(sink.clone(), starts.clone()),
             EntryBody::Bind { binding, ranges } => {
                 for (partition, range) in ranges {
                     self.bound.entry(*partition).or_default().bind(range.to, number);
                 }
-                let ends = ranges.iter().map(|(partition, range)| (*partition, range.to)).collect();
-                self.remember(number, entry.generation, binding, ends);
+                self.remember(number, entry.generation, binding);
             }
-            EntryBody::Cut { binding, at, upto } => {
-                self.shorten(number, at, |stretches, at| stretches.cut(at, number));
-                self.remember(number, entry.generation, binding, upto.clone());
+            EntryBody::Cut { binding, at, upto: _ } => {
+                self.shorten(at, |stretches, at| stretches.cut(at, number));
+                self.remember(number, entry.generation, binding);
             }
-            EntryBody::Close { at } => self.shorten(number, at, Stretches::close),
+            EntryBody::Close { at } => self.shorten(at, Stretches::close),
             EntryBody::Mark { sink, reached } => {
                 let marks = self.marks.entry(sink.clone()).or_default();
                 for (partition, reached) in reached {
@@ -162,6 +160,11 @@ impl Book {
         self.newest.as_ref().map(|(number, written)| (*number, &written.binding))
     }
 
+    /// The first entry that binds an offset at or above this one.
+    pub(super) fn first_from(&self, partition: Partition, offset: Offset) -> Option<Seq> {
+        self.bound.get(&partition)?.numbers_from(offset.max(self.kept_from(partition))).next()
+    }
+
     /// The bindings of all offsets at or above these; a partition that is missing counts from 0. The newest binding is
     /// among them only if an offset has it.
     #[must_use]
@@ -186,16 +189,26 @@ impl Book {
     /// Where a generation's own tail of a partition begins: all that is bound from there on, it bound itself.
     pub(super) fn own_tail(&self, partition: Partition, generation: Generation) -> Offset {
         let own = |number| self.bindings.get(&number).is_some_and(|written| written.by == generation);
-        self.bound.get(&partition).map(|bound| bound.own_tail(own)).unwrap_or_default()
+        let Some(bound) = self.bound.get(&partition) else { return Offset::default() };
+        let known = bound.own_tail(own);
+        if self.generation == Some(generation) { known } else { known.max(bound.base()) }
+    }
+
+    /// The oldest version of the table that an entry from `from` on names, or the newest binding; `None` if nothing was
+    /// ever bound.
+    #[must_use]
+    pub fn oldest_table_from(&self, from: Seq) -> Option<TableVersion> {
+        let written = self.bindings.range(from..).map(|(_, written)| written);
+        written.chain(self.newest.iter().map(|(_, newest)| newest)).map(|written| written.binding.table).min()
     }
 
     /// Forgets all entries below `upto`, beside what they add up to. Only for a number that [`super::collect`] allows.
-    pub(super) fn forget(&mut self, upto: Seq) {
+    pub(crate) fn forget(&mut self, upto: Seq) {
         self.first = self.first.max(upto);
+        let at_work = self.generation;
+        let own = |number| self.bindings.get(&number).is_some_and(|written| Some(written.by) == at_work);
+        self.bound.values_mut().for_each(|bound| bound.forget(upto, own));
         self.bindings = self.bindings.split_off(&upto);
-        self.extents = self.extents.split_off(&upto);
-        self.shortens = self.shortens.split_off(&upto);
-        self.bound.values_mut().for_each(|bound| bound.forget(upto));
     }
 
     fn written(&self, number: Seq) -> Option<&Written> {
@@ -203,21 +216,15 @@ impl Book {
         self.bindings.get(&number).or(newest)
     }
 
-    fn remember(&mut self, number: Seq, by: Generation, binding: &Binding, ends: Offsets) {
+    fn remember(&mut self, number: Seq, by: Generation, binding: &Binding) {
         let written = Written { by, binding: binding.clone() };
         self.newest = Some((number, written.clone()));
         self.bindings.insert(number, written);
-        self.extents.insert(number, ends);
     }
 
-    fn shorten(&mut self, number: Seq, at: &Offsets, shorten: impl Fn(&mut Stretches, Offset)) {
+    fn shorten(&mut self, at: &Offsets, shorten: impl Fn(&mut Stretches, Offset)) {
         for (partition, at) in at {
-            let bound = self.bound.entry(*partition).or_default();
-            if let Some(stretch) = bound.at(*at) {
-                let oldest = self.shortens.entry(number).or_insert(stretch.number);
-                *oldest = (*oldest).min(stretch.number);
-            }
-            shorten(bound, *at);
+            shorten(self.bound.entry(*partition).or_default(), *at);
         }
     }
 }

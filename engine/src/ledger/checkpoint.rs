@@ -1,7 +1,8 @@
 //! What remains of entries that nobody needs any more: one object, like an entry one line of canonical JSON.
 //!
-//! All offsets that the collected entries bound are below everybody's progress, so what bound them is left out; where what
-//! was bound ended, and all that was said about the job and its sinks, stays. The line depends on the collected entries
+//! All offsets that the collected entries still bind are below everybody's progress, so what bound them is left out; where
+//! what was bound ended, from where on it was bound by the generation at work, and all that was said about the job and its
+//! sinks, stays. The line depends on the collected entries
 //! alone, so whoever writes it writes the same bytes.
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use super::line::{LineError, canonical, check_format, damaged, to_value};
 use super::stretches::Stretches;
 use super::{Generation, Seq};
 use crate::contract::{JobId, SinkName};
-use crate::log::{Offset, Offsets, Partition, Reached};
+use crate::log::{OffsetRange, Offsets, Partition, Reached};
 
 /// The number of the way in which this build writes checkpoints down.
 pub const CHECKPOINT_FORMAT: u32 = 1;
@@ -29,13 +30,15 @@ struct Checkpoint {
     generation: Generation,
     registered: BTreeMap<SinkName, Offsets>,
     marks: BTreeMap<SinkName, BTreeMap<Partition, Reached>>,
-    bound: BTreeMap<Partition, Offset>,
+    bound: BTreeMap<Partition, OffsetRange>,
     newest: Option<(Seq, Written)>,
 }
 
 /// The entries of a book, folded; `None` if there are none.
 pub(super) fn write(book: &Book) -> Option<String> {
     let Opened { job, partitions } = book.opened.clone()?;
+    let mut folded = book.clone();
+    folded.forget(book.next);
     let checkpoint = Checkpoint {
         version: CHECKPOINT_FORMAT,
         next: book.next,
@@ -44,7 +47,7 @@ pub(super) fn write(book: &Book) -> Option<String> {
         generation: book.generation?,
         registered: book.registered.clone(),
         marks: book.marks.clone(),
-        bound: book.bound.iter().map(|(partition, bound)| (*partition, bound.end())).collect(),
+        bound: folded.bound.iter().map(|(p, bound)| (*p, OffsetRange::new(bound.own(), bound.end()))).collect(),
         newest: book.newest.clone(),
     };
     Some(canonical(to_value(&checkpoint)))
@@ -62,7 +65,11 @@ pub(super) fn read(line: &[u8]) -> Result<Book, LineError> {
         generation: Some(checkpoint.generation),
         registered: checkpoint.registered,
         marks: checkpoint.marks,
-        bound: checkpoint.bound.into_iter().map(|(partition, end)| (partition, Stretches::forgotten(end))).collect(),
+        bound: checkpoint
+            .bound
+            .into_iter()
+            .map(|(partition, own_and_end)| (partition, Stretches::forgotten(own_and_end.from, own_and_end.to)))
+            .collect(),
         newest: checkpoint.newest,
         ..Book::default()
     })

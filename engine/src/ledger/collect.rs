@@ -1,8 +1,8 @@
 //! Which entries nobody needs any more. Pure; [`LedgerLog::collect`](super::LedgerLog::collect) acts on it.
 //!
-//! An entry can go when every offset that it ever bound is below the progress of all sinks and below what may still be
-//! replayed, and so can all entries before it. The last entry stays: a writer that comes too late must find it. An entry
-//! that shortens others stays with them or goes with them.
+//! An entry can go when every offset that it binds is below the progress of all sinks and below what may still be replayed,
+//! and so can all entries before it. What it bound once and a cut has taken away doesn't hold it: no answer has left for that
+//! by this binding. The last entry stays: a writer that comes too late must find it.
 
 use std::collections::BTreeMap;
 
@@ -20,15 +20,10 @@ pub fn collectable(book: &Book, progress: &BTreeMap<SinkName, Offsets>, floor: &
         let reached = progress.values().map(|next| next.get(&partition).copied().unwrap_or_default());
         reached.chain(floor.get(&partition).copied()).min().unwrap_or(Offset(u64::MAX))
     };
-    let needed = |ends: &Offsets| ends.iter().any(|(partition, end)| *end > done(*partition));
     let last = Seq(book.next.0.saturating_sub(1));
-    let mut stays = book.extents.iter().find(|(_, ends)| needed(ends)).map_or(last, |(number, _)| last.min(*number));
-    while let Some(shortened) =
-        book.shortens.range(stays..).map(|(_, oldest)| *oldest).min().filter(|oldest| *oldest < stays)
-    {
-        stays = shortened;
-    }
-    stays.max(book.first)
+    let needed =
+        (0..book.partitions()).map(Partition).filter_map(|partition| book.first_from(partition, done(partition)));
+    needed.chain([last]).min().unwrap_or(last).max(book.first)
 }
 
 #[cfg(test)]
@@ -59,23 +54,39 @@ mod tests {
     }
 
     #[test]
-    fn what_a_cut_shortened_stays_with_it() {
+    fn what_a_cut_shortened_goes_when_what_is_left_of_it_is_passed() {
         let at = Offsets::from([(Partition(0), Offset(4))]);
         let mut book = book_of(&[open(), claim(2), bind(2, [(0, 0, 10)])]);
         let cut = decide::cut(&book, Generation(2), &samples::binding(5), &at).unwrap();
         book.apply(Seq(3), &cut).unwrap();
-        let done = progress([("a", [10, 0])]);
-        assert_eq!(collectable(&book, &done, &Offsets::new()), Seq(2), "the cut is the last entry, and stays");
+        let upto = |book: &Book, next| collectable(book, &progress([("a", [next, 0])]), &Offsets::new());
+        assert_eq!((upto(&book, 3), upto(&book, 4), upto(&book, 10)), (Seq(2), Seq(3), Seq(3)));
         book.apply(Seq(4), &claim(3)).unwrap();
-        assert_eq!(collectable(&book, &done, &Offsets::new()), Seq(4));
+        assert_eq!((upto(&book, 4), upto(&book, 10)), (Seq(3), Seq(4)));
+    }
+
+    /// A table that changed every second had a cut in every range, each shortening the one before: while cuts held what they
+    /// shortened, nothing was ever collected.
+    #[test]
+    fn a_row_of_cuts_doesnt_hold_all_that_came_before() {
+        let mut book = book_of(&[open(), bind(1, [(0, 0, 10)])]);
+        for at in 1..50 {
+            let here = Offsets::from([(Partition(0), Offset(at))]);
+            let cut = decide::cut(&book, Generation(1), &samples::binding(5), &here).unwrap();
+            book.apply(book.next_seq(), &cut).unwrap();
+            let end = book.bound_upto(Partition(0)).0;
+            book.apply(book.next_seq(), &bind(1, [(0, end, end + 1)])).unwrap();
+        }
+        let upto = collectable(&book, &progress([("a", [40, 0])]), &Offsets::new());
+        assert_eq!(book.at(Partition(0), Offset(40)).map(|stretch| stretch.number), Some(upto));
     }
 
     #[test]
-    fn a_closed_range_stays_until_it_was_bound_anew_and_passed() {
+    fn a_closed_range_goes_when_what_is_left_of_it_is_passed() {
         let close = written(1, EntryBody::Close { at: [(Partition(0), Offset(4))].into() });
         let book = book_of(&[open(), bind(1, [(0, 0, 10)]), close, claim(2), bind(2, [(0, 4, 12)])]);
-        assert_eq!(collectable(&book, &progress([("a", [9, 0])]), &Offsets::new()), Seq(1));
-        assert_eq!(collectable(&book, &progress([("a", [10, 0])]), &Offsets::new()), Seq(4));
+        assert_eq!(collectable(&book, &progress([("a", [3, 0])]), &Offsets::new()), Seq(1));
+        assert_eq!(collectable(&book, &progress([("a", [4, 0])]), &Offsets::new()), Seq(4));
     }
 
     #[test]

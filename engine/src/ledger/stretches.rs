@@ -2,6 +2,10 @@
 //!
 //! Invariants: stretches adjoin, from `base` to `end`, and none is empty; their numbers ascend, since an entry binds only
 //! at the end or takes the place of what stands at the end. So an entry has at most one stretch in a partition.
+//!
+//! Stretches of collected entries are forgotten, but for two things that a later entry may build on: where they ended, and
+//! from where on they were those of the generation at work. So a cut that was made before the collecting, and is read after
+//! it, finds what it shortens.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +19,8 @@ use crate::log::Offset;
 pub(super) struct Stretches {
     /// Below it, what was bound is forgotten.
     base: Offset,
+    /// What is forgotten from here up to `base` was bound by the generation at work.
+    own: Offset,
     /// Where each stretch begins. It ends where the next one begins, and the last one at `end`.
     starts: BTreeMap<Offset, Seq>,
     /// The first offset that is not bound.
@@ -22,9 +28,13 @@ pub(super) struct Stretches {
 }
 
 impl Stretches {
-    /// All below `end` was bound once, and nobody needs to know by what.
-    pub(super) const fn forgotten(end: Offset) -> Self {
-        Self { base: end, starts: BTreeMap::new(), end }
+    /// All below `end` was bound once, from `own` on by the generation at work, and nobody needs to know by what.
+    pub(super) const fn forgotten(own: Offset, end: Offset) -> Self {
+        Self { base: end, own, starts: BTreeMap::new(), end }
+    }
+
+    pub(super) const fn own(&self) -> Offset {
+        self.own
     }
 
     pub(super) const fn base(&self) -> Offset {
@@ -54,9 +64,17 @@ impl Stretches {
         first.into_iter().chain(later)
     }
 
-    /// The lowest offset such that all that is bound from there on is `own`.
+    /// The lowest offset such that all that is bound from there on is `own`, which tells of the generation at work.
     pub(super) fn own_tail(&self, own: impl Fn(Seq) -> bool) -> Offset {
-        self.starts.iter().rev().take_while(|(_, number)| own(**number)).last().map_or(self.end, |(from, _)| *from)
+        match self.starts.iter().rev().find(|(_, number)| !own(**number)) {
+            None => self.own,
+            Some((foreign, _)) => self.starts.range(foreign.next()..).next().map_or(self.end, |(from, _)| *from),
+        }
+    }
+
+    /// A new generation is at work: nothing is its own yet.
+    pub(super) fn claimed(&mut self) {
+        self.own = self.base;
     }
 
     /// Binds from the end up to `to`.
@@ -67,22 +85,33 @@ impl Stretches {
 
     /// Takes the place of what is bound from `at` on, up to the same end.
     pub(super) fn cut(&mut self, at: Offset, number: Seq) {
-        self.starts.split_off(&at);
+        self.reopen(at);
         self.starts.insert(at, number);
     }
 
     /// Unbinds all from `at` on.
     pub(super) fn close(&mut self, at: Offset) {
-        self.starts.split_off(&at);
+        self.reopen(at);
         self.end = at;
     }
 
-    /// Forgets the stretches of all entries below `upto`.
-    pub(super) fn forget(&mut self, upto: Seq) {
-        while self.starts.first_key_value().is_some_and(|(_, number)| *number < upto) {
+    /// Nothing stands from `at` on.
+    fn reopen(&mut self, at: Offset) {
+        self.starts.split_off(&at);
+        self.base = self.base.min(at);
+        self.own = self.own.min(at);
+    }
+
+    /// Forgets the stretches of all entries below `upto`; `own` tells of the generation at work.
+    pub(super) fn forget(&mut self, upto: Seq, own: impl Fn(Seq) -> bool) {
+        while let Some((_, number)) = self.starts.first_key_value().filter(|(_, number)| **number < upto) {
+            let is_own = own(*number);
             self.starts.pop_first();
+            self.base = self.starts.first_key_value().map_or(self.end, |(from, _)| *from);
+            if !is_own {
+                self.own = self.base;
+            }
         }
-        self.base = self.starts.first_key_value().map_or(self.end, |(from, _)| *from);
     }
 }
 
@@ -149,10 +178,23 @@ mod tests {
     #[test]
     fn what_is_forgotten_is_not_bound_and_what_is_kept_is() {
         let mut stretches = filled();
-        stretches.forget(Seq(2));
+        stretches.forget(Seq(2), |_| false);
         assert_eq!((stretches.base(), stretches.at(Offset(9))), (Offset(10), None));
         assert_eq!(stretches.at(Offset(10)).map(|found| found.number), Some(Seq(2)));
-        stretches.forget(Seq(99));
-        assert_eq!(stretches, Stretches::forgotten(Offset(20)));
+        stretches.forget(Seq(99), |_| true);
+        assert_eq!(stretches, Stretches::forgotten(Offset(10), Offset(20)));
+    }
+
+    #[test]
+    fn what_is_forgotten_can_still_be_shortened_by_who_bound_it() {
+        let mut stretches = Stretches::forgotten(Offset(10), Offset(20));
+        assert_eq!(stretches.own_tail(|_| true), Offset(10));
+        stretches.cut(Offset(15), Seq(7));
+        assert_eq!((stretches.at(Offset(14)), stretches.base()), (None, Offset(15)));
+        assert_eq!(stretches.at(Offset(15)), Some(Stretch { number: Seq(7), until: Offset(20) }));
+        stretches.close(Offset(12));
+        assert_eq!(stretches, Stretches::forgotten(Offset(10), Offset(12)));
+        stretches.claimed();
+        assert_eq!(stretches.own_tail(|_| true), Offset(12));
     }
 }

@@ -1,36 +1,49 @@
 //! Worker 0's side of the loop: carries out what [`Lead`] decides, and feeds the table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use super::Ending;
 use super::bus::Bus;
+use super::collector::Needless;
 use super::flow::Flow;
-use super::keeper::{News, Over};
+use super::keeper::{Keep, News, Over};
 use super::lead::{Lead, Order};
 use super::message::Message;
 use crate::contract::{SinkName, TableRows, table_changes};
 use crate::failpoint;
 use crate::ids::{ProcessIndex, WorkerIndex};
-use crate::ledger::{Binding, Book, Entry, Generation, TableVersion, decide};
+use crate::ledger::collect::collectable;
+use crate::ledger::{Binding, Book, Generation, TableVersion, decide};
 use crate::log::{Offset, Offsets, Partition, Reached};
+use crate::recovery::SinkPolicy;
 use crate::stream::Epoch;
 
-/// How often to look whether a table or a model is no longer needed.
+/// How often to look whether a table, a model or an entry is no longer needed.
 const RETIRE_EVERY: Duration = Duration::from_secs(1);
+/// Entries that are collected together at least: each collecting writes a checkpoint.
+const COLLECTED_TOGETHER: u64 = 8;
+
+/// The lead's threads.
+pub(super) struct LeadThreads {
+    pub(super) ledger: Sender<Keep>,
+    pub(super) collector: Sender<Needless>,
+    pub(super) over: Arc<Over>,
+}
 
 /// What worker 0 has beside what every worker has.
 pub(super) struct Conductor {
     generation: Generation,
     lead: Lead,
-    ledger: Sender<Entry>,
-    over: Arc<Over>,
+    threads: LeadThreads,
     /// The rows of the table as they were fed last.
     rows: TableRows,
-    required: BTreeSet<SinkName>,
-    durable: BTreeMap<SinkName, BTreeMap<Partition, Offset>>,
+    sinks: Vec<SinkPolicy>,
+    durable: BTreeMap<SinkName, Offsets>,
+    replay_offsets: u64,
+    collecting: bool,
     retired_at: Duration,
     stopped_at: Option<Duration>,
     drained: BTreeMap<usize, Offsets>,
@@ -42,20 +55,21 @@ impl Conductor {
     pub(super) fn new(
         generation: Generation,
         lead: Lead,
-        ledger: Sender<Entry>,
-        over: Arc<Over>,
+        threads: LeadThreads,
         rows: TableRows,
-        required: BTreeSet<SinkName>,
+        sinks: Vec<SinkPolicy>,
+        replay_offsets: u64,
         workers: usize,
     ) -> Self {
         Self {
             generation,
             lead,
-            ledger,
-            over,
+            threads,
             rows,
-            required,
-            durable: BTreeMap::new(),
+            durable: sinks.iter().map(|sink| (sink.name.clone(), Offsets::new())).collect(),
+            sinks,
+            replay_offsets,
+            collecting: false,
             retired_at: Duration::ZERO,
             stopped_at: None,
             drained: BTreeMap::new(),
@@ -75,6 +89,11 @@ impl Conductor {
             News::Appended(number, line) => bus.tell(Message::Entry { number, line }),
             News::Model(model) => self.lead.want(|binding| binding.model = model),
             News::Table(version, rows) => self.feed(version, rows, bus, flow),
+            News::Collected(below) => {
+                self.collecting = false;
+                self.keep(Keep::Forget(below), bus);
+                bus.tell(Message::Forget { below });
+            }
             News::Failed(ending) => bus.tell(Message::Failed(ending)),
         }
     }
@@ -96,10 +115,8 @@ impl Conductor {
     }
 
     pub(super) fn durable(&mut self, sink: &SinkName, reached: &BTreeMap<Partition, Reached>) {
-        if self.required.contains(sink) {
-            let known = self.durable.entry(sink.clone()).or_default();
-            known.extend(reached.iter().map(|(partition, reached)| (*partition, reached.next)));
-        }
+        let known = self.durable.entry(sink.clone()).or_default();
+        known.extend(reached.iter().map(|(partition, reached)| (*partition, reached.next)));
     }
 
     pub(super) fn prepared(
@@ -144,6 +161,7 @@ impl Conductor {
         if now.saturating_sub(self.retired_at) >= RETIRE_EVERY {
             self.retired_at = now;
             self.retire(book, tables, bus);
+            self.collect(book, bus);
         }
         if self.drained.len() == self.workers && !self.lead.is_appending() && !self.closing {
             self.close(book, bus);
@@ -154,8 +172,8 @@ impl Conductor {
     fn retire(&self, book: &Book, tables: &BTreeMap<TableVersion, Epoch>, bus: &mut Bus) {
         let mut needed = Offsets::new();
         for partition in (0..book.partitions()).map(Partition) {
-            let slowest = self.required.iter().map(|sink| self.durable.get(sink)?.get(&partition).copied()).min();
-            needed.insert(partition, slowest.flatten().unwrap_or_default());
+            let required = self.sinks.iter().filter(|sink| sink.required);
+            needed.insert(partition, self.slowest(required, partition));
         }
         let in_use = book.in_use(&needed);
         let versions = in_use.values().map(|binding| binding.table).chain([self.lead.in_force().table]);
@@ -163,6 +181,28 @@ impl Conductor {
         if let Some(oldest_table) = oldest.copied() {
             bus.tell(Message::Retire { oldest_table, needed });
         }
+    }
+
+    /// Has what no sink needs and nobody may replay any more collected.
+    fn collect(&mut self, book: &Book, bus: &mut Bus) {
+        let floor = (0..book.partitions()).map(Partition).map(|partition| {
+            let slowest = self.slowest(self.sinks.iter(), partition);
+            (partition, Offset(slowest.0.saturating_sub(self.replay_offsets)))
+        });
+        let below = collectable(book, &self.durable, &floor.collect());
+        let enough = below.0 >= book.first_seq().0 + COLLECTED_TOGETHER;
+        if let Some(oldest_table) = book.oldest_table_from(below).filter(|_| enough && !self.collecting) {
+            self.collecting = true;
+            let needless = Needless { book: book.clone(), below, oldest_table };
+            if self.threads.collector.send(needless).is_err() {
+                bus.tell(Message::Failed(Ending::Failed("the collecting thread is gone (bug)".to_owned())));
+            }
+        }
+    }
+
+    /// What all of these sinks have of a partition.
+    fn slowest<'a>(&self, sinks: impl Iterator<Item = &'a SinkPolicy>, partition: Partition) -> Offset {
+        sinks.map(|sink| self.durable.get(&sink.name)?.get(&partition).copied()).min().flatten().unwrap_or_default()
     }
 
     pub(super) fn drain(&mut self) {
@@ -179,14 +219,14 @@ impl Conductor {
         failpoint::hit("drain/flushed");
         let positions: Offsets = self.drained.values().flatten().map(|(p, o)| (*p, *o)).collect();
         match decide::close(book, self.generation, &positions) {
-            Some(entry) => self.append(entry, bus),
+            Some(entry) => self.keep(Keep::Entry(entry), bus),
             None => bus.tell(Message::End),
         }
     }
 
     /// The lead's threads need not go on.
     pub(super) fn end(&self) {
-        self.over.set();
+        self.threads.over.set();
     }
 
     fn carry_out(&mut self, orders: Vec<Order>, bus: &mut Bus) {
@@ -195,7 +235,7 @@ impl Conductor {
                 Order::Prepare(binding) => bus.tell(Message::Prepare { bindings: vec![binding] }),
                 Order::Stop => bus.tell(Message::Stop),
                 Order::Go => bus.tell(Message::Go),
-                Order::Append(entry) => self.append(entry, bus),
+                Order::Append(entry) => self.keep(Keep::Entry(entry), bus),
                 Order::Refused(binding, reason) => {
                     tracing::error!(model = %binding.model, table = %binding.table, "refused: {reason}");
                 }
@@ -203,8 +243,8 @@ impl Conductor {
         }
     }
 
-    fn append(&self, entry: Entry, bus: &mut Bus) {
-        if self.ledger.send(entry).is_err() {
+    fn keep(&self, task: Keep, bus: &mut Bus) {
+        if self.threads.ledger.send(task).is_err() {
             bus.tell(Message::Failed(Ending::Failed("the ledger's thread is gone (bug)".to_owned())));
         }
     }

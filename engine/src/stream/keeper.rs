@@ -9,7 +9,7 @@ use super::inbox::{Gone, InboxSender};
 use super::retry::Backoff;
 use crate::contract::{Fault, TableRows, TableSource};
 use crate::failpoint;
-use crate::ledger::{Book, Entry, LedgerLog, TableVersion};
+use crate::ledger::{Book, Entry, LedgerLog, Seq, TableVersion};
 
 /// The versions of the table, kept for as long as an answer may be asked for that needs them.
 pub trait TableVersions: Send + Sync {
@@ -30,6 +30,12 @@ pub trait TableVersions: Send + Sync {
     /// # Errors
     /// It can't be written.
     fn publish(&self, rows: &TableRows) -> Result<TableVersion, Fault>;
+
+    /// Deletes what no version from `oldest` on needs.
+    ///
+    /// # Errors
+    /// It can't be deleted now.
+    fn collect(&self, oldest: TableVersion) -> Result<(), Fault>;
 }
 
 /// Tells which model is wanted, asked now and then.
@@ -53,8 +59,19 @@ pub(super) enum News {
     Model(Box<str>),
     /// The table has changed; this version is durable.
     Table(TableVersion, TableRows),
+    /// The entries below this one are gone.
+    Collected(Seq),
     /// It can't go on.
     Failed(Ending),
+}
+
+/// What the ledger's thread is to do.
+#[derive(Debug)]
+pub(super) enum Keep {
+    /// Write this down.
+    Entry(Entry),
+    /// Entries below this one are collected.
+    Forget(Seq),
 }
 
 /// A flag that threads wait on.
@@ -82,12 +99,19 @@ impl Over {
 pub(super) fn keep_ledger<E: From<News>>(
     ledger: &LedgerLog,
     mut book: Book,
-    entries: &Receiver<Entry>,
+    asked: &Receiver<Keep>,
     tell: &InboxSender<E>,
     over: &Over,
 ) {
     let mut backoff = Backoff::new(0x1ed6);
-    while let Ok(entry) = entries.recv() {
+    while let Ok(asked) = asked.recv() {
+        let entry = match asked {
+            Keep::Entry(entry) => entry,
+            Keep::Forget(below) => {
+                book.forget(below);
+                continue;
+            }
+        };
         let news = loop {
             match ledger.append(&mut book, entry.clone()) {
                 Ok(number) => break News::Appended(number.0, entry.to_line()),

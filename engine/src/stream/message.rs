@@ -8,7 +8,7 @@ use super::job::TableSpread;
 use super::{Ending, Epoch};
 use crate::contract::{SinkName, SinkSurvey};
 use crate::ids::{ProcessIndex, WorkerIndex};
-use crate::ledger::{Binding, Generation, TableVersion};
+use crate::ledger::{Binding, Generation, Seq, TableVersion};
 use crate::log::{OffsetRange, Offsets, Partition, Reached};
 
 /// Progress of one sink in some partitions.
@@ -39,6 +39,8 @@ pub(super) enum Message {
     Table { version: TableVersion, epoch: Epoch },
     /// The ledger has a new entry.
     Entry { number: u64, line: String },
+    /// The entries below this one are collected, and nobody asks for what they bound.
+    Forget { below: Seq },
     /// Emit nothing more until told to go on.
     Stop,
     /// A worker has stopped, here.

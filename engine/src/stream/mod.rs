@@ -14,7 +14,7 @@
 //! | [`setup`](StreamSetup), `run`, `startup` | what a job is made of; how a life of it begins |
 //! | `worker`, `conductor` | the loop of a worker, and what worker 0 does beside |
 //! | `lead`, `lane`, `room`, `closing`, `retry`, `owner` | decisions: pure, tested alone |
-//! | `reader`, `delivery`, `keeper`, `queue`, `inbox`, `catch_up` | threads that may wait, and how they talk to workers |
+//! | `reader`, `delivery`, `keeper`, `collector`, `queue`, `inbox`, `catch_up` | threads that may wait, and how they talk to workers |
 //! | `bus`, `message`, `flow` | the two dataflows: control and stream |
 //!
 //! Invariants: a worker never waits and does no I/O once records flow; every queue is bounded in bytes; whatever answers an
@@ -23,6 +23,7 @@
 mod bus;
 mod catch_up;
 mod closing;
+mod collector;
 mod conductor;
 mod delivery;
 mod epoch;

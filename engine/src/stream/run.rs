@@ -1,13 +1,14 @@
 //! Runs a streaming job in one process, until it is asked to drain or must end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, PoisonError};
 
 use timely::worker::Worker;
 
 use super::bus::Bus;
-use super::conductor::Conductor;
+use super::collector::collect;
+use super::conductor::{Conductor, LeadThreads};
 use super::delivery::{Delivery, Writer};
 use super::events::Event;
 use super::flow::{Flow, FlowPlan, Outlet};
@@ -107,7 +108,6 @@ fn assemble<'a, J: StreamJob>(
     }
     let mut conductor = None;
     if let Some(lead) = started.lead {
-        let required: BTreeSet<SinkName> = required.iter().cloned().collect();
         let decisions = Lead::new(
             started.generation,
             ProcessCount::new(shared.processes),
@@ -117,8 +117,10 @@ fn assemble<'a, J: StreamJob>(
             setup.clock.now(),
         );
         stats.in_force(&lead.in_force, None);
-        let (ledger, over) = start_lead_threads(lead, &rows, &tell, &mut threads)?;
-        let mut conducts = Conductor::new(started.generation, decisions, ledger, over, rows, required, worker.peers());
+        let replay_offsets = lead.setup.replay_offsets;
+        let running = start_lead_threads(lead, &rows, &tell, &mut threads)?;
+        let (sinks, workers) = (setup.policies(), worker.peers());
+        let mut conducts = Conductor::new(started.generation, decisions, running, rows, sinks, replay_offsets, workers);
         started.durable.iter().for_each(|(sink, reached)| conducts.durable(sink, reached));
         conductor = Some(conducts);
     }
@@ -228,16 +230,20 @@ fn start_lead_threads(
     rows: &TableRows,
     tell: &InboxSender<Event>,
     threads: &mut Threads,
-) -> Result<(std::sync::mpsc::Sender<crate::ledger::Entry>, Arc<Over>), Ending> {
+) -> Result<LeadThreads, Ending> {
     // Holds one entry at most: the lead sends the next when the one before is durable.
-    let (ledger, entries) = channel();
+    let (ledger, tasks) = channel();
+    // Holds one: the next comes when the one before is collected.
+    let (collector, needless) = channel();
     let over = Arc::new(Over::default());
+    let (tells, log, versions) = (tell.clone(), lead.ledger.clone(), Arc::clone(&lead.setup.versions));
+    threads.start("collect", move || collect(&log, &versions, &needless, &tells))?;
     let (tells, overs, keeps) = (tell.clone(), Arc::clone(&over), lead.book);
-    threads.start("ledger", move || keep_ledger(&lead.ledger, keeps, &entries, &tells, &overs))?;
+    threads.start("ledger", move || keep_ledger(&lead.ledger, keeps, &tasks, &tells, &overs))?;
     let (tells, overs, model) = (tell.clone(), Arc::clone(&over), lead.in_force.model.clone());
     threads.start("watch-model", move || watch_model(lead.setup.model, model, &tells, &overs))?;
     let (tells, overs, rows) = (tell.clone(), Arc::clone(&over), rows.clone());
     let (table, versions) = (lead.setup.table, lead.setup.versions);
     threads.start("watch-table", move || watch_table(table, &versions, rows, &tells, &overs))?;
-    Ok((ledger, over))
+    Ok(LeadThreads { ledger, collector, over })
 }

@@ -17,6 +17,7 @@ use crate::http::Health;
 use crate::ids::ProcessIndex;
 use crate::ledger::{AnswerFormat, Binding, Book};
 use crate::metrics::StreamMetrics;
+use crate::recovery::SinkPolicy;
 
 /// A sink, and what is expected of it.
 #[derive(Clone, Debug)]
@@ -56,6 +57,9 @@ pub struct LeadSetup {
     pub format: AnswerFormat,
     /// The configuration that can change an answer.
     pub settings: BTreeMap<Box<str>, Box<str>>,
+    /// How many offsets of each partition, below what all sinks have, can still be answered again. What binds those below is
+    /// collected.
+    pub replay_offsets: u64,
 }
 
 /// A streaming job in one process.
@@ -86,6 +90,18 @@ pub struct StreamSetup<J> {
     pub clock: Arc<dyn Clock>,
     /// Asks the job to drain.
     pub stop: StopFlag,
+}
+
+impl<J> StreamSetup<J> {
+    /// What is expected of each sink.
+    pub(super) fn policies(&self) -> Vec<SinkPolicy> {
+        let policy = |sink: &SinkSetup| SinkPolicy {
+            name: sink.sink.name().clone(),
+            required: sink.required,
+            backfill: sink.backfill,
+        };
+        self.sinks.iter().map(policy).collect()
+    }
 }
 
 /// Asks a job to drain. Clones share one flag.

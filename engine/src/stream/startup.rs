@@ -22,12 +22,12 @@ use super::job::{StreamJob, TableSpread};
 use super::lead_start::{LeadStart, read_from};
 use super::message::{Message, SinkProgress};
 use super::reach::{insist, reach, unseen};
-use super::setup::{Shared, SinkSetup, StreamSetup};
+use super::setup::{Shared, StreamSetup};
 use crate::contract::{Placement, SinkName, SinkSurvey};
 use crate::ids::WorkerIndex;
 use crate::ledger::{Book, Generation, LedgerLog, TableVersion};
 use crate::log::{OffsetRange, Offsets, Partition};
-use crate::recovery::{self, SinkPolicy};
+use crate::recovery;
 
 /// Where a worker stands when records may flow.
 pub(super) struct Started {
@@ -79,7 +79,7 @@ impl<J: StreamJob> Rounds<'_, J> {
             bus.tell(self.survey(&book)?);
         }
         let (bounds, surveys) = self.hear_surveys(bus, worker)?;
-        let plan = recovery::plan_start(&book, &self.shared.setup.id, &self.policies(), &bounds, &surveys)
+        let plan = recovery::plan_start(&book, &self.shared.setup.id, &self.shared.setup.policies(), &bounds, &surveys)
             .map_err(|errors| Ending::Failed(errors.to_string()))?;
         if self.is_steward() {
             self.adopt(&book, &plan.starts)?;
@@ -133,7 +133,7 @@ impl<J: StreamJob> Rounds<'_, J> {
         worker: &mut Worker,
     ) -> Result<(), Ending> {
         lead.register(register)?;
-        let read_from = read_from(&self.policies(), durable, bounds, &lead.book)?;
+        let read_from = read_from(&self.shared.setup.policies(), durable, bounds, &lead.book)?;
         let bindings = lead.bring_up(&read_from)?;
         bus.tell(Message::Prepare { bindings });
         self.load_what_is_asked(bus, worker)?;
@@ -152,15 +152,6 @@ impl<J: StreamJob> Rounds<'_, J> {
     /// The first worker of a process does what is done once in each.
     fn is_steward(&self) -> bool {
         self.index.get().is_multiple_of(self.workers / self.shared.processes)
-    }
-
-    fn policies(&self) -> Vec<SinkPolicy> {
-        let policy = |sink: &SinkSetup| SinkPolicy {
-            name: sink.sink.name().clone(),
-            required: sink.required,
-            backfill: sink.backfill,
-        };
-        self.shared.setup.sinks.iter().map(policy).collect()
     }
 
     /// The partitions of a sink that this process writes.

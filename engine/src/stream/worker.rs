@@ -169,6 +169,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             }
             Message::Go if self.state == State::Stopped => self.state = State::Running,
             Message::Retire { oldest_table, needed } => self.retire(oldest_table, &needed),
+            Message::Forget { below } => self.forget(below),
             Message::Drain => self.drain(),
             Message::Drained { worker, positions } => {
                 self.conductor.iter_mut().for_each(|conductor| conductor.drained(worker, positions.clone()));
@@ -306,6 +307,13 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         self.bindings.retain(|number| in_use.contains_key(&number));
         if self.is_steward {
             self.shared.forget(|binding| in_use.values().any(|used| used == binding));
+        }
+    }
+
+    fn forget(&mut self, below: Seq) {
+        self.book.forget(below);
+        if self.is_steward {
+            self.shared.book.write().unwrap_or_else(PoisonError::into_inner).forget(below);
         }
     }
 

@@ -71,6 +71,8 @@ pub struct JobConfig {
     pub name: JobId,
     /// Folder of ledger, checkpoints and versions of the table.
     pub state: FileUrl,
+    /// Requests of each partition that can still be answered again when all sinks have their answers.
+    pub replay_offsets: u32,
 }
 
 /// `[embedded]`.

@@ -19,8 +19,8 @@ const MOST_PARTITIONS: u32 = 1024;
 /// Reads everything. What can be read is checked together, even if other values are wrong.
 pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported> {
     let job = root.section("job", |job| {
-        let (name, state) = (job.read("name"), job.read("state"));
-        Ok(JobConfig { name: name?, state: state? })
+        let (name, state, replay_offsets) = (job.read("name"), job.read("state"), job.read("replay_offsets"));
+        Ok(JobConfig { name: name?, state: state?, replay_offsets: replay_offsets? })
     });
     let embedded = root.section("embedded", |embedded| {
         let folder = embedded.read("folder");

@@ -52,6 +52,10 @@ impl stream::TableVersions for Versions {
         self.0.load(version)
     }
 
+    fn collect(&self, oldest: TableVersion) -> Result<(), Fault> {
+        self.0.collect(oldest).map(|_| ())
+    }
+
     fn publish(&self, rows: &TableRows) -> Result<TableVersion, Fault> {
         let latest = self.0.latest()?;
         let known = latest.map(|version| Ok::<_, Fault>((version, self.0.load(version)?))).transpose()?;

@@ -62,6 +62,7 @@ impl Connections<'_> {
             model: Box::new(adapters::CurrentModel::new(self.registry(), self.config.model.poll)),
             format: ANSWER_FORMATS[ANSWER_FORMATS.len() - 1],
             settings: self.config.settings(),
+            replay_offsets: self.config.job.replay_offsets.into(),
         })
     }
 

@@ -106,6 +106,36 @@ fn a_changed_table_is_bound_like_a_model() {
 }
 
 #[test]
+fn what_nobody_needs_is_collected_and_the_next_life_begins_with_a_checkpoint() {
+    let mut world = World::new();
+    world.replay_offsets = 100;
+    let mut next = 0;
+    for life in 0..2 {
+        let running = world.start(2);
+        let before = world.book().first_seq();
+        let mut model = 0;
+        let collected = Cell::new(false);
+        while !collected.get() {
+            model += 1;
+            world.want_model(&format!("m{life}.{model}"));
+            let entries = world.book().next_seq();
+            world.append(next..next + 100);
+            next += 100;
+            wait_until("the cut is written", || {
+                collected.set(world.book().first_seq() > before);
+                world.book().next_seq() > entries
+            });
+        }
+        world.wait_for(&world.files);
+        running.stop().unwrap();
+    }
+    let book = world.book();
+    assert!(book.kept_from(Partition(0)).0 > 0 && book.kept_from(Partition(0)).0 <= next / 4 - 100);
+    world.wait_for(&world.topic);
+    world.check();
+}
+
+#[test]
 fn transient_faults_neither_lose_nor_double() {
     let world = World::new();
     let running = world.start(2);
