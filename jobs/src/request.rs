@@ -1,6 +1,6 @@
 //! What a client asks: one line of JSON for one flight.
 //!
-//! A request says what is known before the flight lands. What can be derived (day fields, route) or looked up (distance)
+//! A request says what is known before the flight lands; without a flight number, if the client has none. What can be derived (day fields, route) or looked up (distance)
 //! is ours to compute, and ignored when an older client sends it. A line that is no request has one clear reason, and
 //! its UUID, when that can be read, so that somebody can be told.
 
@@ -53,7 +53,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// A request, checked. Its JSON is canonical: sorted keys, `null` for a timestamp that was not sent.
+/// A request, checked. Its JSON is canonical: sorted keys, `null` for a flight number or timestamp that was not sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Carrier code.
@@ -68,9 +68,9 @@ pub struct Request {
     /// Day of the flight.
     #[serde(rename = "FlightDate")]
     pub date: FlightDate,
-    /// Flight number.
+    /// Flight number, without the carrier. The page that clients were first written for sends none.
     #[serde(rename = "FlightNum")]
-    pub flight_number: Box<str>,
+    pub flight_number: Option<Box<str>>,
     /// Airport of departure.
     #[serde(rename = "Origin")]
     pub origin: Box<str>,
@@ -167,7 +167,7 @@ impl Request {
             departure_delay: flight.departure_delay,
             dest: flight.dest.into(),
             date: flight.date,
-            flight_number: flight.flight_number.into(),
+            flight_number: Some(flight.flight_number.into()),
             origin: flight.origin.into(),
             timestamp: Some(flight.date.midnight().to_string().into_boxed_str()),
             id: uuid.into(),
@@ -186,13 +186,14 @@ impl Request {
         features::route(&self.origin, &self.dest)
     }
 
-    /// What features are made of, once the distance was looked up.
+    /// What features are made of, once the distance was looked up. A flight number that was not sent is one that no training
+    /// row has: empty.
     #[must_use]
     pub fn facts(&self, distance: Number) -> FlightFacts<'_> {
         FlightFacts {
             date: self.date,
             carrier: &self.carrier,
-            flight_number: &self.flight_number,
+            flight_number: self.flight_number.as_deref().unwrap_or_default(),
             origin: &self.origin,
             dest: &self.dest,
             departure_delay: self.departure_delay,

@@ -1,7 +1,8 @@
 //! What a client is told: one line of JSON for one request.
 //!
 //! The line is canonical: sorted keys, the shortest numbers that read back as the same bits, and nothing that is not a
-//! function of the request and its binding; no clock above all. What does not apply is left out.
+//! function of the request and its binding; no clock above all. What does not apply is left out; only the flight number of a
+//! request that was sent without one is `null`, as the first clients know it.
 
 use flightline_engine::ledger::TableVersion;
 use flightline_engine::log::{Offset, Partition};
@@ -115,7 +116,7 @@ impl Response {
             distance: prediction.map(|prediction| prediction.distance.get()),
             error,
             date: date.map(|date| date.to_string()),
-            flight_number: request.map(|request| &*request.flight_number),
+            flight_number: request.map(|request| request.flight_number.as_deref()),
             model: &self.model,
             offset: position.map(|position| position.offset),
             origin: request.map(|request| &*request.origin),
@@ -154,7 +155,7 @@ struct Line<'a> {
     #[serde(rename = "FlightDate", skip_serializing_if = "Option::is_none")]
     date: Option<String>,
     #[serde(rename = "FlightNum", skip_serializing_if = "Option::is_none")]
-    flight_number: Option<&'a str>,
+    flight_number: Option<Option<&'a str>>,
     #[serde(rename = "Model")]
     model: &'a str,
     #[serde(rename = "Offset", skip_serializing_if = "Option::is_none")]
@@ -193,7 +194,7 @@ mod tests {
             departure_delay: Number::from(5),
             dest: "SFO".into(),
             date: "2016-12-25".parse().unwrap(),
-            flight_number: "1519".into(),
+            flight_number: Some("1519".into()),
             origin: "ATL".into(),
             timestamp: None,
             id: RequestId::parse(UUID).unwrap(),
@@ -222,6 +223,15 @@ mod tests {
                  \"Route\":\"ATL-SFO\",\"Status\":\"OK\",\"UUID\":\"{UUID}\",\"Unseen\":[\"Carrier\"]}}"
             )
         );
+    }
+
+    #[test]
+    fn a_flight_number_that_was_not_sent_is_null_where_a_request_was_read() {
+        let mut request = request();
+        request.flight_number = None;
+        let of = |outcome| Response { model: "m".into(), position: None, outcome }.to_json().unwrap();
+        assert!(of(Outcome::Unanswerable(request.clone(), "no".into())).contains("\"FlightNum\":null,"));
+        assert!(!of(Outcome::Unreadable(request.id, "no".into())).contains("FlightNum"));
     }
 
     #[test]

@@ -42,6 +42,7 @@ struct Field<'a> {
     hint: &'static str,
     value: &'a str,
     kind: Kind,
+    required: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,12 +102,15 @@ pub(crate) fn render(example: &Example) -> String {
 }
 
 fn form(example: &Example) -> Markup {
-    let field = |name, label, hint, value, kind| Field { name, label, hint, value, kind };
+    let field = |name, label, hint, value, kind| Field { name, label, hint, value, kind, required: true };
     let fields = [
         field("Origin", "From", "airport code", example.origin.as_str(), Kind::Code),
         field("Dest", "To", "airport code", &example.dest, Kind::Code),
         field("Carrier", "Carrier", "two letters, as AA", &example.carrier, Kind::Code),
-        field("FlightNum", "Flight number", "without the carrier", &example.flight_number, Kind::Code),
+        Field {
+            required: false,
+            ..field("FlightNum", "Flight number", "may be left out", &example.flight_number, Kind::Code)
+        },
         field("FlightDate", "Date", "day of departure", &example.date, Kind::Date),
         field("DepDelay", "Departure delay", "minutes, -5 is early", &example.departure_delay, Kind::Minutes),
     ];
@@ -123,7 +127,7 @@ fn form(example: &Example) -> Markup {
 }
 
 fn input(field: &Field<'_>) -> Markup {
-    let Field { name, label, hint, value, kind } = field;
+    let Field { name, label, hint, value, kind, required } = field;
     let (type_, capitals) = match kind {
         Kind::Code => ("text", Some("characters")),
         Kind::Date => ("date", None),
@@ -133,7 +137,7 @@ fn input(field: &Field<'_>) -> Markup {
         // A date is too wide for half of a narrow screen.
         div.field.wide[*kind != Kind::Code] {
             label for=(name) { (label) }
-            input id=(name) name=(name) type=(type_) value=(value) required
+            input id=(name) name=(name) type=(type_) value=(value) required[*required]
                 maxlength=[capitals.map(|_| 8)] autocapitalize=[capitals] spellcheck=[capitals.map(|_| "false")]
                 step=[(*kind == Kind::Minutes).then_some("any")]
                 aria-describedby={ (name) "-hint " (name) "-error" };

@@ -178,7 +178,7 @@ pub(crate) fn flight(dice: &mut Dice) -> GoldenFlight {
         departure_delay: Number::new(dice.below(300) as f64 / 7.0 - 20.0).unwrap(),
         dest: name_of(Feature::Dest, dice.below(5)),
         date: FlightDate::from_days(15_706 + dice.below(365) as i32).unwrap(),
-        flight_number: name_of(Feature::FlightNum, dice.below(400)),
+        flight_number: (dice.below(5) > 0).then(|| name_of(Feature::FlightNum, dice.below(400))),
         origin: name_of(Feature::Origin, dice.below(5)),
         timestamp: (dice.below(2) == 0).then(|| "2013-01-01T00:00:00.000Z \"x\"".into()),
         id: RequestId::parse(&uuid).unwrap(),

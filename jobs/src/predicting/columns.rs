@@ -62,7 +62,7 @@ pub(super) fn batch(answers: &[Response]) -> Result<RecordBatch, ArrowError> {
         Arc::new(predictions().map(|prediction| Some(prediction?.distance.get())).collect::<Float64Array>()),
         Arc::new(answers.iter().map(error).collect::<StringArray>()),
         Arc::new(requests().map(|request| Some(request?.date.days())).collect::<Date32Array>()),
-        names(|request| &request.flight_number),
+        Arc::new(requests().map(|request| request?.flight_number.as_deref()).collect::<StringArray>()),
         texts(|answer| &answer.model),
         names(|request| &request.origin),
         Arc::new(predictions().map(|prediction| Some(prediction?.class.index() as i32)).collect::<Int32Array>()),

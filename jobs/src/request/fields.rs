@@ -14,6 +14,9 @@ use crate::flight::record;
 /// The most bytes that a client's timestamp may have; it is only handed back.
 const TIMESTAMP_LIMIT: usize = 64;
 
+/// What a carrier or a flight number must be.
+const CODE: &str = "a text of 1 to 8 visible ASCII characters";
+
 /// The fields that a request has, in the order in which they are checked.
 pub(super) const FIELDS: [&str; 8] =
     ["UUID", "Origin", "Dest", "Carrier", "FlightDate", "DepDelay", "FlightNum", "Timestamp"];
@@ -35,12 +38,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The text of a field; a whole number is a text where a name is wanted.
+    /// The text of a field.
     fn text(&self, field: &'static str, wanted: &'static str) -> Result<String, RequestError> {
         match self.value(field)? {
             RawValue::Text(text) if text.trim().is_empty() => Err(RequestError::Missing(field)),
             RawValue::Text(text) => Ok(text.trim().to_owned()),
-            RawValue::Integer(number) if field == "FlightNum" => Ok(number.to_string()),
             _ => Err(RequestError::Wrong { field, wanted }),
         }
     }
@@ -62,7 +64,6 @@ impl<'a> Fields<'a> {
 
     /// The request, or the first thing that is wrong with it.
     pub(super) fn check(&self) -> Result<Request, RequestError> {
-        const CODE: &str = "a text of 1 to 8 visible ASCII characters";
         const AIRPORT: &str = "an airport of 1 to 8 visible ASCII characters without a hyphen";
         let wrong = |field, wanted| RequestError::Wrong { field, wanted };
         self.text("UUID", "a UUID")?;
@@ -73,7 +74,7 @@ impl<'a> Fields<'a> {
             carrier: self.named("Carrier", CODE, code)?,
             date: self.date()?,
             departure_delay: self.departure_delay()?,
-            flight_number: self.named("FlightNum", CODE, code)?,
+            flight_number: self.flight_number()?,
             timestamp: self.timestamp()?,
         })
     }
@@ -102,6 +103,22 @@ impl<'a> Fields<'a> {
         Number::new(minutes)
             .filter(|minutes| record::is_delay(*minutes))
             .ok_or(RequestError::Wrong { field, wanted: "within 10080 minutes early or late" })
+    }
+
+    /// As in a training row, a whole number is its digits, also when a program has made a float of it.
+    fn flight_number(&self) -> Result<Option<Box<str>>, RequestError> {
+        let field = "FlightNum";
+        let digits = match self.value(field) {
+            Err(_) => return Ok(None),
+            Ok(RawValue::Integer(number)) => number.to_string(),
+            Ok(RawValue::Number(number)) if number.fract() == 0.0 && number.abs() < 1e9 => format!("{number:.0}"),
+            Ok(RawValue::Text(text)) => text.trim().to_owned(),
+            Ok(_) => return Err(RequestError::Wrong { field, wanted: CODE }),
+        };
+        match &*digits {
+            "" => Ok(None),
+            digits => code(digits).map(|code| Some(code.into())).ok_or(RequestError::Wrong { field, wanted: CODE }),
+        }
     }
 
     fn timestamp(&self) -> Result<Option<Box<str>>, RequestError> {

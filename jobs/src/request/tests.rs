@@ -40,6 +40,7 @@ fn near_forms_are_the_same_request() {
     let plain = Request::parse(line().to_string().as_bytes()).unwrap();
     for (field, value) in [
         ("FlightNum", serde_json::json!(1519)),
+        ("FlightNum", serde_json::json!(1519.0)),
         ("DepDelay", serde_json::json!(5)),
         ("DepDelay", serde_json::json!("5.00")),
         ("Origin", serde_json::json!(" ATL ")),
@@ -47,6 +48,23 @@ fn near_forms_are_the_same_request() {
     ] {
         assert_eq!(Request::parse(&with(field, value.clone())).as_ref(), Ok(&plain), "{field} {value}");
     }
+}
+
+/// The first page asks for five fields only, and its server sends `null` for the sixth.
+#[test]
+fn a_flight_number_may_be_missing() {
+    let without = |change: fn(&mut serde_json::Value)| {
+        let mut line = line();
+        change(&mut line);
+        Request::parse(line.to_string().as_bytes()).unwrap()
+    };
+    let none = without(|line| line["FlightNum"] = serde_json::Value::Null);
+    assert_eq!(none.flight_number, None);
+    assert!(serde_json::to_string(&none).unwrap().contains("\"FlightNum\":null,"), "{none:?}");
+    assert_eq!(without(|line| line["FlightNum"] = "".into()), none);
+    assert_eq!(without(|line| line["FlightNum"] = " ".into()), none);
+    assert_eq!(without(|line| _ = line.as_object_mut().unwrap().remove("FlightNum")), none);
+    assert_eq!(none.facts(Number::from(1)).flight_number, "");
 }
 
 #[test]
@@ -63,6 +81,9 @@ fn each_failure_has_its_reason_and_the_uuid() {
         ("DepDelay", serde_json::json!(1e5), "not within 10080 minutes"),
         ("DepDelay", serde_json::json!({"min": 5}), "not a number of minutes"),
         ("FlightNum", serde_json::json!("123456789"), "FlightNum of the request is not"),
+        ("FlightNum", serde_json::json!(123_456_789), "FlightNum of the request is not"),
+        ("FlightNum", serde_json::json!(15.5), "FlightNum of the request is not"),
+        ("FlightNum", serde_json::json!([1519]), "FlightNum of the request is not"),
         ("Timestamp", serde_json::json!("x".repeat(65)), "Timestamp of the request is not"),
     ] {
         let bad = Request::parse(&with(field, value.clone())).unwrap_err();

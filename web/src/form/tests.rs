@@ -44,6 +44,15 @@ fn all_wrong_fields_are_told_at_once() {
     assert!(!errors.fields().any(|field| field == "UUID" || field == "Timestamp"));
 }
 
+/// The seed's page has five fields.
+#[test]
+fn a_flight_number_may_be_left_out_or_empty() {
+    let five = GOOD.into_iter().filter(|(name, _)| *name != "FlightNum").collect::<Vec<_>>();
+    for form in [form(&five), good_but("FlightNum", ""), good_but("FlightNum", "  ")] {
+        assert_eq!(form.check(&stamp()).unwrap().flight_number, None);
+    }
+}
+
 #[test]
 fn a_field_that_is_there_twice_is_told() {
     let mut twice = form(&GOOD);
