@@ -142,6 +142,12 @@ impl Book {
         self.written(number).map(|written| &written.binding)
     }
 
+    /// The life of the job that wrote a binding; `None` exactly where [`Book::binding`] gives none.
+    #[must_use]
+    pub fn generation_of(&self, number: Seq) -> Option<Generation> {
+        self.written(number).map(|written| written.by)
+    }
+
     /// The first offset of a partition that is not bound.
     #[must_use]
     pub fn bound_upto(&self, partition: Partition) -> Offset {
@@ -251,6 +257,8 @@ mod tests {
                 prop_assert_eq!(found, oracle.at(partition, offset), "{} of {}", offset, partition);
                 if let Some(Stretch { number, .. }) = found {
                     prop_assert_eq!(history.book.binding(number), oracle.binding(number));
+                    let writer = Some(history.entries[number.0 as usize].generation);
+                    prop_assert_eq!(history.book.generation_of(number), writer);
                 }
             }
             for partition in (0..PARTITIONS).map(Partition) {

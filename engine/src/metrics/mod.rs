@@ -22,6 +22,7 @@
 //! | `flightline_sink_state` | sink, state | 1 for the state that it is in |
 //! | `flightline_epoch`, `flightline_generation` | | of the dataflow, of the job |
 //! | `flightline_binding_info` | model, table, format | 1: what is in force |
+//! | `flightline_bindings_refused_total` | | models that were wanted and did not pass their check |
 //! | `flightline_ledger_entries` | | entries that the ledger has had |
 //! | `flightline_cuts_total`, `flightline_cut_longest_stop_seconds` | | cuts, and the longest time that sources stood still for one |
 //! | `flightline_peak_memory_bytes` | | the most memory that this process ever held |
@@ -41,7 +42,9 @@ use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 pub use state::MOST_REASONS;
 use state::State;
-pub use status::{AnswersStatus, BindingStatus, LatencyStatus, PartitionStatus, SinkStatus, StreamStatus};
+pub use status::{
+    AnswersStatus, BindingStatus, LatencyStatus, PartitionStatus, RefusedStatus, SinkStatus, StreamStatus,
+};
 
 use crate::contract::{Guarantee, SinkName};
 use crate::ledger::{Binding, Generation};
@@ -192,6 +195,13 @@ impl StreamMetrics {
     /// What new records are bound to from now on.
     pub fn binding(&self, binding: &Binding) {
         self.lock().binding = Some(binding.clone());
+    }
+
+    /// A binding that was wanted is not going to take force; what is in force goes on.
+    pub fn refused(&self, binding: &Binding, reason: &str) {
+        let mut state = self.lock();
+        state.bindings_refused += 1;
+        state.refused = Some(RefusedStatus { model: binding.model.clone(), reason: reason.to_owned() });
     }
 
     /// How many entries the ledger has had, those that are collected included.

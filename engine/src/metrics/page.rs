@@ -132,6 +132,11 @@ impl Page {
                 ],
             )?;
         }
+        lines.counters(
+            "bindings_refused",
+            "Models that were wanted and did not pass their check.",
+            alone(self.0.bindings_refused),
+        )?;
         lines.gauges("ledger_entries", "Entries that the ledger has had.", alone(self.0.ledger_entries))?;
         lines.counters("cuts", "Cuts that were made.", alone(self.0.cuts))?;
         let stop = self.0.longest_stop.as_secs_f64();

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::histogram::Histogram;
-use super::status::{AnswersStatus, BindingStatus, LatencyStatus, PartitionStatus, SinkStatus, StreamStatus};
+use super::status::{
+    AnswersStatus, BindingStatus, LatencyStatus, PartitionStatus, RefusedStatus, SinkStatus, StreamStatus,
+};
 use super::{AnswerStatus, SinkState};
 use crate::contract::{Guarantee, SinkName};
 use crate::ledger::{Binding, Generation};
@@ -23,6 +25,8 @@ pub(super) struct State {
     pub(super) generation: Option<Generation>,
     pub(super) epoch: Epoch,
     pub(super) binding: Option<Binding>,
+    pub(super) refused: Option<RefusedStatus>,
+    pub(super) bindings_refused: u64,
     pub(super) partitions: BTreeMap<Partition, PartitionState>,
     pub(super) answers: BTreeMap<AnswerStatus, u64>,
     pub(super) errors: BTreeMap<Box<str>, u64>,
@@ -85,6 +89,7 @@ impl State {
                 table: binding.table,
                 format: binding.format,
             }),
+            refused: self.refused.clone(),
             guarantee: self.sinks.values().filter_map(|sink| sink.guarantee).min(),
             partitions: self.partitions.iter().map(|(partition, state)| (*partition, state.status())).collect(),
             answers: AnswersStatus { ok: answers(AnswerStatus::Ok), error: answers(AnswerStatus::Error) },

@@ -20,6 +20,8 @@ pub struct StreamStatus {
     pub epoch: Epoch,
     /// What new records are bound to; `None` before anything is.
     pub binding: Option<BindingStatus>,
+    /// The last binding that was wanted in this life and did not take force, and why; `None` if none was refused.
+    pub refused: Option<RefusedStatus>,
     /// The weakest guarantee of the sinks.
     pub guarantee: Option<Guarantee>,
     /// The partitions that this process reads.
@@ -55,6 +57,15 @@ pub struct BindingStatus {
     pub table: TableVersion,
     /// How answers are written down.
     pub format: AnswerFormat,
+}
+
+/// What was wanted, and can't be answered with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedStatus {
+    /// Id of the model.
+    pub model: Box<str>,
+    /// Why, in a sentence.
+    pub reason: String,
 }
 
 /// Answers by what they say.

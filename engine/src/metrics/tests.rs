@@ -14,6 +14,9 @@ fn busy() -> StreamMetrics {
         format: AnswerFormat(1),
         settings: BTreeMap::new(),
     });
+    let worse =
+        Binding { model: "bad".into(), table: TableVersion(4), format: AnswerFormat(1), settings: BTreeMap::new() };
+    metrics.refused(&worse, "golden row 3 differs");
     metrics.read(Partition(0), 10, 1000);
     metrics.read(Partition(1), 5, 400);
     metrics.released(Partition(0), 7, 700);
@@ -66,6 +69,7 @@ fn every_number_has_its_line() {
         "flightline_epoch 17",
         "flightline_generation 3",
         "flightline_binding_info{model=\"5e1f\",table=\"4\",format=\"1\"} 1",
+        "flightline_bindings_refused_total 1",
         "flightline_ledger_entries 9",
         "flightline_cuts_total 2",
         "flightline_cut_longest_stop_seconds 0.12",
@@ -115,6 +119,8 @@ fn the_table_in_the_docs_names_every_metric() {
 fn the_status_says_the_same_and_survives_json() {
     let status = busy().status();
     assert_eq!(status.generation, Some(Generation(3)));
+    let refused = status.refused.as_ref().unwrap();
+    assert_eq!((&*refused.model, &*refused.reason), ("bad", "golden row 3 differs"));
     assert_eq!(status.guarantee, Some(Guarantee::AtLeastOnce), "the weakest");
     assert_eq!(status.answers, AnswersStatus { ok: 6, error: 1 });
     assert_eq!(status.partitions[&Partition(0)].in_flight_records, 3);

@@ -119,15 +119,21 @@ impl Conductor {
         known.extend(reached.iter().map(|(partition, reached)| (*partition, reached.next)));
     }
 
+    /// Gives the binding that is refused by this, and why.
     pub(super) fn prepared(
         &mut self,
         process: ProcessIndex,
         bindings: &[Binding],
         refused: Option<String>,
         bus: &mut Bus,
-    ) {
+    ) -> Option<(Binding, String)> {
         let orders = self.lead.prepared(process, bindings, refused);
+        let refusal = orders.iter().find_map(|order| match order {
+            Order::Refused(binding, reason) => Some((binding.clone(), reason.clone())),
+            _ => None,
+        });
         self.carry_out(orders, bus);
+        refusal
     }
 
     pub(super) fn stopped(&mut self, worker: WorkerIndex, positions: &Offsets, book: &Book, bus: &mut Bus) {
@@ -237,7 +243,7 @@ impl Conductor {
                 Order::Go => bus.tell(Message::Go),
                 Order::Append(entry) => self.keep(Keep::Entry(entry), bus),
                 Order::Refused(binding, reason) => {
-                    tracing::error!(model = %binding.model, table = %binding.table, "refused: {reason}");
+                    tracing::error!(model = %binding.model, table = %binding.table, "refused, what is in force goes on: {reason}");
                 }
             }
         }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Invariants: at most one entry is on its way to the ledger; nobody emits between Stopping and the entry of the cut; a
-//! binding takes force only after every process has loaded it.
+//! binding takes force only after every process has loaded it; a model that is refused holds up no change of the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -163,6 +163,10 @@ impl Lead {
             let binding = binding.clone();
             self.refused = Some(binding.clone());
             self.phase = Phase::Steady;
+            // The model is what can't be loaded. A table that is wanted beside it, now or later, is for the one in force.
+            if self.wanted.model == binding.model {
+                self.wanted.model.clone_from(&self.in_force.model);
+            }
             return vec![Order::Refused(binding, reason)];
         }
         missing.remove(&process);

@@ -127,6 +127,11 @@ impl Stats {
         self.metrics.ledger_entries(next.0);
     }
 
+    /// What was wanted, and is not going to be in force.
+    pub(super) fn refused(&self, binding: &Binding, reason: &str) {
+        self.metrics.refused(binding, reason);
+    }
+
     /// What new records are bound to, and how long everything stood still for it if it is new.
     pub(super) fn in_force(&self, binding: &Binding, stopped: Option<Duration>) {
         self.metrics.binding(binding);

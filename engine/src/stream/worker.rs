@@ -154,8 +154,10 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             Message::Entry { number, line } => self.entry(number, &line)?,
             Message::Prepare { bindings } if self.is_steward => self.prepare(bindings)?,
             Message::Prepared { process, bindings, refused } => {
-                if let Some(conductor) = &mut self.conductor {
-                    conductor.prepared(process, &bindings, refused, &mut self.bus);
+                if let Some(conductor) = &mut self.conductor
+                    && let Some((binding, reason)) = conductor.prepared(process, &bindings, refused, &mut self.bus)
+                {
+                    self.stats.refused(&binding, &reason);
                 }
             }
             Message::Stop if self.state == State::Running => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flightline_engine::contract::{Blobs, Fault, SinkName};
-use flightline_engine::ledger::{Binding, Book, Entry, Generation, LedgerLog, Seq};
+use flightline_engine::ledger::{Binding, Book, Generation, LedgerLog, Seq};
 use flightline_engine::log::{Offset, Offsets, Partition};
 
 use crate::config::StreamConfig;
@@ -26,8 +26,8 @@ pub enum At {
 pub struct Bound {
     /// The ledger's entry.
     pub entry: Seq,
-    /// The life of the job that wrote it; `None` if the entry is being collected.
-    pub generation: Option<Generation>,
+    /// The life of the job that wrote it.
+    pub generation: Generation,
     /// What it says.
     pub binding: Binding,
 }
@@ -35,11 +35,8 @@ pub struct Bound {
 /// A ledger that somebody else may be writing.
 #[derive(Debug)]
 pub struct Ledger {
-    blobs: Arc<dyn Blobs>,
     log: LedgerLog,
     book: Book,
-    /// What was asked for before.
-    bound: BTreeMap<Seq, Bound>,
 }
 
 impl Ledger {
@@ -48,11 +45,11 @@ impl Ledger {
     /// # Errors
     /// There is none, it is another job's, or it can't be read.
     pub fn open(blobs: Arc<dyn Blobs>, config: &StreamConfig) -> Result<Self, Failure> {
-        let log = LedgerLog::new(Arc::clone(&blobs));
+        let log = LedgerLog::new(blobs);
         let book = log.load().map_err(unreadable)?;
         let (name, state) = (&config.job.name, &config.job.state);
         match book.job() {
-            Some(owner) if owner == name => Ok(Self { blobs, log, book, bound: BTreeMap::new() }),
+            Some(owner) if owner == name => Ok(Self { log, book }),
             Some(owner) => Err(Failure::new(
                 FailureKind::Usage,
                 format!(
@@ -90,32 +87,19 @@ impl Ledger {
     /// The binding of an entry that [`Ledger::at`] has named.
     ///
     /// # Errors
-    /// The entry can't be read.
-    pub fn bound(&mut self, entry: Seq) -> Result<Bound, Failure> {
-        if let Some(known) = self.bound.get(&entry) {
-            return Ok(known.clone());
-        }
-        let binding = self.book.binding(entry).cloned();
-        let binding = binding.ok_or_else(|| {
+    /// None that can occur.
+    pub fn bound(&self, entry: Seq) -> Result<Bound, Failure> {
+        let written = self.book.binding(entry).cloned().zip(self.book.generation_of(entry));
+        let (binding, generation) = written.ok_or_else(|| {
             Failure::new(FailureKind::Bug, format!("internal error (bug): entry {entry} binds, and has no binding"))
         })?;
-        let bound = Bound { entry, generation: self.generation_of(entry)?, binding };
-        self.bound.insert(entry, bound.clone());
-        Ok(bound)
+        Ok(Bound { entry, generation, binding })
     }
 
     /// The sinks that belong to the job, and where each began.
     #[must_use]
     pub const fn registered(&self) -> &BTreeMap<SinkName, Offsets> {
         self.book.registered()
-    }
-
-    fn generation_of(&self, entry: Seq) -> Result<Option<Generation>, Failure> {
-        let name = format!("ledger/{:020}.json", entry.0);
-        let found = self.blobs.read(&name).map_err(unreadable)?;
-        let read = found.map(|line| Entry::from_line(&line)).transpose();
-        let read = read.map_err(|error| Failure::new(FailureKind::Storage, format!("{name}: {error}")))?;
-        Ok(read.map(|entry| entry.generation))
     }
 }
 

@@ -84,6 +84,30 @@ fn a_model_that_is_refused_leaves_the_old_one_in_force() {
     assert!(!world.topic.bodies().iter().any(|body| body.windows(5).any(|part| part == b":bad:")));
 }
 
+/// A refused model that stayed wanted would be refused again with each change of the table, and the change with it.
+#[test]
+fn a_table_changes_while_a_refused_model_is_wanted() {
+    let world = World::new();
+    let running = world.start(2);
+    world.append(0..100);
+    world.wait_for(&world.topic);
+    world.want_model("bad");
+    wait_until("it is refused", || running.metrics.status().refused.is_some());
+    world.table.set(TableRows::from([("a".to_owned(), "2".to_owned())]));
+    let next = Cell::new(100);
+    wait_until("the second version is bound", || {
+        world.append(next.get()..next.get() + 4);
+        next.set(next.get() + 4);
+        world.topic.bodies().iter().any(|body| body.ends_with(b":2"))
+    });
+    for sink in [&world.topic, &world.collection, &world.files] {
+        world.wait_for(sink);
+    }
+    running.stop().unwrap();
+    world.check();
+    assert!(!world.topic.bodies().iter().any(|body| body.windows(5).any(|part| part == b":bad:")));
+}
+
 #[test]
 fn a_changed_table_is_bound_like_a_model() {
     let world = World::new();

@@ -125,6 +125,7 @@ pub(super) struct World {
 /// A life of the job that runs.
 pub(super) struct Life {
     stop: StopFlag,
+    pub(super) metrics: StreamMetrics,
     thread: JoinHandle<Result<(), StreamError>>,
 }
 
@@ -157,7 +158,7 @@ impl World {
     }
 
     pub(super) fn start(&self, workers: usize) -> Life {
-        let stop = StopFlag::default();
+        let (stop, metrics) = (StopFlag::default(), StreamMetrics::new());
         let sink = |sink: &MemorySink, required| SinkSetup { sink: Arc::new(sink.clone()), required, backfill: false };
         let setup = StreamSetup {
             job: Arc::new(Toy),
@@ -169,7 +170,7 @@ impl World {
             recompute: Arc::new(Again),
             spread: None,
             limits: self.limits,
-            metrics: StreamMetrics::new(),
+            metrics: metrics.clone(),
             health: Health::new(),
             clock: Arc::new(SystemClock::new()),
             stop: stop.clone(),
@@ -183,7 +184,7 @@ impl World {
             replay_offsets: self.replay_offsets,
         };
         let plan = ClusterPlan::local(WorkerCount::new(workers));
-        Life { stop, thread: thread::spawn(move || run(plan, setup, Some(lead))) }
+        Life { stop, metrics, thread: thread::spawn(move || run(plan, setup, Some(lead))) }
     }
 
     /// Appends to all partitions in turn; the text is the record's number.

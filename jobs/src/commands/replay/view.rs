@@ -64,9 +64,11 @@ fn answer_rows(answer: &Map<String, Value>) -> Vec<(&'static str, String)> {
         let (index, name, bar) = (class.index(), class.name(), bar(share, BAR));
         rows.push(("", format!("{index} {name:<30}  {bar:<BAR$}  {:>5.1}%", share * 100.0)));
     }
-    let [carrier, flight, route, date] = ["Carrier", "FlightNum", "Route", "FlightDate"].map(|name| text(answer, name));
+    let [carrier, route, date] = ["Carrier", "Route", "FlightDate"].map(|name| text(answer, name));
     let [delay, miles] = ["DepDelay", "Distance"].map(|name| text(answer, name));
-    rows.push(("flight", format!("{carrier} {flight}, {route} on {date}, departs {delay} min late, {miles} miles")));
+    let number = answer.get("FlightNum").and_then(Value::as_str);
+    let flight = number.map_or_else(|| carrier.clone(), |number| format!("{carrier} {}", clean(number)));
+    rows.push(("flight", format!("{flight}, {route} on {date}, departs {delay} min late, {miles} miles")));
     let unseen: Vec<&str> =
         answer.get("Unseen").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     if !unseen.is_empty() {
@@ -77,8 +79,8 @@ fn answer_rows(answer: &Map<String, Value>) -> Vec<(&'static str, String)> {
 
 fn binding(Bound { entry, generation, binding }: &Bound) -> String {
     let (model, table, format) = (short(&binding.model), binding.table, binding.format);
-    let by = generation.map_or_else(String::new, |generation| format!(", written by generation {generation}"));
-    let mut text = format!("model {model}, table version {table}, answer format {format}; ledger entry {entry}{by}");
+    let by = format!("ledger entry {entry}, written by generation {generation}");
+    let mut text = format!("model {model}, table version {table}, answer format {format}; {by}");
     for (name, value) in &binding.settings {
         text.push_str(&format!("; {} = {}", clean(name), clean(value)));
     }
@@ -136,10 +138,9 @@ pub(super) fn summary(tally: &Tally) -> String {
     if !tally.bindings.is_empty() {
         let heading = ["entry", "generation", "model", "table", "format", "requests"].map(str::to_owned).to_vec();
         let row = |(bound, requests): &(Bound, u64)| {
-            let generation = bound.generation.map_or_else(|| "-".to_owned(), |generation| generation.to_string());
-            let Bound { entry, binding, .. } = bound;
+            let Bound { entry, generation, binding } = bound;
             let figures = [binding.table.to_string(), binding.format.to_string(), requests.to_string()];
-            [entry.to_string(), generation, short(&binding.model)].into_iter().chain(figures).collect()
+            [entry.to_string(), generation.to_string(), short(&binding.model)].into_iter().chain(figures).collect()
         };
         let rows: Vec<Vec<String>> = std::iter::once(heading).chain(tally.bindings.values().map(row)).collect();
         text.push('\n');
