@@ -32,7 +32,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Loaded, StreamConfig};
 use crate::failure::{Failure, FailureKind};
-use crate::streaming::FlightsJob;
+use crate::streaming::{FlightsJob, Ready};
 use connect::Connections;
 
 /// A job that is about to run in this process.
@@ -40,6 +40,8 @@ pub struct Service {
     plan: ClusterPlan,
     setup: StreamSetup<FlightsJob>,
     lead: Option<LeadSetup>,
+    /// In process 0: the model that new requests are answered with at first. Held, so that it is loaded once.
+    current: Option<Ready>,
     store: Arc<EmbeddedStore>,
     health: Health,
     port: HttpPort,
@@ -100,6 +102,8 @@ impl Service {
         let state = replace.state(connections.state()?);
         let job = Arc::new(FlightsJob::new(connections.registry()));
         let lead = plan.is_lead().then(|| connections.lead(Arc::clone(&state))).transpose()?;
+        // Before a life begins: one that ends at once would be a number of the ledger for nothing.
+        let current = plan.is_lead().then(|| job.load_current()).transpose()?;
         let (metrics, health) = (StreamMetrics::new(), Health::new());
         for SinkSetup { sink, required, .. } in &sinks {
             metrics.sink(sink.name(), sink.guarantee(), *required);
@@ -120,7 +124,7 @@ impl Service {
             clock: Arc::new(SystemClock::new()),
             stop: StopFlag::default(),
         };
-        Ok(Self { plan, setup, lead, store, health, port })
+        Ok(Self { plan, setup, lead, current, store, health, port })
     }
 
     /// Asks the job to drain.
@@ -158,13 +162,13 @@ impl Service {
     /// # Errors
     /// The processes don't come together, something must be mended first, or a later life of the job is at work.
     pub fn run(self) -> Result<(), Failure> {
-        let Self { plan, setup, lead, health, port, store } = self;
+        let Self { plan, setup, lead, current, health, port, store } = self;
         let ended = stream::run(plan, setup, lead);
         if let Err(error) = &ended {
             health.failed(error.to_string());
         }
         port.shutdown();
-        drop(store);
+        drop((store, current));
         ended.map_err(failure)
     }
 }

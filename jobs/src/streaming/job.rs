@@ -48,6 +48,27 @@ impl FlightsJob {
         Self { start, ..Self::new(registry) }
     }
 
+    /// Loads the model that is current.
+    ///
+    /// # Errors
+    /// None is, or it is damaged, for another build, or answers otherwise than it did.
+    pub fn load_current(&self) -> Result<Ready, ModelError> {
+        self.ready(self.registry.need_current()?)
+    }
+
+    /// The model of an id, loaded once for all who answer with it.
+    fn ready(&self, id: ModelId) -> Result<Ready, ModelError> {
+        // Held while a model is loaded: whoever asks for the same one then finds it.
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = loaded.get(&id).and_then(Weak::upgrade) {
+            return Ok(ready);
+        }
+        let ready = self.load_model(id)?;
+        loaded.retain(|_, serving| serving.strong_count() > 0);
+        loaded.insert(id, Arc::downgrade(&ready));
+        Ok(ready)
+    }
+
     /// Loads a model, and sends its golden rows through the operators that are going to answer.
     fn load_model(&self, id: ModelId) -> Result<Ready, ModelError> {
         golden::ready(Model::load(&self.registry.folder_of(&id))?, self.start)
@@ -66,15 +87,7 @@ impl StreamJob for FlightsJob {
     fn load(&self, binding: &Binding) -> Result<Ready, Fault> {
         check_binding(binding)?;
         let id = binding.model.parse::<ModelId>().map_err(|error| Fault::permanent(error.to_string()))?;
-        // Held while a model is loaded: whoever asks for the same one then finds it.
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ready) = loaded.get(&id).and_then(Weak::upgrade) {
-            return Ok(ready);
-        }
-        let ready = self.load_model(id).map_err(|error| Fault::permanent(error.to_string()))?;
-        loaded.retain(|_, serving| serving.strong_count() > 0);
-        loaded.insert(id, Arc::downgrade(&ready));
-        Ok(ready)
+        self.ready(id).map_err(|error| Fault::permanent(error.to_string()))
     }
 
     fn build<'scope>(

@@ -28,7 +28,7 @@ pub mod table_rows;
 pub mod table_versions;
 
 pub use format::{ANSWER_FORMATS, check_binding};
-pub use job::FlightsJob;
+pub use job::{FlightsJob, Ready};
 pub use recompute::Recompute;
 pub use table_versions::TableVersions;
 
