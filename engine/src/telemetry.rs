@@ -1,12 +1,13 @@
 //! Logs of the process, to standard error, so that standard output stays free for reports and JSON.
 //!
 //! The level comes from `FLIGHTLINE_LOG`, in the syntax of `tracing`: `debug`, or
-//! `warn,flightline_engine::cluster=debug`. Without it: everything from `info` on.
+//! `warn,flightline_engine::cluster=debug`. Without it each binary has a level of its own, mostly `info`.
 //! Metrics are not here.
 
 use std::io::{self, Write};
 
 use thiserror::Error;
+pub use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -14,8 +15,6 @@ use crate::console;
 
 /// Name of the environment variable that sets the level.
 pub const LEVEL_VARIABLE: &str = "FLIGHTLINE_LOG";
-
-const DEFAULT_LEVEL: &str = "info";
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -46,12 +45,12 @@ pub enum TelemetryError {
     Twice,
 }
 
-/// Starts logging for the whole process. Once, early in `main`.
+/// Starts logging for the whole process, from `unless_told` on if the variable says nothing. Once, early in `main`.
 ///
 /// # Errors
 /// A level that can't be read, or a second call.
-pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
-    let filter = filter(std::env::var(LEVEL_VARIABLE).ok().as_deref())?;
+pub fn init(format: LogFormat, unless_told: Level) -> Result<(), TelemetryError> {
+    let filter = filter(std::env::var(LEVEL_VARIABLE).ok().as_deref(), unless_told)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(ToConsole).with_ansi(false);
     match format {
         LogFormat::Human => lines.try_init(),
@@ -60,8 +59,9 @@ pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
     .map_err(|_| TelemetryError::Twice)
 }
 
-fn filter(level: Option<&str>) -> Result<EnvFilter, TelemetryError> {
-    let level = level.filter(|text| !text.trim().is_empty()).unwrap_or(DEFAULT_LEVEL);
+fn filter(level: Option<&str>, unless_told: Level) -> Result<EnvFilter, TelemetryError> {
+    let told = level.filter(|text| !text.trim().is_empty());
+    let level = told.unwrap_or(unless_told.as_str());
     EnvFilter::try_new(level)
         .map_err(|error| TelemetryError::Level { value: level.to_owned(), reason: error.to_string() })
 }
@@ -96,9 +96,11 @@ mod tests {
 
     #[test]
     fn the_level_is_read_or_refused_with_its_text() {
-        assert_eq!(filter(None).unwrap().to_string(), filter(Some("  ")).unwrap().to_string());
-        assert_eq!(filter(Some("debug")).unwrap().to_string(), "debug");
-        let refused = filter(Some("flightline=loud")).unwrap_err().to_string();
+        for nothing in [None, Some("  ")] {
+            assert_eq!(filter(nothing, Level::WARN).unwrap().to_string(), "warn");
+        }
+        assert_eq!(filter(Some("debug"), Level::INFO).unwrap().to_string(), "debug");
+        let refused = filter(Some("flightline=loud"), Level::INFO).unwrap_err().to_string();
         assert!(refused.contains("\"flightline=loud\""), "{refused}");
     }
 }

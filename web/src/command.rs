@@ -6,15 +6,27 @@ use std::sync::mpsc::channel;
 
 use clap::Parser;
 use flightline_jobs::clients::RemoteJob;
+use flightline_jobs::commands::{Level, LogFormat, start_logging};
 use flightline_jobs::failure::{Failure, FailureKind};
 use flightline_jobs::service::install_drain_policy;
 
 use crate::backend::ClientBackend;
 use crate::server::{Serving, Settings, Site};
 
+const EXAMPLES: &str = "\
+Examples:
+  web                                            for a job on this machine; then open http://127.0.0.1:5000/
+  web --job host1:9464 --job host2:9464          a job of two processes
+  web --listen 0.0.0.0:80                        for others to see
+
+The job need not run: until it does, and whenever it is away, the page says so, and goes on by itself when it is there.
+Answers that came in the meantime are found in the collection.
+
+Exit codes: 0 asked to end by Ctrl-C or SIGTERM, 2 command line, 5 the address can't be listened on.";
+
 /// The page where a traveller asks about a flight, in front of a running `predict`.
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
-#[command(name = "web", version)]
+#[command(name = "web", version, after_help = EXAMPLES)]
 pub struct WebFlags {
     /// Where the page is served; there is no log-in, so think before you name an address that others reach
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5000")]
@@ -35,13 +47,22 @@ pub struct WebFlags {
     /// Collection that answers stay in
     #[arg(long, value_name = "NAME", default_value = "agile_data_science.flight_delay_ml_response")]
     pub collection: String,
+
+    /// How log lines look, on standard error
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub log_format: LogFormat,
 }
 
 /// Serves the page until the process is asked to end. The job need not run yet: the page says so until it does.
 ///
 /// # Errors
-/// An address that is none, a port that is taken, or no thread.
+/// An address that is none, a port that is taken, no thread, or logs that can't be started.
 pub fn run(flags: &WebFlags) -> Result<(), Failure> {
+    start_logging(flags.log_format, Level::INFO)?;
+    serve(flags)
+}
+
+fn serve(flags: &WebFlags) -> Result<(), Failure> {
     let job = RemoteJob::new(&flags.jobs).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
     let backend = ClientBackend::new(
         Arc::new(job.topic(&flags.request_topic)),
@@ -88,12 +109,12 @@ mod tests {
 
     #[test]
     fn what_can_not_start_says_why() {
-        let no_address = run(&WebFlags::parse_from(["web", "--job", "ftp://x"])).unwrap_err();
+        let no_address = serve(&WebFlags::parse_from(["web", "--job", "ftp://x"])).unwrap_err();
         assert_eq!(no_address.kind, FailureKind::Usage);
         assert!(no_address.message.contains("ftp://x"), "{no_address}");
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
-        let no_port = run(&WebFlags::parse_from(["web", "--listen", &address])).unwrap_err();
+        let no_port = serve(&WebFlags::parse_from(["web", "--listen", &address])).unwrap_err();
         assert!(no_port.message.contains(&address) && no_port.message.contains("--listen"), "{no_port}");
     }
 }

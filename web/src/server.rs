@@ -7,7 +7,7 @@
 //! | `POST /flights/delays/predict/classify_realtime` | `{"status":"OK","id":…}`; 400 with a message per field |
 //! | `GET /flights/delays/predict/classify_realtime/response/<id>` | `WAIT`, or `OK` with the stored `prediction` |
 //! | `GET /flights/delays/predict/kafka_event_stream/<id>` | the answer as one server-sent event, when it is there |
-//! | `GET /health` | 200 while the response topic is followed, else 503 with the reason |
+//! | `GET /health` | 200 while the job is reachable and its answers are followed, else 503; the reason is in the log |
 //! | `GET /assets/…` | style, script and icon |
 //!
 //! An answer whose `Status` is `ERROR` is an answer: polling says `OK` with it as `prediction`, and the event is sent. So

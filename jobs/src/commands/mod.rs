@@ -8,7 +8,8 @@ use flightline_connectors::files::InputFormat;
 use flightline_engine::failpoint;
 pub use flightline_engine::process::Exit;
 use flightline_engine::process::{install_panic_policy, install_signal_policy};
-use flightline_engine::telemetry::{self, LogFormat};
+use flightline_engine::telemetry;
+pub use flightline_engine::telemetry::{Level, LogFormat};
 
 use crate::failure::{Failure, FailureKind};
 
@@ -74,9 +75,15 @@ pub fn end_with(command: impl FnOnce() -> Result<(), Failure>) -> Exit {
     install_panic_policy();
     // Output is renamed into place as the last act, and what is left of a temporary is swept by the next writer.
     install_signal_policy(|| {});
-    let logging =
-        telemetry::init(LogFormat::Human).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()));
-    end(logging.and_then(|()| command()))
+    end(start_logging(LogFormat::Human, Level::INFO).and_then(|()| command()))
+}
+
+/// Starts the logs of this process, from this level on unless `FLIGHTLINE_LOG` says another. To be called once.
+///
+/// # Errors
+/// `FLIGHTLINE_LOG` holds no level.
+pub fn start_logging(format: LogFormat, unless_told: Level) -> Result<(), Failure> {
+    telemetry::init(format, unless_told).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))
 }
 
 /// Runs a long-running command to the process's end, as [`end_with`] does. The command says itself how it logs and what a

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Parser;
+use flightline_jobs::commands::{Level, LogFormat, start_logging};
 use flightline_jobs::config::Loaded;
 use flightline_jobs::failure::Failure;
 
@@ -57,6 +58,8 @@ pub struct DemoFlags {
 /// # Errors
 /// What could not be had, in one sentence.
 pub fn run(flags: &DemoFlags) -> Result<(), Failure> {
+    // A newcomer is told what matters by sentences of our own.
+    start_logging(LogFormat::Human, Level::WARN)?;
     prepare::folder(&flags.folder)?;
     prepare::model(flags)?;
     let loaded: Loaded = prepare::configuration(flags)?;

@@ -38,7 +38,10 @@ pub(super) enum Reply<'a> {
     TimedOut { id: &'a RequestId },
     /// The server does its work.
     #[serde(rename = "OK")]
-    Healthy,
+    Healthy { job: &'static str },
+    /// The server waits for the job.
+    #[serde(rename = "ERROR")]
+    Unhealthy { job: &'static str },
 }
 
 impl Reply<'_> {

@@ -50,11 +50,15 @@ fn file(kind: &'static str, text: &'static str) -> Response {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text).into_response()
 }
 
-/// Ready while answers are followed: without that, streams wait for the collection.
+/// Ready while answers are followed: without that, streams wait for the collection. Anybody may ask, and the reason names
+/// hosts and topics: it is in the log, and not told here.
 pub(super) async fn health(State(site): State<Site>, headers: HeaderMap) -> Response {
     match site.0.feed.health() {
-        Ok(()) => Reply::Healthy.to(&headers, StatusCode::OK),
-        Err(reason) => Reply::Failed { error: &reason.to_string() }.to(&headers, StatusCode::SERVICE_UNAVAILABLE),
+        Ok(()) => Reply::Healthy { job: "reachable" }.to(&headers, StatusCode::OK),
+        Err(reason) => {
+            tracing::debug!("not ready: {reason}");
+            Reply::Unhealthy { job: "unreachable" }.to(&headers, StatusCode::SERVICE_UNAVAILABLE)
+        }
     }
 }
 

@@ -291,9 +291,14 @@ fn a_failing_backend_is_told_without_its_secrets() {
     }
     let mut stream = site.stream(UUID);
     let start = Instant::now();
-    while site.get("/health").status() == 200 {
+    let unhealthy = loop {
+        let mut health = site.get("/health");
+        if health.status() != 200 {
+            break health.body_mut().read_to_string().unwrap();
+        }
         assert!(start.elapsed() < PATIENCE, "the health is not told");
-    }
+    };
+    assert_eq!(unhealthy, "{\"status\":\"ERROR\",\"job\":\"unreachable\"}");
     site.backend.set_down(false);
     site.backend.respond(0, &answer(UUID, "OK"));
     assert_eq!(stream.message(), told(UUID, &answer(UUID, "OK")), "a stream outlives the failure");

@@ -2,12 +2,12 @@
 
 use flightline_engine::contract::Guarantee;
 use flightline_engine::process::install_drain_policy;
-use flightline_engine::telemetry;
 use uuid::Uuid;
 
 use super::PredictFlags;
+use crate::commands::{Level, start_logging};
 use crate::config::Loaded;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::service::{AsConfigured, Service};
 
 /// Runs the job until it is asked to end.
@@ -19,7 +19,7 @@ pub fn run(flags: &PredictFlags) -> Result<(), Failure> {
     if flags.config.dumped(&loaded)? {
         return Ok(());
     }
-    telemetry::init(loaded.config.log.format).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
+    start_logging(loaded.config.log.format, Level::INFO)?;
     let service = Service::open(&loaded, flags.cluster.plan()?, nonce(), &AsConfigured)?;
     let stop = service.stop_flag();
     install_drain_policy(move || stop.raise());
