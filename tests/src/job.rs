@@ -9,14 +9,15 @@ mod load;
 use std::fs;
 use std::time::Duration;
 
-use flightline_engine::log::Offsets;
-use flightline_engine::metrics::StreamStatus;
+use bytes::Bytes;
+use flightline_engine::log::{OffsetRange, Offsets};
+use flightline_engine::metrics::{BindingStatus, StreamStatus};
 use flightline_engine::process::Exit;
 use flightline_jobs::clients::{Partition, RemoteJob, TopicClient};
 use rustix::process::Signal;
 
 use crate::rows::{json_lines, sample};
-use crate::{DEADLINE, Ended, Folder, Running, bundled_distances, free_ports, wait_until};
+use crate::{DEADLINE, Ended, Folder, Invocation, Running, bundled_distances, free_ports, wait_until};
 
 pub use holdings::Holdings;
 pub use load::{Load, request};
@@ -106,6 +107,22 @@ impl World {
         &self.folder
     }
 
+    /// A command on this job, with its configuration: `replay`, or `dead-letters list`.
+    #[must_use]
+    pub fn command(&self, words: &str) -> Invocation {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        // What to do comes before how, and what a test adds comes last.
+        let flags = words.iter().position(|word| word.starts_with('-')).unwrap_or(words.len());
+        let (command, flags) = words.split_at(flags);
+        self.folder.run(command[0]).args(&command[1..]).words("--config job.toml").args(flags)
+    }
+
+    /// Where process 0 of its jobs answers.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// Makes another model current.
     pub fn promote(&self, which: usize) {
         self.folder.run("model").words("promote").arg(&self.models[which]).words("--models models").succeed();
@@ -117,10 +134,10 @@ impl World {
         &self.models
     }
 
-    /// Changes the distances of all routes by some miles: the file is replaced in one step.
+    /// Changes the distances of all routes by some miles.
     pub fn change_table(&self, miles: u64) {
         let lines = fs::read_to_string(bundled_distances()).expect("the table can be read");
-        let changed: String = lines
+        let changed = lines
             .lines()
             .map(|line| {
                 let mut row: serde_json::Value = serde_json::from_str(line).expect("a row is JSON");
@@ -128,8 +145,19 @@ impl World {
                 row["Distance"] = (distance + miles as f64).into();
                 format!("{row}\n")
             })
-            .collect();
-        let beside = self.folder.write("distances.new", changed);
+            .collect::<String>();
+        self.replace_table(&changed);
+    }
+
+    /// Adds a route to the table as it is.
+    pub fn add_route(&self, origin: &str, dest: &str, miles: u64) {
+        let row = serde_json::json!({ "Origin": origin, "Dest": dest, "Distance": miles as f64 });
+        self.replace_table(&format!("{}{row}\n", self.folder.read("distances.jsonl")));
+    }
+
+    /// In one step, so that nobody reads half of it.
+    fn replace_table(&self, lines: &str) {
+        let beside = self.folder.write("distances.new", lines);
         fs::rename(beside, self.folder.join("distances.jsonl")).expect("a file can be renamed");
     }
 
@@ -200,6 +228,36 @@ impl Job {
     #[must_use]
     pub fn status(&self, process: usize) -> Option<StreamStatus> {
         serde_json::from_str(&get(self.ports[process], "/status")?).ok()
+    }
+
+    /// Waits until new requests are bound to what is wanted, and gives it.
+    #[track_caller]
+    pub fn wait_until_bound(&self, what: &str, wanted: impl Fn(&BindingStatus) -> bool) -> BindingStatus {
+        let mut bound = None;
+        wait_until(what, || {
+            bound = self.status(0).and_then(|status| status.binding).filter(&wanted);
+            bound.is_some()
+        });
+        bound.expect("it was waited for")
+    }
+
+    /// Puts requests into a partition, whatever they are, and says where they stand.
+    #[track_caller]
+    pub fn ask(&self, partition: u32, requests: impl IntoIterator<Item = impl Into<Bytes>>) -> OffsetRange {
+        let records = requests.into_iter().map(Into::into).collect();
+        self.client().topic(REQUESTS).append_to(Partition(partition), records).expect("the job takes requests")
+    }
+
+    /// Waits until process 0 logs a line, and gives it.
+    #[track_caller]
+    pub fn wait_for_line(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        self.processes[0].wait_for_line(what, wanted)
+    }
+
+    /// The figures of process 0, as Prometheus reads them.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        get(self.ports[0], "/metrics").expect("the job runs")
     }
 
     /// Waits until every sink has all that the request topic holds now.

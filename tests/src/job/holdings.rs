@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
 use flightline_jobs::clients::{EmbeddedStore, FileReader, Stores, Topic};
+use flightline_jobs::dead_letter::DeadLetter;
 use flightline_jobs::request::{self, Request};
 use serde_json::Value;
 
@@ -60,8 +61,21 @@ impl Holdings {
         &self.topic
     }
 
+    /// The dead letters, in the order of their partitions.
+    #[must_use]
+    pub fn dead_letters(&self) -> &[(Position, Bytes)] {
+        &self.dead_letters
+    }
+
+    /// The document of a UUID.
+    #[must_use]
+    pub fn document(&self, key: &str) -> Option<Value> {
+        self.collection.get(key).map(|body| serde_json::from_slice(body).expect("a document is JSON"))
+    }
+
     /// What is wrong, if anything: an offset that was answered twice or never in the topic or the files, another answer in
-    /// one sink than in another, a UUID without its document, a request that is in no sink at all.
+    /// one sink than in another, a UUID without its document, a request that is in no sink at all, an error without its
+    /// dead letter.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -69,6 +83,12 @@ impl Holdings {
         let topic = once("topic", &self.topic)?;
         let files = once("files", &self.files)?;
         let dead = once("dead letters", &self.dead_letters)?;
+        for (position, line) in &dead {
+            let letter = DeadLetter::parse(line).map_err(|error| format!("{position:?}: {error}"))?;
+            if self.requests.get(position) != Some(&letter.bytes) {
+                return Err(format!("the dead letter of {position:?} has other bytes than the request"));
+            }
+        }
         let mut by_key: BTreeMap<String, Vec<Position>> = BTreeMap::new();
         for (position, bytes) in &self.requests {
             match Request::parse(bytes) {
@@ -77,12 +97,14 @@ impl Holdings {
                     if !dead.contains_key(position) {
                         return Err(format!("{position:?} is no request, and no dead letter tells"));
                     }
-                    if bad.id.is_none() {
-                        continue;
-                    }
+                    let Some(id) = &bad.id else { continue };
+                    by_key.entry(request::key(id).into()).or_default().push(*position);
                 }
             }
             let answer = topic.get(position).ok_or_else(|| format!("{position:?} was lost by the topic"))?;
+            if is_ok(answer) == dead.contains_key(position) {
+                return Err(format!("{position:?} was answered {answer:?}, and that does not fit the dead letters"));
+            }
             match files.get(position) {
                 None => return Err(format!("{position:?} was lost by the files")),
                 Some(line) if line != answer => {
@@ -109,8 +131,6 @@ impl Holdings {
             if !positions.contains(&stored) || topic.get(&stored) != Some(&document) {
                 return Err(format!("{key}: the collection says {document:?}, the topic {:?}", topic.get(&stored)));
             }
-            let is_ok =
-                |line: &Bytes| serde_json::from_slice::<Value>(line).expect("an answer is JSON")["Status"] == "OK";
             if !is_ok(document) && positions.iter().any(|position| topic.get(position).is_some_and(|line| is_ok(line)))
             {
                 return Err(format!("{key} has an OK answer, but the collection holds an ERROR"));
@@ -129,6 +149,10 @@ fn once<'a>(sink: &str, lines: &'a [(Position, Bytes)]) -> Result<HashMap<Positi
         }
     }
     Ok(once)
+}
+
+fn is_ok(line: &Bytes) -> bool {
+    serde_json::from_slice::<Value>(line).expect("an answer is JSON")["Status"] == "OK"
 }
 
 fn position(line: &[u8]) -> Position {
