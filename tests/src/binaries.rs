@@ -21,14 +21,15 @@ pub fn bundled_distances() -> PathBuf {
     project_root().join("data/origin_dest_distances.jsonl")
 }
 
-/// The binary of this name, built with the profile that the running test was built with.
+/// The binary of this name, built with the profile that the running test, or bench, was built with.
 ///
 /// # Panics
 /// If it was not built, with the command that builds it.
 pub(crate) fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its own file");
-    // target/PROFILE/deps/TEST-HASH: binaries stand two levels up.
-    let folder = test.ancestors().nth(2).expect("cargo puts tests into target/PROFILE/deps");
+    let running = std::env::current_exe().expect("a process knows its own file");
+    // target/PROFILE/deps/TEST-HASH, or a binary itself: target/PROFILE/NAME.
+    let is_profile = |folder: &&Path| folder.file_name().is_some_and(|name| name != "deps");
+    let folder = running.ancestors().skip(1).find(is_profile).expect("cargo puts tests into target/PROFILE/deps");
     let binary = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "",

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use differential_dataflow::configure;
 use timely::WorkerConfig;
 use timely::communication::allocator::ProcessBuilder;
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
@@ -12,6 +13,9 @@ use super::connect;
 use super::error::ClusterError;
 use super::plan::ClusterPlan;
 use crate::process::panics;
+
+/// Updates that an idle arrangement merges at once: what is superseded leaves memory also when nothing changes any more.
+const IDLE_EFFORT: isize = 10_000;
 
 /// What timely needs to build its workers, and what must live as long as they do.
 type Allocators = (Vec<AllocatorBuilder>, Box<dyn Any + Send>);
@@ -31,8 +35,9 @@ where
 {
     panics::watch_own_threads();
     let (allocators, guard) = allocators(&plan)?;
-    let workers = timely::execute::execute_from(allocators, guard, WorkerConfig::default(), logic)
-        .map_err(ClusterError::Workers)?;
+    let mut config = WorkerConfig::default();
+    configure(&mut config, &differential_dataflow::Config::default().idle_merge_effort(Some(IDLE_EFFORT)));
+    let workers = timely::execute::execute_from(allocators, guard, config, logic).map_err(ClusterError::Workers)?;
     // A worker that panicked has ended the process before it could be joined.
     workers.join().into_iter().collect::<Result<_, _>>().map_err(ClusterError::Workers)
 }

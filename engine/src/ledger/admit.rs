@@ -59,9 +59,6 @@ pub enum Refusal {
     /// A sink begins once.
     #[error("sink {0} was registered before")]
     RegisteredTwice(SinkName),
-    /// A mark of nobody.
-    #[error("sink {0} was never registered")]
-    Unregistered(SinkName),
     /// It says nothing.
     #[error("it names no partition")]
     Empty,
@@ -135,10 +132,6 @@ fn check_body(book: &Book, generation: Generation, body: &EntryBody) -> Result<(
             Err(Refusal::RegisteredTwice(sink.clone()))
         }
         EntryBody::Register { starts, .. } => check_partitions(book, starts.keys()),
-        EntryBody::Mark { sink, .. } if !book.registered().contains_key(sink) => {
-            Err(Refusal::Unregistered(sink.clone()))
-        }
-        EntryBody::Mark { reached, .. } => check_partitions(book, reached.keys()),
         EntryBody::Bind { ranges, .. } => {
             check_partitions(book, ranges.keys())?;
             ranges.iter().try_for_each(|(partition, range)| match book.bound_upto(*partition) {

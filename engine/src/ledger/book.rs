@@ -11,7 +11,7 @@ use super::admit::{LedgerError, admit};
 use super::stretches::Stretches;
 use super::{Binding, Entry, EntryBody, Generation, Seq, TableVersion};
 use crate::contract::{JobId, SinkName};
-use crate::log::{Offset, Offsets, Partition, Reached};
+use crate::log::{Offset, Offsets, Partition};
 
 /// Part of a partition that one entry binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,6 @@ pub struct Book {
     pub(super) opened: Option<Opened>,
     pub(super) generation: Option<Generation>,
     pub(super) registered: BTreeMap<SinkName, Offsets>,
-    pub(super) marks: BTreeMap<SinkName, BTreeMap<Partition, Reached>>,
     pub(super) bound: BTreeMap<Partition, Stretches>,
     /// Of all entries from `first` on that bind something.
     pub(super) bindings: BTreeMap<Seq, Written>,
@@ -81,12 +80,6 @@ impl Book {
                 self.remember(number, entry.generation, binding);
             }
             EntryBody::Close { at } => self.shorten(at, Stretches::close),
-            EntryBody::Mark { sink, reached } => {
-                let marks = self.marks.entry(sink.clone()).or_default();
-                for (partition, reached) in reached {
-                    marks.entry(*partition).or_default().advance(*reached);
-                }
-            }
         }
         self.next = number.next();
         Ok(())
@@ -184,12 +177,6 @@ impl Book {
     #[must_use]
     pub const fn registered(&self) -> &BTreeMap<SinkName, Offsets> {
         &self.registered
-    }
-
-    /// How far a sink's marks have come: partitions without a mark are missing.
-    #[must_use]
-    pub fn marks(&self, sink: &SinkName) -> BTreeMap<Partition, Reached> {
-        self.marks.get(sink).cloned().unwrap_or_default()
     }
 
     /// Where a generation's own tail of a partition begins: all that is bound from there on, it bound itself.
@@ -290,23 +277,14 @@ mod tests {
         }
 
         #[test]
-        fn what_was_said_of_sinks_adds_up(history in histories()) {
+        fn where_each_sink_began_is_remembered(history in histories()) {
             let mut registered = BTreeMap::new();
-            let mut furthest: BTreeMap<(&SinkName, Partition), Offset> = BTreeMap::new();
             for entry in &history.entries {
-                match &entry.body {
-                    EntryBody::Register { sink, starts } => _ = registered.insert(sink.clone(), starts.clone()),
-                    EntryBody::Mark { sink, reached } => for (partition, reached) in reached {
-                        let known = furthest.entry((sink, *partition)).or_default();
-                        *known = (*known).max(reached.next);
-                    },
-                    _ => {}
+                if let EntryBody::Register { sink, starts } = &entry.body {
+                    registered.insert(sink.clone(), starts.clone());
                 }
             }
             prop_assert_eq!(history.book.registered(), &registered);
-            for ((sink, partition), next) in furthest {
-                prop_assert_eq!(history.book.marks(sink)[&partition].next, next);
-            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::line::{LineError, canonical, check_format, damaged, to_value};
 use super::stretches::Stretches;
 use super::{Generation, Seq};
 use crate::contract::{JobId, SinkName};
-use crate::log::{OffsetRange, Offsets, Partition, Reached};
+use crate::log::{OffsetRange, Offsets, Partition};
 
 /// The number of the way in which this build writes checkpoints down.
 pub const CHECKPOINT_FORMAT: u32 = 1;
@@ -29,7 +29,6 @@ struct Checkpoint {
     partitions: u32,
     generation: Generation,
     registered: BTreeMap<SinkName, Offsets>,
-    marks: BTreeMap<SinkName, BTreeMap<Partition, Reached>>,
     bound: BTreeMap<Partition, OffsetRange>,
     newest: Option<(Seq, Written)>,
 }
@@ -46,7 +45,6 @@ pub(super) fn write(book: &Book) -> Option<String> {
         partitions,
         generation: book.generation?,
         registered: book.registered.clone(),
-        marks: book.marks.clone(),
         bound: folded.bound.iter().map(|(p, bound)| (*p, OffsetRange::new(bound.own(), bound.end()))).collect(),
         newest: book.newest.clone(),
     };
@@ -64,7 +62,6 @@ pub(super) fn read(line: &[u8]) -> Result<Book, LineError> {
         opened: Some(Opened { job: checkpoint.job, partitions: checkpoint.partitions }),
         generation: Some(checkpoint.generation),
         registered: checkpoint.registered,
-        marks: checkpoint.marks,
         bound: checkpoint
             .bound
             .into_iter()

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{JobId, SinkName};
-use crate::log::{OffsetRange, Offsets, Partition, Reached};
+use crate::log::{OffsetRange, Offsets, Partition};
 
 /// The number of an entry, from 0 and without gaps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,12 +127,5 @@ pub enum EntryBody {
     Close {
         /// Where they end.
         at: Offsets,
-    },
-    /// A sink without a line to show for it has come this far.
-    Mark {
-        /// The sink.
-        sink: SinkName,
-        /// How far.
-        reached: BTreeMap<Partition, Reached>,
     },
 }

@@ -17,7 +17,7 @@ use super::{Entry, EntryBody, Generation};
 pub const ENTRY_FORMAT: u32 = 1;
 
 /// The kinds of entries that this build knows.
-const KINDS: [&str; 7] = ["open", "claim", "register", "bind", "cut", "close", "mark"];
+const KINDS: [&str; 6] = ["open", "claim", "register", "bind", "cut", "close"];
 
 /// Why a line is no entry.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -60,7 +60,6 @@ impl EntryBody {
             Self::Bind { .. } => "bind",
             Self::Cut { .. } => "cut",
             Self::Close { .. } => "close",
-            Self::Mark { .. } => "mark",
         }
     }
 }
@@ -139,7 +138,7 @@ mod tests {
     use super::*;
     use crate::contract::{JobId, SinkName};
     use crate::ledger::samples::{any_entries, binding};
-    use crate::log::{Offset, OffsetRange, Offsets, Partition, Reached, Witness};
+    use crate::log::{Offset, OffsetRange, Offsets, Partition};
 
     fn entry(generation: u64, body: EntryBody) -> Entry {
         Entry { generation: Generation(generation), body }
@@ -179,7 +178,6 @@ mod tests {
     fn the_line_of_each_kind_is_what_the_docs_promise() {
         let at = Offsets::from([(Partition(2), Offset(7)), (Partition(10), Offset(8))]);
         let ranges = [(Partition(0), OffsetRange::new(Offset(0), Offset(5)))].into();
-        let reached = Reached { next: Offset(3), witness: Some(Witness { offset: Offset(2), hash: u64::MAX }) };
         let sink = SinkName("files".into());
         let bodies = [
             (
@@ -200,10 +198,6 @@ mod tests {
                 r#"{"at":{"10":8,"2":7},"binding":{"format":1,"model":"m0","settings":{"threshold":"0.5"},"table":1},"generation":1,"kind":"cut","upto":{},"version":1}"#,
             ),
             (EntryBody::Close { at }, r#"{"at":{"10":8,"2":7},"generation":1,"kind":"close","version":1}"#),
-            (
-                EntryBody::Mark { sink, reached: [(Partition(0), reached)].into() },
-                r#"{"generation":1,"kind":"mark","reached":{"0":{"next":3,"witness":{"hash":18446744073709551615,"offset":2}}},"sink":"files","version":1}"#,
-            ),
         ];
         assert_eq!(bodies.each_ref().map(|(body, _)| body.kind()), KINDS);
         for (body, line) in bodies {

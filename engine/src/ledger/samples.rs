@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{AnswerFormat, Binding, Book, Entry, EntryBody, Generation, Seq, Stretch, TableVersion};
 use crate::contract::{JobId, SinkName};
-use crate::log::{Offset, OffsetRange, Offsets, Partition, Reached, Witness};
+use crate::log::{Offset, OffsetRange, Offsets, Partition};
 
 /// Partitions of the logs in the histories.
 pub(super) const PARTITIONS: u32 = 3;
@@ -159,9 +159,6 @@ impl History {
                 (!at.is_empty()).then(|| EntryBody::Cut { binding: binding(number), at, upto })?
             }
             7 => Some(own_rest()).filter(|at| !at.is_empty()).map(|at| EntryBody::Close { at })?,
-            8 if registered(&sink) => {
-                EntryBody::Mark { sink, reached: each().map(|(p, die)| (p, Reached::start(Offset(die)))).collect() }
-            }
             _ if !registered(&sink) => {
                 EntryBody::Register { sink, starts: each().map(|(p, die)| (p, Offset(die))).collect() }
             }
@@ -171,9 +168,9 @@ impl History {
     }
 }
 
-/// Ledgers as they come about: opened, claimed again and again, bound, cut, closed, with sinks and marks.
+/// Ledgers as they come about: opened, claimed again and again, bound, cut, closed, with sinks.
 pub(super) fn histories() -> impl Strategy<Value = History> {
-    prop::collection::vec((0..10_u8, any::<[u8; 3]>()), 0..25).prop_map(|steps| {
+    prop::collection::vec((0..9_u8, any::<[u8; 3]>()), 0..25).prop_map(|steps| {
         let mut history = History { entries: Vec::new(), book: Book::default() };
         history.add(open());
         for (kind, dice) in steps {
@@ -208,14 +205,6 @@ fn ranges() -> impl Strategy<Value = BTreeMap<Partition, OffsetRange>> {
     prop::collection::btree_map(any::<u32>().prop_map(Partition), range, 0..4)
 }
 
-fn reached() -> impl Strategy<Value = BTreeMap<Partition, Reached>> {
-    let one = any::<(u64, Option<(u64, u64)>)>().prop_map(|(next, witness)| Reached {
-        next: Offset(next),
-        witness: witness.map(|(offset, hash)| Witness { offset: Offset(offset), hash }),
-    });
-    prop::collection::btree_map(any::<u32>().prop_map(Partition), one, 0..4)
-}
-
 /// Entries of every kind, most of them nonsense.
 pub(super) fn any_entries() -> impl Strategy<Value = Entry> {
     let body = prop_oneof![
@@ -229,7 +218,6 @@ pub(super) fn any_entries() -> impl Strategy<Value = Entry> {
         (bindings(), ranges()).prop_map(|(binding, ranges)| EntryBody::Bind { binding, ranges }),
         (bindings(), offsets(), offsets()).prop_map(|(binding, at, upto)| EntryBody::Cut { binding, at, upto }),
         offsets().prop_map(|at| EntryBody::Close { at }),
-        (texts(), reached()).prop_map(|(sink, reached)| EntryBody::Mark { sink: SinkName(sink), reached }),
     ];
     let generation = prop_oneof![1..5_u64, any::<u64>()];
     (generation, body).prop_map(|(generation, body)| written(generation, body))
@@ -246,5 +234,5 @@ fn histories_hold_every_kind_of_entry() {
         let history = histories().new_tree(&mut runner).unwrap().current();
         kinds.extend(history.entries.iter().map(|entry| entry.body.kind()));
     }
-    assert_eq!(kinds.len(), 7, "{kinds:?}");
+    assert_eq!(kinds.len(), 6, "{kinds:?}");
 }

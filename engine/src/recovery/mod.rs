@@ -20,5 +20,5 @@ mod witness;
 pub use delivery::{Delivery, undelivered};
 pub use error::{StartError, StartErrors};
 pub use plan::{SinkPolicy, StartPlan, plan_start};
-pub use read::{read_from, with_marks};
+pub use read::read_from;
 pub use witness::{LogMadeAnew, check_witness};

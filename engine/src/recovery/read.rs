@@ -6,23 +6,9 @@ use super::{SinkPolicy, StartError, StartErrors};
 use crate::contract::SinkName;
 use crate::log::{OffsetRange, Offsets, Partition, Reached};
 
-/// How far a sink is: what it says is durable, or the ledger's mark of it, whichever is further. A sink that only knows its
-/// last line would otherwise be given again what had no line for it.
-#[must_use]
-pub fn with_marks(
-    durable: &BTreeMap<Partition, Reached>,
-    marks: &BTreeMap<Partition, Reached>,
-) -> BTreeMap<Partition, Reached> {
-    let mut furthest = durable.clone();
-    for (partition, mark) in marks {
-        furthest.entry(*partition).or_insert(*mark).advance(*mark);
-    }
-    furthest
-}
-
 /// The offset from which each partition is read: the smallest progress of the required sinks, or of all if none is required.
 /// A sink that may lag catches up by itself. `durable` is what the sinks say once no older generation writes there any
-/// more, `marks` is what the ledger says of them, and `bounds` what the log holds.
+/// more, and `bounds` what the log holds.
 ///
 /// # Errors
 /// A sink that counts here stands below what the log still holds or above its end, or doesn't say where it stands. Of sinks
@@ -31,7 +17,6 @@ pub fn read_from(
     policies: &[SinkPolicy],
     durable: &BTreeMap<SinkName, BTreeMap<Partition, Reached>>,
     bounds: &BTreeMap<Partition, OffsetRange>,
-    marks: &BTreeMap<SinkName, BTreeMap<Partition, Reached>>,
 ) -> Result<Offsets, StartErrors> {
     if policies.is_empty() {
         return Err(StartErrors(vec![StartError::NoSinks]));
@@ -41,9 +26,7 @@ pub fn read_from(
     let counting: Vec<_> = policies
         .iter()
         .filter(|policy| policy.required || !some_required)
-        .map(|SinkPolicy { name, .. }| {
-            (name, with_marks(durable.get(name).unwrap_or(&none), marks.get(name).unwrap_or(&none)))
-        })
+        .map(|SinkPolicy { name, .. }| (name, durable.get(name).unwrap_or(&none)))
         .collect();
     let (mut starts, mut errors) = (Offsets::new(), Vec::new());
     for (partition, range) in bounds {
@@ -79,7 +62,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::log::{Offset, Witness};
+    use crate::log::Offset;
 
     fn policies<const N: usize>(sinks: [(&str, bool); N]) -> Vec<SinkPolicy> {
         sinks.map(|(name, required)| SinkPolicy { name: SinkName(name.into()), required, backfill: false }).into()
@@ -98,8 +81,7 @@ mod tests {
         sinks: [(&str, bool); N],
         durable: [(&str, u64); M],
     ) -> Result<u64, Vec<StartError>> {
-        let none = BTreeMap::new();
-        let starts = read_from(&policies(sinks), &progress(durable), &bounds(), &none);
+        let starts = read_from(&policies(sinks), &progress(durable), &bounds());
         starts.map(|starts| starts[&Partition(0)].0).map_err(|errors| errors.0)
     }
 
@@ -136,49 +118,24 @@ mod tests {
         assert_eq!(start([], []), Err(vec![StartError::NoSinks]));
     }
 
-    #[test]
-    fn a_mark_counts_where_it_is_further() {
-        let starts = |durable, mark| {
-            let policies = policies([("a", true)]);
-            let starts = read_from(&policies, &progress([("a", durable)]), &bounds(), &progress([("a", mark)]));
-            starts.unwrap()[&Partition(0)].0
-        };
-        assert_eq!((starts(30, 20), starts(20, 30)), (30, 30));
-        let only_mark = read_from(&policies([("a", true)]), &BTreeMap::new(), &bounds(), &progress([("a", 20)]));
-        assert_eq!(only_mark.unwrap()[&Partition(0)], Offset(20));
-    }
-
-    #[test]
-    fn the_witness_stays_with_the_further_one() {
-        let reached = |next, offset| Reached {
-            next: Offset(next),
-            witness: Some(Witness { offset: Offset(offset), hash: offset }),
-        };
-        let one = |reached| BTreeMap::from([(Partition(0), reached)]);
-        assert_eq!(with_marks(&one(reached(5, 4)), &one(reached(9, 7))), one(reached(9, 7)));
-        assert_eq!(with_marks(&one(reached(5, 4)), &one(reached(5, 3))), one(reached(5, 4)));
-    }
-
     proptest! {
         #[test]
         fn nothing_that_a_required_sink_needs_is_skipped(
-            sinks in prop::collection::vec((any::<bool>(), 0..120_u64, 0..120_u64), 1..5),
+            sinks in prop::collection::vec((any::<bool>(), 0..120_u64), 1..5),
         ) {
             let name = |index: usize| SinkName(format!("s{index}").into());
-            let each = |next: fn(&(bool, u64, u64)) -> u64| -> BTreeMap<_, _> {
-                let one = |(index, sink)| (name(index), [(Partition(0), Reached::start(Offset(next(sink))))].into());
-                sinks.iter().enumerate().map(one).collect()
-            };
+            let one = |(index, sink): (usize, &(bool, u64))| (name(index), [(Partition(0), Reached::start(Offset(sink.1)))].into());
+            let durable: BTreeMap<_, _> = sinks.iter().enumerate().map(one).collect();
             let policies: Vec<_> = sinks.iter().enumerate()
-                .map(|(index, (required, ..))| SinkPolicy { name: name(index), required: *required, backfill: false })
+                .map(|(index, (required, _))| SinkPolicy { name: name(index), required: *required, backfill: false })
                 .collect();
-            let stands = |required: bool| sinks.iter().filter(move |sink| sink.0 == required).map(|sink| sink.1.max(sink.2));
+            let stands = |required: bool| sinks.iter().filter(move |sink| sink.0 == required).map(|sink| sink.1);
             let held = |next: &u64| (10..=100).contains(next);
             let expected = match stands(true).min() {
                 Some(lowest) => stands(true).all(|next| held(&next)).then_some(lowest),
                 None => stands(false).filter(held).min(),
             };
-            let starts = read_from(&policies, &each(|sink| sink.1), &bounds(), &each(|sink| sink.2));
+            let starts = read_from(&policies, &durable, &bounds());
             prop_assert_eq!(starts.ok().map(|starts| starts[&Partition(0)].0), expected);
         }
     }

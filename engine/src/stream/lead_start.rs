@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ending;
 use super::job::TableSpread;
-use super::message::SinkProgress;
 use super::reach::insist;
 use super::setup::LeadSetup;
 use crate::contract::{JobId, SinkName, TableRows};
 use crate::ledger::{Binding, Book, Entry, EntryBody, Generation, LedgerLog, TableVersion, decide};
-use crate::log::{Offset, OffsetRange, Offsets, Partition};
-use crate::recovery::{self, SinkPolicy};
+use crate::log::{Offset, Offsets, Partition};
 
 /// The lead while a life begins, and what it goes on with.
 pub(super) struct LeadStart {
@@ -108,15 +106,4 @@ impl LeadStart {
         insist(what, || self.ledger.append(&mut self.book, entry.clone()))?;
         Ok(())
     }
-}
-
-/// Where to read from, by what is durable and by what the ledger has marked.
-pub(super) fn read_from(
-    policies: &[SinkPolicy],
-    durable: &SinkProgress,
-    bounds: &BTreeMap<Partition, OffsetRange>,
-    book: &Book,
-) -> Result<Offsets, Ending> {
-    let marks = policies.iter().map(|policy| (policy.name.clone(), book.marks(&policy.name))).collect();
-    recovery::read_from(policies, durable, bounds, &marks).map_err(|errors| Ending::Failed(errors.to_string()))
 }

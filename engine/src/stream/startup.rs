@@ -19,7 +19,7 @@ use super::Ending;
 use super::bus::Bus;
 use super::delivery::{Opener, Writer};
 use super::job::{StreamJob, TableSpread};
-use super::lead_start::{LeadStart, read_from};
+use super::lead_start::LeadStart;
 use super::message::{Message, SinkProgress};
 use super::reach::{insist, reach, unseen};
 use super::setup::{Shared, StreamSetup};
@@ -133,7 +133,8 @@ impl<J: StreamJob> Rounds<'_, J> {
         worker: &mut Worker,
     ) -> Result<(), Ending> {
         lead.register(register)?;
-        let read_from = read_from(&self.shared.setup.policies(), durable, bounds, &lead.book)?;
+        let read_from = recovery::read_from(&self.shared.setup.policies(), durable, bounds)
+            .map_err(|errors| Ending::Failed(errors.to_string()))?;
         let bindings = lead.bring_up(&read_from)?;
         bus.tell(Message::Prepare { bindings });
         self.load_what_is_asked(bus, worker)?;

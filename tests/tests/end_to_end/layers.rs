@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("jobs", &["engine", "operators", "connectors"]),
     ("web", &["jobs"]),
     ("tests", &["engine", "operators", "connectors", "cluster", "jobs", "web"]),
-    ("bench", &["engine", "operators", "connectors", "cluster", "jobs", "web"]),
+    ("bench", &["engine", "operators", "connectors", "cluster", "jobs", "web", "tests"]),
 ];
 
 const PREFIX: &str = "flightline-";

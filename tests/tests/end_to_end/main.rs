@@ -30,5 +30,6 @@ mod quality;
 mod replay;
 mod same_model;
 mod storm;
+mod swaps;
 mod tidy;
 mod training;

@@ -52,8 +52,6 @@ struct Rolling {
     durable: Reached,
     /// All below was taken: it is durable, buffered, or without a line and not yet noted.
     taken: Reached,
-    /// Whether a stretch has come. The first may begin above what is durable, by a mark in the ledger.
-    begun: bool,
     buffer: Buffer,
     /// Since when something without a line is not noted.
     unnoted: Option<Duration>,
@@ -144,7 +142,6 @@ impl Rolling {
             base: place.base,
             durable: place.reached,
             taken: place.reached,
-            begun: false,
             buffer: Buffer::default(),
             unnoted: None,
             notes: notes::stale(&listing, last, place.reached.next),
@@ -168,11 +165,10 @@ impl Rolling {
     /// Buffers what was not taken before.
     fn take(&mut self, files: &Files, answers: &Answers, now: Duration) -> Result<(), Fault> {
         let next = self.taken.next;
-        if self.begun && answers.from > next {
+        if answers.from > next {
             let from = answers.from;
             return Err(self.misuse(files, &format!("a stretch begins at offset {from} where {next} is next")));
         }
-        self.begun = true;
         if answers.reached.next <= next {
             return Ok(());
         }

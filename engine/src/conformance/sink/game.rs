@@ -210,8 +210,8 @@ impl Game<'_> {
             self.kills(FLUSHES, fault)?;
         }
         let buffers = writer.buffers(&self.script);
-        let closed = buffers == Some(false) || buffers.is_none() && !self.harness.keeps_empty_stretches();
-        self.judge.ensure(CLOSING, closed && writer.open.flush_in().is_none(), || {
+        let closed = buffers == Some(false) && writer.open.flush_in().is_none();
+        self.judge.ensure(CLOSING, closed, || {
             format!("{:?} durable, flush_in {:?}", writer.open.durable(), writer.open.flush_in())
         })
     }

@@ -41,12 +41,6 @@ pub trait SinkHarness {
         false
     }
 
-    /// Whether a stretch without any line becomes durable in the destination itself. Plain files can't show it; for
-    /// them the ledger keeps a mark.
-    fn keeps_empty_stretches(&self) -> bool {
-        true
-    }
-
     /// The line for a request. [`Stored::read`] must be able to read it back from the destination.
     fn body(&self, line: &Written<'_>) -> Bytes {
         line.json()

@@ -86,14 +86,11 @@ fn a_cut_ends_where_what_is_bound_ends() {
 }
 
 #[test]
-fn a_sink_is_registered_once_and_before_it_is_marked() {
+fn a_sink_is_registered_once() {
     let sink = SinkName("files".into());
     let register = EntryBody::Register { sink: sink.clone(), starts: offsets([(0, 4)]) };
-    let mark = EntryBody::Mark { sink: sink.clone(), reached: [(Partition(1), Default::default())].into() };
-    assert_eq!(why(mark.clone()), Refusal::Unregistered(sink.clone()));
     let mut book = book();
     book.apply(Seq(5), &written(2, register.clone())).unwrap();
-    assert_eq!(book.admits(&written(2, mark)), Ok(()));
     assert_eq!(book.admits(&written(2, register)).unwrap_err().why, Refusal::RegisteredTwice(sink));
 }
 

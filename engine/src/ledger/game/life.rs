@@ -106,12 +106,11 @@ impl Life {
         if self.is_dead() {
             return Ok(());
         }
-        match world.dice.weighted(&[160, 40, 40, 40, 5, 4, 4, 2]) {
+        match world.dice.weighted(&[160, 40, 40, 40, 5, 4, 2]) {
             0 => self.answer(world),
             store @ 1..=3 => self.flush(world, STORES[store - 1]),
             4 => self.cut(world),
-            5 => self.mark(world),
-            6 => self.collect(world),
+            5 => self.collect(world),
             _ => {
                 self.state = State::Close;
                 Ok(())

@@ -1,14 +1,15 @@
 //! How a life starts: it claims, adopts, fences, registers, and finds out where to read from. One step at a time, so that it
 //! can be killed or overtaken between any two.
 
+use std::collections::BTreeMap;
+
 use super::check::Violation;
 use super::life::{Life, State};
 use super::rules::Bug;
 use super::world::{PARTITIONS, STORES, Store, World, bounds, job, partitions};
 use crate::contract::Fault;
 use crate::ledger::{Book, Entry, EntryBody, Generation, decide};
-use crate::log::Offsets;
-use crate::recovery::{SinkPolicy, plan_start, read_from, with_marks};
+use crate::recovery::{SinkPolicy, plan_start, read_from};
 
 /// The files may lag.
 fn policies() -> Vec<SinkPolicy> {
@@ -67,14 +68,12 @@ impl Life {
         if missing || self.is_dead() {
             return Ok(());
         }
-        let durable = STORES.map(|store| (store.name(), world.durable(store))).into();
-        let marks = STORES.map(|store| (store.name(), self.book.marks(&store.name()))).into();
-        let starts = read_from(&policies(), &durable, &bounds(), &marks);
+        let durable: BTreeMap<_, _> = STORES.map(|store| (store.name(), world.durable(store))).into();
+        let starts = read_from(&policies(), &durable, &bounds());
         self.read = starts.map_err(|errors| Violation::Refused(errors.to_string()))?;
-        for store in STORES {
-            let progress = with_marks(&durable[&store.name()], &marks[&store.name()]);
-            let next: Offsets = progress.into_iter().map(|(partition, reached)| (partition, reached.next)).collect();
-            self.next.insert(store.name(), next);
+        for (sink, progress) in durable {
+            self.next
+                .insert(sink, progress.into_iter().map(|(partition, reached)| (partition, reached.next)).collect());
         }
         if world.rules.has(Bug::OpenEnded) {
             self.bind_apart(world);

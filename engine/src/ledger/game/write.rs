@@ -1,4 +1,4 @@
-//! What a life writes down: ranges, cuts, marks and its end; and what it deletes. At most one entry is on its way, and the life
+//! What a life writes down: ranges, cuts and its end; and what it deletes. At most one entry is on its way, and the life
 //! goes on with the same one until it knows what became of it.
 
 use super::check::Violation;
@@ -51,16 +51,6 @@ impl Life {
             }
         }
         Ok(())
-    }
-
-    /// Notes in the ledger how far the files are.
-    pub(super) fn mark(&mut self, world: &World) -> Result<(), Violation> {
-        let reached = world.durable(Store::Files);
-        if self.is_busy() || reached.values().all(|reached| reached.next.0 == 0) {
-            return Ok(());
-        }
-        let body = EntryBody::Mark { sink: Store::Files.name(), reached };
-        self.append(world, Entry { generation: self.generation, body })
     }
 
     /// Collects by its own book, which may be old.

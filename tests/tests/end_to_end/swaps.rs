@@ -1,0 +1,105 @@
+//! Models are promoted and the table changes under load: a binding takes force at one exact offset of each partition, which
+//! the ledger says, and every answer is by the binding of its offset.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use flightline_connectors::files::{StoreBlobs, Stores};
+use flightline_engine::ledger::Entry;
+use flightline_engine::ledger::{Binding, Book, EntryBody, LedgerLog};
+use flightline_engine::log::{Offset, Partition};
+use flightline_tests::Chance;
+use flightline_tests::job::{Load, PARTITIONS, Shape, World};
+use flightline_tests::wait_until;
+use serde_json::Value;
+
+/// Model and table of an answer.
+type By = (String, u64);
+
+/// Runs a job under load, lets the model and the table change, and holds every answer against the ledger.
+fn swap_under_load(shape: &Shape) {
+    let world = World::new();
+    let job = world.start(shape);
+    job.wait_until_running();
+    let load = Load::start(job.client(), Chance::new());
+    for round in 1..=4_usize {
+        let sent = load.sent();
+        wait_until("the job takes requests", || load.sent() > sent + 200);
+        let wanted = &world.models()[round % 2];
+        if round % 2 == 0 {
+            world.change_table(round as u64);
+        }
+        world.promote(round % 2);
+        job.wait_until_bound("the promoted model is in force", |binding| *binding.model == **wanted);
+    }
+    let sent = load.sent();
+    wait_until("the job takes requests", || load.sent() > sent + 200);
+    load.stop();
+    job.wait_until_done();
+    job.stop();
+    let holdings = world.holdings();
+    assert_eq!(holdings.check(), Ok(()));
+
+    let answers: BTreeMap<(u64, u64), By> = holdings.answers().iter().map(|(at, line)| (*at, by(line))).collect();
+    let book = book(&world);
+    for ((partition, offset), answer) in &answers {
+        let bound = book.at(Partition(*partition as u32), Offset(*offset)).expect("what is answered is bound");
+        let binding = book.binding(bound.number).expect("a bound entry has a binding");
+        assert_eq!(*answer, of(binding), "partition {partition}, offset {offset}");
+    }
+    let cuts = cuts(&world);
+    assert!(cuts.len() >= 3, "{} cuts", cuts.len());
+    let mut changed = BTreeSet::new();
+    for (partition, at, binding) in cuts.into_iter().flatten() {
+        let answered = |offset: Option<u64>| Some(answers.get(&(u64::from(partition.0), offset?))?.clone());
+        // A partition in which nothing was answered since shows nothing; nor does one that was cut again at the same place.
+        if let (Some(before), Some(after)) = (answered(at.0.checked_sub(1)), answered(Some(at.0)))
+            && after == of(&binding)
+        {
+            assert_ne!(before, after, "the offset before {at} of partition {partition} is not of this binding yet");
+            changed.insert(partition);
+        }
+    }
+    assert_eq!(changed.len(), PARTITIONS as usize, "a change was seen on {changed:?} only");
+}
+
+fn by(line: &[u8]) -> By {
+    let line: Value = serde_json::from_slice(line).expect("an answer is JSON");
+    (line["Model"].as_str().expect("it names its model").to_owned(), line["Table"].as_u64().expect("and its table"))
+}
+
+fn of(binding: &Binding) -> By {
+    (binding.model.to_string(), binding.table.0)
+}
+
+fn book(world: &World) -> Book {
+    let state = world.folder().join("state").display().to_string();
+    let blobs = StoreBlobs::open(&Stores::new().expect("stores"), &state).expect("the state folder");
+    LedgerLog::new(Arc::new(blobs)).load().expect("a ledger")
+}
+
+/// The cuts of the ledger: on each partition, from where on which binding.
+fn cuts(world: &World) -> Vec<Vec<(Partition, Offset, Binding)>> {
+    let entries = world
+        .folder()
+        .files("state/ledger")
+        .into_iter()
+        .map(|file| Entry::from_line(world.folder().read(format!("state/ledger/{file}"))).expect("an entry"));
+    let cut = |entry: Entry| match entry.body {
+        EntryBody::Cut { binding, at, .. } => {
+            Some(at.into_iter().map(|(partition, at)| (partition, at, binding.clone())).collect())
+        }
+        _ => None,
+    };
+    entries.filter_map(cut).collect()
+}
+
+#[test]
+fn bindings_take_force_at_exact_offsets_under_load() {
+    swap_under_load(&Shape::of(1, 2));
+}
+
+#[test]
+fn bindings_take_force_at_exact_offsets_over_two_processes() {
+    swap_under_load(&Shape::of(2, 1));
+}
