@@ -12,7 +12,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`setup`](StreamSetup), `run`, `startup` | what a job is made of; how a life of it begins |
-//! | `worker`, `conductor` | the loop of a worker, and what worker 0 does beside |
+//! | `worker`, `ready`, `conductor` | the loop of a worker, the bindings that it knows, and what worker 0 does beside |
 //! | `lead`, `lane`, `room`, `closing`, `retry`, `owner` | decisions: pure, tested alone |
 //! | `reader`, `delivery`, `keeper`, `collector`, `queue`, `inbox`, `catch_up` | threads that may wait, and how they talk to workers |
 //! | `bus`, `message`, `flow` | the two dataflows: control and stream |
@@ -41,6 +41,7 @@ mod owner;
 mod queue;
 mod reach;
 mod reader;
+mod ready;
 mod retry;
 mod room;
 mod run;

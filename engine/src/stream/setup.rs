@@ -130,6 +130,8 @@ pub(super) struct Shared<J: StreamJob> {
     pub(super) processes: usize,
     pub(super) partitions: u32,
     ready: Mutex<HashMap<Binding, Arc<J::Ready>>>,
+    /// What was loaded last for an entry that may still come.
+    awaited: Mutex<Option<Binding>>,
     /// The ledger as the process's first worker has heard it.
     pub(super) book: Arc<RwLock<Book>>,
 }
@@ -144,6 +146,7 @@ impl<J: StreamJob> Shared<J> {
             processes: plan.processes().get(),
             partitions,
             ready: Mutex::default(),
+            awaited: Mutex::default(),
             book: Arc::default(),
         }
     }
@@ -157,6 +160,12 @@ impl<J: StreamJob> Shared<J> {
         Ok(())
     }
 
+    /// Loads a binding that the ledger may soon name, and keeps it until then.
+    pub(super) fn prepare(&self, binding: &Binding) -> Result<(), Fault> {
+        *self.awaited.lock().unwrap_or_else(PoisonError::into_inner) = Some(binding.clone());
+        self.load(binding)
+    }
+
     /// A binding that was loaded.
     pub(super) fn ready(&self, binding: &Binding) -> Option<Arc<J::Ready>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(binding).map(Arc::clone)
@@ -164,7 +173,9 @@ impl<J: StreamJob> Shared<J> {
 
     /// Forgets loaded bindings that nobody needs.
     pub(super) fn forget(&self, needed: impl Fn(&Binding) -> bool) {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner).retain(|binding, _| needed(binding));
+        let awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_needed = |binding: &Binding| needed(binding) || awaited.as_ref() == Some(binding);
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).retain(|binding, _| is_needed(binding));
     }
 
     pub(super) fn catch_up(&self) -> CatchUp {

@@ -5,7 +5,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use timely::worker::Worker;
@@ -17,7 +17,7 @@ use super::delivery::Report;
 use super::events::Event;
 use super::flow::Flow;
 use super::inbox::{Inbox, InboxSender};
-use super::job::{Bindings, ReadyBinding, StreamJob};
+use super::job::{Bindings, StreamJob};
 use super::lane::Lane;
 use super::message::Message;
 use super::queue::{End, SinkQueue};
@@ -29,7 +29,7 @@ use super::threads::Threads;
 use super::{Ending, Epoch};
 use crate::contract::SinkName;
 use crate::ids::WorkerIndex;
-use crate::ledger::{Binding, Book, Entry, Seq, TableVersion};
+use crate::ledger::{Book, Seq, TableVersion};
 use crate::log::{Offsets, Partition, Reached};
 
 /// How long a worker sleeps at most.
@@ -259,64 +259,6 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             }
         }
         self.conductor.iter_mut().for_each(|conductor| conductor.durable(sink, reached));
-    }
-
-    fn entry(&mut self, number: u64, line: &str) -> Result<(), Ending> {
-        let entry = Entry::from_line(line).map_err(|error| Ending::Failed(error.to_string()))?;
-        let apply =
-            |book: &mut Book| book.apply(Seq(number), &entry).map_err(|error| Ending::Failed(error.to_string()));
-        apply(&mut self.book)?;
-        if self.is_steward {
-            apply(&mut self.shared.book.write().unwrap_or_else(PoisonError::into_inner))?;
-        }
-        if let Some(binding) = self.book.binding(Seq(number)).cloned() {
-            self.make_ready(Seq(number), binding)?;
-        }
-        self.stats.entries(self.book.next_seq());
-        if let Some(conductor) = &mut self.conductor {
-            let stopped = conductor.appended(self.shared.setup.clock.now(), &mut self.bus);
-            self.stats.in_force(conductor.in_force(), stopped);
-        }
-        Ok(())
-    }
-
-    /// Makes a binding known to the operators, before any record carries it.
-    pub(super) fn make_ready(&self, number: Seq, binding: Binding) -> Result<(), Ending> {
-        // Loaded before it was written down, but for one that was retired in the same moment.
-        self.shared.load(&binding)?;
-        if let Some(ready) = self.shared.ready(&binding) {
-            self.bindings.insert(number, ReadyBinding { binding, ready });
-        }
-        Ok(())
-    }
-
-    fn prepare(&mut self, bindings: Vec<Binding>) -> Result<(), Ending> {
-        for binding in bindings {
-            let (shared, tell) = (Arc::clone(self.shared), self.tell.clone());
-            self.threads.start("load", move || {
-                let refused = shared.load(&binding).err().map(|fault| fault.to_string());
-                // A worker that is gone needs no binding.
-                let _ = tell.send(Event::Loaded(binding, refused));
-            })?;
-        }
-        Ok(())
-    }
-
-    fn retire(&mut self, oldest_table: Epoch, needed: &Offsets) {
-        self.flow.retire_tables_before(oldest_table);
-        self.tables.retain(|_, epoch| *epoch >= oldest_table);
-        let in_use = self.book.in_use(needed);
-        self.bindings.retain(|number| in_use.contains_key(&number));
-        if self.is_steward {
-            self.shared.forget(|binding| in_use.values().any(|used| used == binding));
-        }
-    }
-
-    fn forget(&mut self, below: Seq) {
-        self.book.forget(below);
-        if self.is_steward {
-            self.shared.book.write().unwrap_or_else(PoisonError::into_inner).forget(below);
-        }
     }
 
     fn drain(&mut self) {
