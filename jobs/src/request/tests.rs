@@ -160,7 +160,74 @@ fn a_training_row_becomes_a_request_that_parses_back() {
     assert_eq!(first.facts(Number::from(765)), facts);
 }
 
+/// What may stand in the place of a value, be it JSON or not.
+fn fragment() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec![
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e999",
+        "-1e999",
+        "1e-999",
+        "-0.0",
+        "-0",
+        "99999999999999999999",
+        "+5",
+        ".5",
+        "0x1",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "[null]",
+        "{\"UUID\":1}",
+        "\"NaN\"",
+        "\"1e999\"",
+        "\" -5 \"",
+        "\"\"",
+        "\" \"",
+        "\"2023-02-29\"",
+        "\"2024-02-29\"",
+        "\"2016-12-24T16:00:00.000-08:00\"",
+        "\"A-B\"",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+    ]);
+    prop_oneof![
+        4 => known.prop_map(str::to_owned),
+        1 => any::<f64>().prop_map(|number| format!("{number:?}")),
+        1 => any::<i64>().prop_map(|number| number.to_string()),
+        1 => "\\PC{0,10}".prop_map(|text| serde_json::json!(text).to_string()),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn a_request_reads_back_from_its_own_line_and_who_asked_is_told_else(
+        changes in prop::collection::btree_map(prop::sample::select(FIELDS.to_vec()), fragment(), 0..4), turn in 0_usize..8,
+    ) {
+        let good = line();
+        let mut fields: Vec<String> = FIELDS
+            .into_iter()
+            .map(|field| format!("\"{field}\":{}", changes.get(field).cloned().unwrap_or(good[field].to_string())))
+            .collect();
+        fields.rotate_left(turn);
+        let text = format!("{{{}}}", fields.join(","));
+        match Request::parse(text.as_bytes()) {
+            Ok(request) => {
+                prop_assert!(request.departure_delay.get().abs() <= 10_080.0, "{}", text);
+                let again = serde_json::to_vec(&request).unwrap();
+                prop_assert_eq!(Request::parse(&again), Ok(request));
+            }
+            Err(bad) => {
+                let is_json = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+                if is_json && !changes.contains_key("UUID") {
+                    prop_assert_eq!(bad.id, RequestId::parse(UUID), "{}", text);
+                }
+            }
+        }
+    }
+
     #[test]
     fn junk_is_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Request::parse(&bytes).is_err());

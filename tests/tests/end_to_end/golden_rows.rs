@@ -14,6 +14,7 @@ use flightline_operators::columns::Number;
 use flightline_operators::space::FeatureBins;
 use flightline_tests::job::{Shape, World, request};
 use flightline_tests::rows::bundled;
+use flightline_tests::wait_until;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -153,8 +154,10 @@ fn a_running_job_refuses_such_a_model_and_goes_on() {
     world.folder().write("models/current", format!("{}\n", broken.id));
     let line = job.wait_for_line("that a model is refused", |line| line.contains("refused"));
     assert!(line.contains("ERROR") && line.contains(&broken.id) && line.contains(&broken.complaint), "{line}");
-    let status = job.status(0).expect("the job runs");
-    let (refused, bound) = (status.refused.expect("it is told"), status.binding.expect("something is bound"));
+    // The log is told first.
+    let told = || job.status(0).and_then(|status| status.refused.zip(status.binding));
+    wait_until("the refusal is told", || told().is_some());
+    let (refused, bound) = told().expect("it was");
     assert_eq!((&*refused.model, &*bound.model), (&*broken.id, &*world.models()[1]));
     assert!(refused.reason.contains(&broken.complaint), "{}", refused.reason);
     assert!(job.metrics().contains("\nflightline_bindings_refused_total 1\n"));
