@@ -23,6 +23,12 @@ impl Chance {
         Self(seed)
     }
 
+    /// Another source, whose numbers have nothing to do with those that this one gives: for a thread, say.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        Self(self.next_number())
+    }
+
     /// Any number.
     pub fn next_number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -3,10 +3,13 @@
 //! [`World`] is a folder with models, a table and a configuration; [`World::start`] starts the job's processes on it, and
 //! [`Job`] is what runs. Everything is asked of the job through its own ports, as others do.
 
+mod gate;
 mod holdings;
+mod life;
 mod load;
+mod models;
+mod world;
 
-use std::fs;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,11 +19,13 @@ use flightline_engine::process::Exit;
 use flightline_jobs::clients::{Partition, RemoteJob, TopicClient};
 use rustix::process::Signal;
 
-use crate::rows::{json_lines, sample};
-use crate::{DEADLINE, Ended, Folder, Invocation, Running, bundled_distances, free_ports, wait_until};
+use crate::{DEADLINE, Ended, Running, wait_until};
 
+pub use gate::{Gate, Gated, Moment, Pass};
 pub use holdings::Holdings;
-pub use load::{Load, request};
+pub use life::Life;
+pub use load::{Load, request, some_request};
+pub use world::{Shape, World};
 
 /// The names that clients know.
 pub const REQUESTS: &str = "flight-delay-ml-request";
@@ -32,174 +37,6 @@ pub const COLLECTION: &str = "agile_data_science.flight_delay_ml_response";
 pub const DEAD_LETTERS: &str = "flight-delay-ml-dead-letter";
 /// Partitions of every topic of a [`World`].
 pub const PARTITIONS: u32 = 4;
-
-/// A folder with two models, a table and a configuration.
-#[derive(Debug)]
-pub struct World {
-    folder: Folder,
-    models: [String; 2],
-    /// Port of process 0, and those above it.
-    port: u16,
-}
-
-/// How a job is started.
-#[derive(Clone, Debug)]
-pub struct Shape {
-    /// Processes.
-    pub processes: usize,
-    /// Workers of each.
-    pub workers: usize,
-    /// The binary.
-    pub binary: &'static str,
-    /// Variables of the environment.
-    pub env: Vec<(&'static str, String)>,
-}
-
-impl Shape {
-    /// One process.
-    #[must_use]
-    pub const fn of(processes: usize, workers: usize) -> Self {
-        Self { processes, workers, binary: "predict", env: Vec::new() }
-    }
-
-    /// With a variable of the environment.
-    #[must_use]
-    pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.env.push((name, value.into()));
-        self
-    }
-
-    /// With another binary in the place of `predict`.
-    #[must_use]
-    pub const fn binary(mut self, binary: &'static str) -> Self {
-        self.binary = binary;
-        self
-    }
-}
-
-impl World {
-    /// A new one. Its files roll every 300 ms, and its models and table are looked at every 20 ms.
-    #[must_use]
-    pub fn new() -> Self {
-        let folder = Folder::new();
-        folder.write("rows.jsonl", json_lines(&sample(2_000, 0)));
-        let train = |seed: &str| {
-            folder.run("train").words("--input rows.jsonl --models models -w 1 --seed").arg(seed).succeed();
-            fs::read_to_string(folder.join("models/current")).expect("a model is current").trim().to_owned()
-        };
-        let models = [train("1"), train("2")];
-        fs::copy(bundled_distances(), folder.join("distances.jsonl")).expect("the table can be copied");
-        // Ports above it may be taken by others, but hardly within a test.
-        let port = free_ports(2)[0];
-        let configuration = format!(
-            "[job]\nname = \"storm\"\nstate = \"file:state\"\n[embedded]\nfolder = \"embedded\"\npartitions = {PARTITIONS}\n\
-             [table]\nurl = \"file:distances.jsonl\"\npoll = \"20ms\"\n[model]\npoll = \"20ms\"\n\
-             [sinks.files]\nurl = \"file:predictions\"\nroll_every = \"300ms\"\nrequired = false\n\
-             [http]\nlisten = \"127.0.0.1:{port}\"\n"
-        );
-        folder.write("job.toml", configuration);
-        Self { folder, models, port }
-    }
-
-    /// Its folder.
-    #[must_use]
-    pub const fn folder(&self) -> &Folder {
-        &self.folder
-    }
-
-    /// A command on this job, with its configuration: `replay`, or `dead-letters list`.
-    #[must_use]
-    pub fn command(&self, words: &str) -> Invocation {
-        let words: Vec<&str> = words.split_whitespace().collect();
-        // What to do comes before how, and what a test adds comes last.
-        let flags = words.iter().position(|word| word.starts_with('-')).unwrap_or(words.len());
-        let (command, flags) = words.split_at(flags);
-        self.folder.run(command[0]).args(&command[1..]).words("--config job.toml").args(flags)
-    }
-
-    /// Where process 0 of its jobs answers.
-    #[must_use]
-    pub fn address(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// Makes another model current.
-    pub fn promote(&self, which: usize) {
-        self.folder.run("model").words("promote").arg(&self.models[which]).words("--models models").succeed();
-    }
-
-    /// The ids of its models.
-    #[must_use]
-    pub const fn models(&self) -> &[String; 2] {
-        &self.models
-    }
-
-    /// Changes the distances of all routes by some miles.
-    pub fn change_table(&self, miles: u64) {
-        let lines = fs::read_to_string(bundled_distances()).expect("the table can be read");
-        let changed = lines
-            .lines()
-            .map(|line| {
-                let mut row: serde_json::Value = serde_json::from_str(line).expect("a row is JSON");
-                let distance = row["Distance"].as_f64().expect("a distance is a number");
-                row["Distance"] = (distance + miles as f64).into();
-                format!("{row}\n")
-            })
-            .collect::<String>();
-        self.replace_table(&changed);
-    }
-
-    /// Adds a route to the table as it is.
-    pub fn add_route(&self, origin: &str, dest: &str, miles: u64) {
-        let row = serde_json::json!({ "Origin": origin, "Dest": dest, "Distance": miles as f64 });
-        self.replace_table(&format!("{}{row}\n", self.folder.read("distances.jsonl")));
-    }
-
-    /// In one step, so that nobody reads half of it.
-    fn replace_table(&self, lines: &str) {
-        let beside = self.folder.write("distances.new", lines);
-        fs::rename(beside, self.folder.join("distances.jsonl")).expect("a file can be renamed");
-    }
-
-    /// Starts the processes of a job, without waiting for anything.
-    #[must_use]
-    pub fn start(&self, shape: &Shape) -> Job {
-        let hosts = free_ports(shape.processes);
-        let lines: String = hosts.iter().map(|port| format!("127.0.0.1:{port}\n")).collect();
-        let hosts = self.folder.write("hosts.txt", lines);
-        let process = |process: usize| {
-            let mut invocation = self
-                .folder
-                .run(shape.binary)
-                .words("--config job.toml -w")
-                .arg(shape.workers.to_string())
-                .env("FLIGHTLINE_LOG", "info");
-            for (name, value) in &shape.env {
-                invocation = invocation.env(name, value);
-            }
-            if shape.processes > 1 {
-                let (processes, process) = (shape.processes.to_string(), process.to_string());
-                invocation = invocation.args(["-n", &processes, "-p", &process, "-h"]).arg(&hosts);
-            }
-            invocation.start()
-        };
-        let processes: Vec<Running> = (0..shape.processes).map(process).collect();
-        let ports = (0..shape.processes).map(|process| self.port + u16::try_from(process).expect("a few")).collect();
-        Job { processes, ports }
-    }
-
-    /// What all sinks hold. Only while no job runs.
-    #[must_use]
-    pub fn holdings(&self) -> Holdings {
-        Holdings::read(self)
-    }
-}
-
-impl Default for World {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// A job whose processes run.
 #[derive(Debug)]
@@ -220,7 +57,7 @@ impl Job {
     #[track_caller]
     pub fn wait_until_running(&self) {
         for port in &self.ports {
-            wait_until("the job runs", || get(*port, "/health").is_some());
+            self.wait_until("the job runs", || get(*port, "/health").is_some());
         }
     }
 
@@ -234,7 +71,7 @@ impl Job {
     #[track_caller]
     pub fn wait_until_bound(&self, what: &str, wanted: impl Fn(&BindingStatus) -> bool) -> BindingStatus {
         let mut bound = None;
-        wait_until(what, || {
+        self.wait_until(what, || {
             bound = self.status(0).and_then(|status| status.binding).filter(&wanted);
             bound.is_some()
         });
@@ -270,7 +107,7 @@ impl Job {
                 (partition, requests.bounds(partition).expect("the topic can be asked").to)
             })
             .collect();
-        wait_until("every sink has everything", || {
+        self.wait_until("every sink has everything", || {
             let mut reached = std::collections::BTreeMap::<String, Offsets>::new();
             for process in 0..self.ports.len() {
                 let Some(status) = self.status(process) else { return false };
@@ -294,18 +131,40 @@ impl Job {
         }
     }
 
-    /// Waits until a process has ended by itself; the others are killed.
+    /// Whether one of its processes has ended by itself.
+    #[must_use]
+    pub fn has_lost_one(&self) -> bool {
+        self.processes.iter().any(Running::has_ended)
+    }
+
+    /// Waits for something that a job does while all its processes live.
+    ///
+    /// # Panics
+    /// If it doesn't come, or a process has ended by itself.
     #[track_caller]
+    pub fn wait_until(&self, what: &str, mut condition: impl FnMut() -> bool) {
+        wait_until(what, || {
+            let dead = self.processes.iter().find(|process| process.has_ended());
+            assert!(dead.is_none(), "it ended before {what}\n{}", dead.map(Running::story).unwrap_or_default());
+            condition()
+        });
+    }
+
+    /// Waits until one of its processes has ended by itself, and kills the others.
     pub fn wait_for_death(self) -> Vec<Ended> {
-        let mut processes = self.processes.into_iter();
-        let lead = processes.next().expect("a job has a process").end_within(DEADLINE);
-        std::iter::once(lead).chain(processes.map(Running::kill)).collect()
+        wait_until("a process of the job ends by itself", || self.has_lost_one());
+        self.processes.into_iter().map(Running::kill).collect()
+    }
+
+    /// Asks all processes to drain.
+    pub fn ask_to_drain(&self) {
+        self.processes.iter().for_each(|process| process.signal(Signal::TERM));
     }
 
     /// Asks all processes to drain, and waits until they have.
     #[track_caller]
     pub fn stop(self) {
-        self.processes.iter().for_each(|process| process.signal(Signal::TERM));
+        self.ask_to_drain();
         for process in self.processes {
             process.end_within(DEADLINE).expect(Exit::Ok);
         }

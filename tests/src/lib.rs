@@ -7,7 +7,10 @@
 //!   printed and can be given.
 //!
 //! Invariants: whatever was started dies with its [`Running`]; every failure shows the command line, how it ended and
-//! the last lines that it wrote. This crate knows the binaries by their command lines only, as a user does.
+//! the last lines that it wrote. This crate knows the binaries by their command lines only, as a user does; what can't be
+//! shown with processes, two lives of a job on one store, is [`job::Life`].
+//!
+//! The binary `planted` beside it is `predict` with a bug, to show that the crash tests find bugs.
 
 #![allow(
     clippy::expect_used,
@@ -34,7 +37,7 @@ pub use chance::Chance;
 pub use ended::Ended;
 pub use folder::Folder;
 pub use invocation::Invocation;
-pub use network::{Hosts, Occupied, free_ports};
+pub use network::{Hosts, Occupied, free_ports, free_ports_in_a_row};
 pub use running::Running;
 pub use rustix::process::Signal;
 pub use wait::{DEADLINE, wait_until};

@@ -1,9 +1,10 @@
 //! Ports that nobody uses, ports that somebody uses, and hostfiles.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{Folder, Invocation};
 
@@ -13,8 +14,7 @@ use crate::{Folder, Invocation};
 /// If there are none.
 #[must_use]
 pub fn free_ports(number: usize) -> Vec<u16> {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut given = given();
     // All are held until all are known, or the same one would come again and again.
     let mut held = Vec::new();
     let mut ports = Vec::new();
@@ -27,6 +27,28 @@ pub fn free_ports(number: usize) -> Vec<u16> {
         }
     }
     ports
+}
+
+/// The first of some ports in a row that are free now, and that no client is given by chance: the ports of a job that dies
+/// and comes back while others use the network.
+///
+/// # Panics
+/// If there are none.
+#[must_use]
+pub fn free_ports_in_a_row(number: u16) -> u16 {
+    let mut given = given();
+    // Below what operating systems give to clients.
+    let somewhere = || 10_000 + (RandomState::new().hash_one("a fresh key every time") % 20_000) as u16;
+    let is_free = |port: &u16| !given.contains(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let first = (0..10_000).map(|_| somewhere()).find(|first| (*first..first + number).all(|port| is_free(&port)));
+    let first = first.expect("there are free ports");
+    given.extend(first..first + number);
+    first
+}
+
+fn given() -> MutexGuard<'static, BTreeSet<u16>> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A port that somebody listens on, until this is dropped.
@@ -94,6 +116,8 @@ mod tests {
         let ports: Vec<u16> = (0..4).flat_map(|_| free_ports(5)).collect();
         assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 20);
         ports.iter().for_each(|port| drop(TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).unwrap()));
+        let row = free_ports_in_a_row(3);
+        (row..row + 3).for_each(|port| drop(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap()));
         let occupied = Occupied::new();
         assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, occupied.port())).is_err());
     }

@@ -51,6 +51,12 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).expect("one's own child can be signalled");
     }
 
+    /// Whether it has ended by itself. It can still be signalled, and is gone when it is waited for.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.stderr.wait_for_end(Instant::now())
+    }
+
     /// Kills it as `kill -9` does, and waits until it is gone.
     #[track_caller]
     pub fn kill(mut self) -> Ended {
@@ -78,7 +84,7 @@ impl Running {
     }
 
     /// What is known of it now, for the message of a failure.
-    fn story(&self) -> String {
+    pub(crate) fn story(&self) -> String {
         let seconds = self.started.elapsed().as_secs_f64();
         let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
         format!("  command: {}\n  runs for {seconds:.1} s\n{stdout}{stderr}", self.line)

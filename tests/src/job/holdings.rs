@@ -1,6 +1,6 @@
 //! What is in the topics, the collection and the files, read when nobody writes; and what must hold of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,8 +26,7 @@ pub struct Holdings {
 }
 
 impl Holdings {
-    pub(super) fn read(world: &World) -> Self {
-        let store = EmbeddedStore::open(&world.folder.join("embedded")).expect("the store can be opened");
+    pub(super) fn read(world: &World, store: &EmbeddedStore) -> Self {
         let topic = |name: &str| {
             let shape = flightline_connectors::embedded::TopicShape::whole(PARTITIONS);
             store.topic(name, &shape).expect("the topic can be opened")
@@ -71,6 +70,29 @@ impl Holdings {
     #[must_use]
     pub fn document(&self, key: &str) -> Option<Value> {
         self.collection.get(key).map(|body| serde_json::from_slice(body).expect("a document is JSON"))
+    }
+
+    /// What the answers were made with: models, and versions of the table.
+    #[must_use]
+    pub fn bindings(&self) -> BTreeSet<(String, u64)> {
+        let binding = |(_, line): &(Position, Bytes)| {
+            let line: Value = serde_json::from_slice(line).expect("a line is JSON");
+            let (model, table) = (line["Model"].as_str(), line["Table"].as_u64());
+            (model.expect("an answer names its model").to_owned(), table.expect("and its table"))
+        };
+        self.topic.iter().map(binding).collect()
+    }
+
+    /// The first line of a sink that `earlier` had and that is not there, or reads otherwise, now.
+    #[must_use]
+    pub fn lost_since(&self, earlier: &Self) -> Option<Position> {
+        let lost = |then: &[(Position, Bytes)], now: &[(Position, Bytes)]| {
+            let now: HashMap<_, _> = now.iter().map(|(position, line)| (*position, line)).collect();
+            then.iter().find(|(position, line)| now.get(position) != Some(&line)).map(|(position, _)| *position)
+        };
+        lost(&earlier.topic, &self.topic)
+            .or_else(|| lost(&earlier.files, &self.files))
+            .or_else(|| lost(&earlier.dead_letters, &self.dead_letters))
     }
 
     /// What is wrong, if anything: an offset that was answered twice or never in the topic or the files, another answer in
@@ -176,7 +198,7 @@ fn records(topic: &Topic) -> Vec<(Partition, LogRecord)> {
 
 fn files(world: &World) -> Vec<(Position, Bytes)> {
     let stores = Stores::new().expect("stores can be had");
-    let folder = world.folder.join("predictions").display().to_string();
+    let folder = world.folder().join("predictions").display().to_string();
     let reader = FileReader::new(&stores, &folder).expect("a folder can be read");
     let all = OffsetRange::new(Offset(0), Offset(u64::MAX));
     let mut lines = Vec::new();

@@ -80,7 +80,9 @@ pub fn request(flight: &FlightRow, number: u64) -> String {
     .to_string()
 }
 
-fn some_request(chance: &mut Chance) -> String {
+/// Any request; one of many is odd.
+#[must_use]
+pub fn some_request(chance: &mut Chance) -> String {
     let flights = bundled();
     let flight = &flights[chance.below(flights.len())];
     match chance.below(ODD) {

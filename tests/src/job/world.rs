@@ -1,0 +1,216 @@
+//! What survives the lives of a job: a folder with models, a table, a configuration, and all that the job keeps there.
+
+use std::fs;
+use std::sync::Arc;
+
+use flightline_jobs::clients::EmbeddedStore;
+
+use super::{Holdings, Job, PARTITIONS, models};
+use crate::{Folder, Invocation, Running, bundled_distances, free_ports_in_a_row};
+
+/// Processes of a job at most.
+const MOST_PROCESSES: u16 = 4;
+
+/// A folder with two models, a table and a configuration.
+#[derive(Debug)]
+pub struct World {
+    folder: Folder,
+    models: [String; 2],
+    /// Port of process 0, and those above it.
+    port: u16,
+}
+
+/// How a job is started.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Processes.
+    pub processes: usize,
+    /// Workers of each.
+    pub workers: usize,
+    /// The binary.
+    pub binary: &'static str,
+    /// Variables of the environment.
+    pub env: Vec<(&'static str, String)>,
+    /// Settings over those of the configuration, as `KEY=VALUE`.
+    pub set: Vec<&'static str>,
+}
+
+impl Shape {
+    /// One process.
+    #[must_use]
+    pub const fn of(processes: usize, workers: usize) -> Self {
+        Self { processes, workers, binary: "predict", env: Vec::new(), set: Vec::new() }
+    }
+
+    /// With a variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.env.push((name, value.into()));
+        self
+    }
+
+    /// With a setting over those of the configuration.
+    #[must_use]
+    pub fn set(mut self, setting: &'static str) -> Self {
+        self.set.push(setting);
+        self
+    }
+
+    /// With another binary in the place of `predict`.
+    #[must_use]
+    pub const fn binary(mut self, binary: &'static str) -> Self {
+        self.binary = binary;
+        self
+    }
+}
+
+impl World {
+    /// A new one. Its files roll every 300 ms, and its models and table are looked at every 20 ms.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = Folder::new();
+        let models = models::write(&folder);
+        fs::copy(bundled_distances(), folder.join("distances.jsonl")).expect("the table can be copied");
+        let port = free_ports_in_a_row(MOST_PROCESSES);
+        let world = Self { folder, models, port };
+        world.folder.write("job.toml", world.configuration(port));
+        world
+    }
+
+    /// The configuration of a job whose port this is. It holds wherever the job is started.
+    #[must_use]
+    pub fn configuration(&self, port: u16) -> String {
+        let folder = self.folder.path().display();
+        format!(
+            "[job]\nname = \"storm\"\nstate = \"file:{folder}/state\"\n\
+             [embedded]\nfolder = \"{folder}/embedded\"\npartitions = {PARTITIONS}\n\
+             [table]\nurl = \"file:{folder}/distances.jsonl\"\npoll = \"20ms\"\n\
+             [model]\nregistry = \"{folder}/models\"\npoll = \"20ms\"\n\
+             [sinks.files]\nurl = \"file:{folder}/predictions\"\nroll_every = \"300ms\"\nrequired = false\n\
+             [http]\nlisten = \"127.0.0.1:{port}\"\n"
+        )
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub const fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// A command on this job, with its configuration: `replay`, or `dead-letters list`.
+    #[must_use]
+    pub fn command(&self, words: &str) -> Invocation {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        // What to do comes before how, and what a test adds comes last.
+        let flags = words.iter().position(|word| word.starts_with('-')).unwrap_or(words.len());
+        let (command, flags) = words.split_at(flags);
+        self.folder.run(command[0]).args(&command[1..]).words("--config job.toml").args(flags)
+    }
+
+    /// Where process 0 of its jobs answers.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Makes another model current.
+    pub fn promote(&self, which: usize) {
+        self.folder.run("model").words("promote").arg(&self.models[which]).words("--models models").succeed();
+    }
+
+    /// The ids of its models.
+    #[must_use]
+    pub const fn models(&self) -> &[String; 2] {
+        &self.models
+    }
+
+    /// Changes the distances of all routes by some miles.
+    pub fn change_table(&self, miles: u64) {
+        let lines = fs::read_to_string(bundled_distances()).expect("the table can be read");
+        let changed = lines
+            .lines()
+            .map(|line| {
+                let mut row: serde_json::Value = serde_json::from_str(line).expect("a row is JSON");
+                let distance = row["Distance"].as_f64().expect("a distance is a number");
+                row["Distance"] = (distance + miles as f64).into();
+                format!("{row}\n")
+            })
+            .collect::<String>();
+        self.replace_table(&changed);
+    }
+
+    /// Adds a route to the table as it is.
+    pub fn add_route(&self, origin: &str, dest: &str, miles: u64) {
+        let row = serde_json::json!({ "Origin": origin, "Dest": dest, "Distance": miles as f64 });
+        self.replace_table(&format!("{}{row}\n", self.folder.read("distances.jsonl")));
+    }
+
+    /// In one step, so that nobody reads half of it.
+    fn replace_table(&self, lines: &str) {
+        let beside = self.folder.write("distances.new", lines);
+        fs::rename(beside, self.folder.join("distances.jsonl")).expect("a file can be renamed");
+    }
+
+    /// Changes something that a job must notice, by turns a model and the table; another thing at each step.
+    pub fn change(&self, step: usize) {
+        if step.is_multiple_of(2) {
+            self.promote(step / 2 % 2);
+        } else {
+            self.change_table((step / 2 % 5) as u64 + 1);
+        }
+    }
+
+    /// Starts the processes of a job, without waiting for anything.
+    #[must_use]
+    pub fn start(&self, shape: &Shape) -> Job {
+        let processes = u16::try_from(shape.processes).expect("a few");
+        let host = free_ports_in_a_row(processes);
+        let lines: String = (host..host + processes).map(|port| format!("127.0.0.1:{port}\n")).collect();
+        let hosts = self.folder.write("hosts.txt", lines);
+        let process = |process: usize| {
+            let mut invocation = self
+                .folder
+                .run(shape.binary)
+                .words("--config job.toml -w")
+                .arg(shape.workers.to_string())
+                .env("FLIGHTLINE_LOG", "info");
+            for (name, value) in &shape.env {
+                invocation = invocation.env(name, value);
+            }
+            for setting in &shape.set {
+                invocation = invocation.args(["--set", setting]);
+            }
+            if shape.processes > 1 {
+                let (processes, process) = (shape.processes.to_string(), process.to_string());
+                invocation = invocation.args(["-n", &processes, "-p", &process, "-h"]).arg(&hosts);
+            }
+            invocation.start()
+        };
+        let running: Vec<Running> = (0..shape.processes).map(process).collect();
+        Job { processes: running, ports: (self.port..self.port + processes).collect() }
+    }
+
+    /// Its topics and collections. Only while no process has them.
+    #[must_use]
+    pub fn store(&self) -> Arc<EmbeddedStore> {
+        EmbeddedStore::open(&self.folder.join("embedded")).expect("the store can be opened")
+    }
+
+    /// What all sinks hold. Only while no job runs.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        self.holdings_in(&self.store())
+    }
+
+    /// The same, with a store that this process has open.
+    #[must_use]
+    pub fn holdings_in(&self, store: &EmbeddedStore) -> Holdings {
+        Holdings::read(self, store)
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,98 @@
+//! A kill at every failpoint. The names come from the engine's own table, so that none can be forgotten; one that never
+//! fires fails.
+
+use std::time::Instant;
+
+use flightline_engine::failpoint::{ALL, VARIABLE};
+use flightline_tests::job::{Job, Load, Shape, World};
+use flightline_tests::{Chance, DEADLINE, Ended, Signal};
+
+use super::{finish, shape, wait_for_work};
+
+/// Requests between two changes of models and tables.
+const BETWEEN_CHANGES: u64 = 100;
+
+#[test]
+fn storm_at_every_other_failpoint_over_one_worker() {
+    die_at_each(&shape(1, 1), (0, 2));
+}
+
+#[test]
+fn storm_at_the_remaining_failpoints_over_one_worker() {
+    die_at_each(&shape(1, 1), (1, 2));
+}
+
+#[test]
+fn storm_at_some_failpoints_over_two_workers() {
+    die_at_each(&shape(1, 2), (0, 3));
+}
+
+#[test]
+fn storm_at_some_failpoints_over_two_processes() {
+    die_at_each(&shape(2, 1), (1, 3));
+}
+
+/// A job dies at one failpoint after another, of a share of all: those from `first` on, in steps.
+fn die_at_each(shape: &Shape, (first, step): (usize, usize)) {
+    let mut chance = Chance::new();
+    for name in ALL.iter().map(|(name, _)| *name).skip(first).step_by(step) {
+        // A new one for each: a life that was killed has bound so much ahead that the next ones have little to write.
+        let world = World::new();
+        let passing = passing(name, &mut chance);
+        let armed = shape.clone().env(VARIABLE, format!("{name}:{passing}"));
+        let job = world.start(&armed);
+        let load = Load::start(job.client(), chance.fork());
+        let ends = work_until_death(&world, job, &load, name);
+        expect_killed_at(name, &ends);
+
+        let job = world.start(shape);
+        wait_for_work(&job, &load);
+        let outcome = finish(&world, job, load, &format!("killed at {name}, passing {passing}"));
+        assert_eq!(outcome, Ok(()), "after a kill at {name}, passing {passing}");
+    }
+}
+
+/// Which passing is to kill: one of the work, where a start passes there, too.
+fn passing(name: &str, chance: &mut Chance) -> usize {
+    let kind = name.split('/').next().unwrap_or_default();
+    match kind {
+        "topic-sink" | "collection-sink" => 20 + chance.below(60),
+        "file-sink" => 2 + chance.below(6),
+        // The first start opens the ledger, registers four sinks, and binds.
+        "ledger" => 7 + chance.below(4),
+        "table" | "cut" => 1 + chance.below(3),
+        _ => 1,
+    }
+}
+
+/// Gives a job everything to do until it dies of it.
+fn work_until_death(world: &World, job: Job, load: &Load, name: &str) -> Vec<Ended> {
+    let begun = Instant::now();
+    for step in 0.. {
+        let sent = load.sent();
+        while !job.has_lost_one() && load.sent() < sent + BETWEEN_CHANGES {
+            assert!(begun.elapsed() < DEADLINE, "{name} never fires");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        if job.has_lost_one() {
+            break;
+        }
+        if name.starts_with("drain/") {
+            job.ask_to_drain();
+            break;
+        }
+        world.change(step);
+    }
+    job.wait_for_death()
+}
+
+fn expect_killed_at(name: &str, ends: &[Ended]) {
+    use std::os::unix::process::ExitStatusExt;
+
+    let line = format!("failpoint {name}: killing this process");
+    let is_killed = |ended: &Ended| {
+        ended.status.signal() == Some(Signal::KILL.as_raw()) && ended.stderr.lines().any(|said| said.contains(&line))
+    };
+    let stories: String = ends.iter().map(Ended::to_string).collect();
+    assert!(ends.iter().any(is_killed), "nobody was killed at {name}:\n{stories}");
+}
