@@ -17,17 +17,8 @@ use super::EmbeddedError;
 /// (about 2 s per GiB), and next to nothing of a larger one, for a second fsync in each commit.
 const QUICK_REPAIR_FROM: u64 = 512 << 20;
 
-/// Why a file is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Opening {
-    /// For the first time in this process: it is made if it isn't there.
-    First,
-    /// After an error: it must be there.
-    Again,
-}
-
 /// How a file is opened. Replaced in tests.
-type Open = Box<dyn Fn(&Path, Opening) -> Result<Database, DatabaseError> + Send + Sync>;
+type Open = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
 
 /// What ends a step in a transaction.
 pub(super) enum Failed<E> {
@@ -50,16 +41,13 @@ pub(super) struct StoreFile {
 impl StoreFile {
     /// Opens a file, or makes it. `cache` is the memory for its pages, in bytes.
     pub(super) fn open(path: PathBuf, cache: usize) -> Result<Self, EmbeddedError> {
-        Self::open_with(path, Box::new(move |path, opening| open_file(path, opening, cache)))
+        making::make(&path)?;
+        Self::open_with(path, Box::new(move |path| open_file(path, cache)))
     }
 
     /// Opens a file in a way of the caller's own.
     pub(super) fn open_with(path: PathBuf, open: Open) -> Result<Self, EmbeddedError> {
-        let new = !path.exists();
-        let database = open(&path, Opening::First).map_err(|error| failed("open", &path, error))?;
-        if new {
-            sync_folder_of(&path)?;
-        }
+        let database = open(&path).map_err(|error| failed("open", &path, error))?;
         Ok(Self { path, open, database: RwLock::new(Some(database)), spoiled: AtomicBool::new(false) })
     }
 
@@ -112,7 +100,7 @@ impl StoreFile {
             if self.spoiled.load(Ordering::Acquire) {
                 // The old one lets go of the file's lock first.
                 *database = None;
-                let opened = (self.open)(&self.path, Opening::Again);
+                let opened = (self.open)(&self.path);
                 *database = Some(opened.map_err(|error| failed("open", &self.path, error))?);
                 self.spoiled.store(false, Ordering::Release);
             }
@@ -144,13 +132,10 @@ macro_rules! storage_errors {
 storage_errors!(redb::StorageError, redb::TableError, redb::TransactionError, redb::CommitError, redb::CursorError);
 
 /// The usual way to open a file.
-fn open_file(path: &Path, opening: Opening, cache: usize) -> Result<Database, DatabaseError> {
+fn open_file(path: &Path, cache: usize) -> Result<Database, DatabaseError> {
     let mut builder = Database::builder();
     builder.set_cache_size(cache).set_repair_callback(said_once(path));
-    match opening {
-        Opening::First => builder.create(path),
-        Opening::Again => builder.open(path),
-    }
+    builder.open(path)
 }
 
 /// Says that a file is checked after an unclean end; loud if it may take a while.
@@ -183,6 +168,8 @@ pub(super) fn sync_folder_of(path: &Path) -> Result<(), EmbeddedError> {
     let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|error| EmbeddedError::plain("write", folder, &error))
 }
+
+mod making;
 
 #[cfg(test)]
 pub(super) mod faulty;

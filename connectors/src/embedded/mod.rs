@@ -18,6 +18,7 @@
 //! - an offset is given once and its bytes never change; a partition's end never goes back;
 //! - a sink's lines and its progress change in one transaction, so each line is there once;
 //! - what a job's sink writes, nobody else writes;
+//! - a file has its name when it is whole, so that a kill while it is made leaves nothing in the way;
 //! - after an I/O error the file is opened anew, and nothing is taken for written that isn't.
 //!
 //! Nothing is ever deleted: a topic grows as long as it is written. There is no replication.

@@ -65,6 +65,15 @@ impl AtomicFile {
         Ok(Self { temporary, out: BufWriter::with_capacity(BUFFER, file) })
     }
 
+    /// Makes it as long as this, with zeros after what was written; to be called last.
+    ///
+    /// # Errors
+    /// As for the [`Write`] trait.
+    pub fn set_len(&mut self, len: u64) -> io::Result<()> {
+        self.out.flush()?;
+        self.temporary.lock.set_len(len)
+    }
+
     /// Makes a [`FileError`] of an error of the [`Write`] trait.
     #[must_use]
     pub fn error(&self, error: &io::Error) -> FileError {

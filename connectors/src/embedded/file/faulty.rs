@@ -51,7 +51,7 @@ impl Faults {
     /// Opens files on this disk.
     pub(in super::super) fn open(&self) -> Open {
         let faults = self.clone();
-        Box::new(move |path, _| {
+        Box::new(move |path| {
             faults.openings.fetch_add(1, Ordering::SeqCst);
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
             let backend = Faulty { file: FileBackend::new(file)?, faults: faults.clone() };
