@@ -186,7 +186,7 @@ mod tests {
             ),
             (EntryBody::Claim { nonce: 9 }, r#"{"generation":1,"kind":"claim","nonce":9,"version":1}"#),
             (
-                EntryBody::Register { sink: sink.clone(), starts: at.clone() },
+                EntryBody::Register { sink, starts: at.clone() },
                 r#"{"generation":1,"kind":"register","sink":"files","starts":{"10":8,"2":7},"version":1}"#,
             ),
             (

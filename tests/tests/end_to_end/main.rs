@@ -33,3 +33,4 @@ mod storm;
 mod swaps;
 mod tidy;
 mod training;
+mod troubles;

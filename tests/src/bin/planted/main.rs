@@ -1,9 +1,11 @@
-//! `predict` on a stream with a planted bug, so that the crash tests show that they would find one like it.
+//! `predict` on a stream with something planted: a bug, so that the crash tests show that they would find one like it, or
+//! trouble with its destinations.
 //!
-//! The variable `FLIGHTLINE_PLANTED` says which; everything else is as in `predict`. Nobody but a test should run this.
+//! The variable `FLIGHTLINE_PLANTED` says what; everything else is as in `predict`. Nobody but a test should run this.
 
 mod hasty_state;
 mod plain_sink;
+mod troubled_sink;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use flightline_connectors::embedded::EmbeddedStore;
 use flightline_engine::cluster::ClusterFlags;
 use flightline_engine::contract::{Blobs, Sink};
 use flightline_engine::process::Exit;
-use flightline_engine::telemetry;
+use flightline_engine::telemetry::{self, Level};
 use flightline_jobs::commands::end_service_with;
 use flightline_jobs::config::ConfigFlags;
 use flightline_jobs::failure::{Failure, FailureKind};
@@ -21,13 +23,14 @@ use flightline_jobs::service::{Replace, Service, install_drain_policy};
 
 use hasty_state::HastyState;
 use plain_sink::{Care, PlainSink};
+use troubled_sink::TroubledSink;
 
-/// The variable that chooses the bug.
+/// The variable that chooses what is planted.
 const VARIABLE: &str = "FLIGHTLINE_PLANTED";
 /// The sink that is replaced, and its topic.
 const SINK: (&str, &str) = ("topic", "flight-delay-ml-response");
 
-/// `predict` on a stream, with a bug.
+/// `predict` on a stream, with something planted.
 #[derive(Debug, Parser)]
 #[command(disable_help_flag = true)]
 struct Flags {
@@ -44,6 +47,8 @@ enum Planted {
     Sink(Care),
     /// An answer is released before its entry of the ledger is durable.
     AnswerBeforeEntry,
+    /// Each sink has the trouble that a file tells of.
+    Trouble,
 }
 
 impl Planted {
@@ -53,12 +58,13 @@ impl Planted {
             Ok("progress-before-data") => Ok(Self::Sink(Care::ProgressFirst)),
             Ok("keeps-what-it-has") => Ok(Self::Sink(Care::KeepsWhatItHas)),
             Ok("answer-before-entry") => Ok(Self::AnswerBeforeEntry),
-            other => Err(Failure::new(FailureKind::Usage, format!("{VARIABLE} names no bug: {other:?}"))),
+            Ok("trouble") => Ok(Self::Trouble),
+            other => Err(Failure::new(FailureKind::Usage, format!("{VARIABLE} names nothing to plant: {other:?}"))),
         }
     }
 }
 
-/// Puts the bug into its place.
+/// Puts it into its place.
 struct Plant {
     planted: Planted,
     store: Arc<EmbeddedStore>,
@@ -72,6 +78,7 @@ impl Replace for Plant {
                 let folder = self.store.folder().join("plain-sink");
                 Arc::new(PlainSink { sink, topic, folder, care })
             }
+            (Planted::Trouble, _) => Arc::new(TroubledSink::over(sink, self.store.folder().join("trouble"))),
             _ => sink,
         }
     }
@@ -79,7 +86,7 @@ impl Replace for Plant {
     fn state(&self, state: Arc<dyn Blobs>) -> Arc<dyn Blobs> {
         match self.planted {
             Planted::AnswerBeforeEntry => Arc::new(HastyState::over(state)),
-            Planted::Sink(_) => state,
+            Planted::Sink(_) | Planted::Trouble => state,
         }
     }
 }
@@ -91,7 +98,8 @@ fn main() -> Exit {
 
 fn run(flags: &Flags) -> Result<(), Failure> {
     let loaded = flags.config.load()?;
-    telemetry::init(loaded.config.log.format).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
+    telemetry::init(loaded.config.log.format, Level::INFO)
+        .map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
     let store = EmbeddedStore::open(&loaded.config.embedded.folder)
         .map_err(|error| Failure::new(FailureKind::Storage, error.to_string()))?;
     let plant = Plant { planted: Planted::chosen()?, store: Arc::clone(&store) };
