@@ -14,11 +14,9 @@ use super::EmbeddedError;
 use super::document::Document;
 use super::file::{Failed, StoreFile};
 use super::sink_state::{self, SinkState};
+use super::store::PageCache;
 
 pub(super) const DOCUMENTS: TableDefinition<&str, &[u8]> = TableDefinition::new("documents");
-
-/// Memory for the pages of one collection, in bytes. Ids are random, so all of it is touched.
-const CACHE: usize = 64 << 20;
 
 /// A collection, shared by all who read and write it in this process.
 #[derive(Debug)]
@@ -43,8 +41,8 @@ pub(super) struct Page {
 
 impl Collection {
     /// Opens a collection's file, or makes it.
-    pub(super) fn open(name: &str, path: PathBuf) -> Result<Self, EmbeddedError> {
-        Self::over(name, StoreFile::open(path, CACHE)?)
+    pub(super) fn open(name: &str, path: PathBuf, cache: PageCache) -> Result<Self, EmbeddedError> {
+        Self::over(name, StoreFile::open(path, cache.0)?)
     }
 
     /// The collection in a file.

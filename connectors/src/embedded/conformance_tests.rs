@@ -17,7 +17,9 @@ use super::file::faulty::{Failing, Faults};
 use super::partition_log::PartitionLog;
 use super::partition_log::tests::as_a_kill_leaves_it;
 use super::topic::Topic;
-use super::{EmbeddedCollectionSink, EmbeddedSource, EmbeddedStore, EmbeddedTable, EmbeddedTopicSink, TopicShape};
+use super::{
+    EmbeddedCollectionSink, EmbeddedSource, EmbeddedStore, EmbeddedTable, EmbeddedTopicSink, PageCache, TopicShape,
+};
 
 /// A store that is opened again on demand.
 struct Kept {
@@ -112,7 +114,7 @@ impl TopicAsSink {
 
     fn topic(&mut self) -> Arc<Topic> {
         let open = || {
-            let topic = Topic::new("t", self.folder.path().to_owned(), PARTITIONS);
+            let topic = Topic::new("t", self.folder.path().to_owned(), PARTITIONS, PageCache::default());
             for partition in (0..PARTITIONS).map(Partition) {
                 let path = self.folder.path().join(format!("{partition}.redb"));
                 let file = StoreFile::open_with(path, self.faults.open()).unwrap();

@@ -49,7 +49,7 @@ pub(crate) use http::serving::Served;
 pub(crate) use http::wire;
 pub use shape::TopicShape;
 pub use source::EmbeddedSource;
-pub use store::EmbeddedStore;
+pub use store::{EmbeddedStore, PageCache};
 pub use table::EmbeddedTable;
 pub use topic::Topic;
 pub use topic_sink::EmbeddedTopicSink;

@@ -16,11 +16,9 @@ use super::EmbeddedError;
 use super::file::{Failed, StoreFile};
 use super::group_commit::GroupCommit;
 use super::sink_state::{self, SinkState};
+use super::store::PageCache;
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
-
-/// Memory for the pages of one partition, in bytes. Readers mostly follow the end.
-const CACHE: usize = 8 << 20;
 
 /// A partition whose file this process holds.
 #[derive(Debug)]
@@ -38,8 +36,13 @@ pub(super) struct PartitionLog {
 
 impl PartitionLog {
     /// Opens a partition's file, or makes it.
-    pub(super) fn open(topic: Arc<str>, partition: Partition, path: PathBuf) -> Result<Self, EmbeddedError> {
-        Self::over(topic, partition, StoreFile::open(path, CACHE)?)
+    pub(super) fn open(
+        topic: Arc<str>,
+        partition: Partition,
+        path: PathBuf,
+        cache: PageCache,
+    ) -> Result<Self, EmbeddedError> {
+        Self::over(topic, partition, StoreFile::open(path, cache.of_a_partition())?)
     }
 
     /// The partition in a file.

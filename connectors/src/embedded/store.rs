@@ -10,11 +10,29 @@ use super::shape::{self, TopicShape};
 use super::topic::Topic;
 use super::{EmbeddedError, names};
 
+/// Memory for the pages of files, in bytes: for each collection at most so much, since ids are random and all pages of it are
+/// touched; for each partition of a topic an eighth, since readers mostly follow the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageCache(pub usize);
+
+impl PageCache {
+    pub(super) const fn of_a_partition(self) -> usize {
+        self.0 / 8
+    }
+}
+
+impl Default for PageCache {
+    fn default() -> Self {
+        Self(64 << 20)
+    }
+}
+
 /// A folder with `topics/<name>/<partition>.redb` and `collections/<name>.redb`. Every topic and collection has one handle
 /// in a process, however often it is asked for; its files stay open as long as the store lives.
 #[derive(Debug)]
 pub struct EmbeddedStore {
     folder: PathBuf,
+    cache: PageCache,
     /// Opening may take long, and only one may do it; who looks something up doesn't wait for it.
     opening: Mutex<()>,
     topics: RwLock<BTreeMap<Box<str>, Arc<Topic>>>,
@@ -27,12 +45,21 @@ impl EmbeddedStore {
     /// # Errors
     /// The folder can't be made.
     pub fn open(folder: &Path) -> Result<Arc<Self>, EmbeddedError> {
+        Self::open_within(folder, PageCache::default())
+    }
+
+    /// The same with so much memory for pages.
+    ///
+    /// # Errors
+    /// The folder can't be made.
+    pub fn open_within(folder: &Path, cache: PageCache) -> Result<Arc<Self>, EmbeddedError> {
         for part in ["topics", "collections"] {
             let part = folder.join(part);
             fs::create_dir_all(&part).map_err(|error| EmbeddedError::plain("make", &part, &error))?;
         }
         Ok(Arc::new(Self {
             folder: folder.to_owned(),
+            cache,
             opening: Mutex::default(),
             topics: RwLock::default(),
             collections: RwLock::default(),
@@ -55,7 +82,8 @@ impl EmbeddedStore {
         let _one_at_a_time = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.folder.join("topics").join(&*name);
         let partitions = shape::settle(&folder, &name, shape.partitions)?;
-        let topic = self.opened_topic(&name).unwrap_or_else(|| Arc::new(Topic::new(&name, folder, partitions)));
+        let topic =
+            self.opened_topic(&name).unwrap_or_else(|| Arc::new(Topic::new(&name, folder, partitions, self.cache)));
         topic.own(&shape.owned)?;
         self.topics.write().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&topic));
         Ok(topic)
@@ -72,7 +100,7 @@ impl EmbeddedStore {
             return Ok(open);
         }
         let path = self.folder.join("collections").join(format!("{name}.redb"));
-        let collection = Arc::new(Collection::open(&name, path)?);
+        let collection = Arc::new(Collection::open(&name, path, self.cache)?);
         self.collections.write().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&collection));
         Ok(collection)
     }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::EmbeddedError;
 use super::partition_log::PartitionLog;
+use super::store::PageCache;
 
 /// A topic, shared by all who read and write it in this process.
 #[derive(Debug)]
@@ -18,13 +19,14 @@ pub struct Topic {
     name: Arc<str>,
     folder: PathBuf,
     partitions: u32,
+    cache: PageCache,
     here: RwLock<BTreeMap<Partition, Arc<PartitionLog>>>,
 }
 
 impl Topic {
     /// A topic of so many partitions, none of them open yet.
-    pub(super) fn new(name: &str, folder: PathBuf, partitions: u32) -> Self {
-        Self { name: name.into(), folder, partitions, here: RwLock::default() }
+    pub(super) fn new(name: &str, folder: PathBuf, partitions: u32, cache: PageCache) -> Self {
+        Self { name: name.into(), folder, partitions, cache, here: RwLock::default() }
     }
 
     /// Opens the files of these partitions, or makes them; those that are open stay as they are. One caller at a time.
@@ -33,7 +35,7 @@ impl Topic {
             self.check(partition)?;
             if !self.here().contains(&partition) {
                 let path = self.folder.join(format!("{partition}.redb"));
-                self.insert(PartitionLog::open(Arc::clone(&self.name), partition, path)?);
+                self.insert(PartitionLog::open(Arc::clone(&self.name), partition, path, self.cache)?);
             }
         }
         Ok(())

@@ -86,8 +86,10 @@ fn nothing_is_made_where_nothing_is() {
     drop(access);
 
     let folder = world.path("nowhere");
-    let nowhere =
-        StreamConfig { embedded: crate::config::EmbeddedConfig { folder: folder.clone(), partitions: 2 }, ..config };
+    let nowhere = StreamConfig {
+        embedded: crate::config::EmbeddedConfig { folder: folder.clone(), partitions: 2, ..config.embedded },
+        ..config
+    };
     let failure = Access::open(&nowhere).unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadInput);
     assert!(failure.message.contains("start `predict` first"), "{failure}");

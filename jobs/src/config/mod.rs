@@ -82,6 +82,8 @@ pub struct EmbeddedConfig {
     pub folder: PathBuf,
     /// Partitions of a topic that is made new, 1 to 1024.
     pub partitions: u32,
+    /// Memory for the pages of one collection; a partition gets an eighth.
+    pub cache: ByteSize,
 }
 
 /// `[requests]`.

@@ -25,8 +25,9 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported>
     let embedded = root.section("embedded", |embedded| {
         let folder = embedded.read("folder");
         let partitions = embedded.read_within("partitions", 1..=MOST_PARTITIONS);
+        let cache = embedded.read_within("cache_bytes", ByteSize::mib(1)..=ByteSize::gib(64));
         let LocalFolder(folder) = folder?;
-        Ok(EmbeddedConfig { folder, partitions: partitions? })
+        Ok(EmbeddedConfig { folder, partitions: partitions?, cache: cache? })
     });
     let requests = root.section("requests", |requests| Ok(RequestsConfig { log: requests.read("url")? }));
     let table = root.section("table", table);

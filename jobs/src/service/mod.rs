@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use flightline_connectors::embedded::{self, EmbeddedStore};
+use flightline_connectors::embedded::{self, EmbeddedStore, PageCache};
 use flightline_engine::clock::SystemClock;
 use flightline_engine::cluster::ClusterPlan;
 use flightline_engine::contract::{Blobs, Sink};
@@ -30,7 +30,7 @@ pub use flightline_engine::stream::StopFlag;
 use flightline_engine::stream::{self, Ending, LeadSetup, Limits, Owners, SinkSetup, StreamError, StreamSetup};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::{Loaded, StreamConfig};
+use crate::config::{EmbeddedConfig, Loaded, StreamConfig};
 use crate::failure::{Failure, FailureKind};
 use crate::streaming::{FlightsJob, Ready};
 use connect::Connections;
@@ -78,9 +78,7 @@ impl Service {
     /// # Errors
     /// What can't be opened, by name.
     pub fn open(loaded: &Loaded, plan: ClusterPlan, nonce: u64, replace: &dyn Replace) -> Result<Self, Failure> {
-        let config = &loaded.config;
-        let store = EmbeddedStore::open(&config.embedded.folder).map_err(storage)?;
-        Self::open_on(store, loaded, plan, nonce, replace)
+        Self::open_on(open_store(&loaded.config)?, loaded, plan, nonce, replace)
     }
 
     /// The same on a store that is open already.
@@ -191,9 +189,16 @@ fn open_port(
         .map_err(|error| Failure::new(FailureKind::ClusterStart, error.to_string()))
 }
 
+/// Opens the store that holds a job's embedded topics and collections.
+///
+/// # Errors
+/// Its folder can't be made.
+pub fn open_store(config: &StreamConfig) -> Result<Arc<EmbeddedStore>, Failure> {
+    let EmbeddedConfig { folder, cache, .. } = &config.embedded;
+    EmbeddedStore::open_within(folder, PageCache(bytes(*cache))).map_err(storage)
+}
+
 fn limits(config: &StreamConfig) -> Limits {
-    // Sizes that don't fit into an address space are as good as none.
-    let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
     Limits {
         in_flight_bytes: bytes(config.limits.in_flight),
         read_batch_bytes: bytes(config.limits.read_batch),
@@ -201,6 +206,11 @@ fn limits(config: &StreamConfig) -> Limits {
         small_table_rows: config.table.small_rows as usize,
         drain_patience: config.limits.drain_patience,
     }
+}
+
+/// Sizes that don't fit into an address space are as good as none.
+fn bytes(size: bytesize::ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
 fn failure(error: StreamError) -> Failure {

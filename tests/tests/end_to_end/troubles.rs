@@ -20,9 +20,9 @@ const AWAY: Duration = Duration::from_secs(30);
 /// Bytes of requests that may be under way: little, so that what grows without bound is seen.
 const IN_FLIGHT: u64 = 1 << 20;
 /// Requests that are there for each partition before the job starts: more than it can answer while its sink is slow.
-const BACKLOG: u64 = 12_000;
+const BACKLOG: u64 = 24_000;
 /// What memory may grow by once it has settled, in bytes: far less than what is read meanwhile.
-const GROWTH: u64 = 24 << 20;
+const GROWTH: u64 = 8 << 20;
 
 fn troubled() -> Shape {
     Shape::of(1, 2)
@@ -30,6 +30,7 @@ fn troubled() -> Shape {
         .env("FLIGHTLINE_PLANTED", "trouble")
         .set("limits.in_flight_bytes=1MiB")
         .set("limits.read_batch_bytes=64KiB")
+        .set("embedded.cache_bytes=8MiB")
 }
 
 /// Says what is the matter, or that nothing is any more.
@@ -90,7 +91,7 @@ fn a_slow_sink_holds_the_source_back_and_memory_stays_as_it_is() {
     let answered = answers.ok + answers.error;
     assert!(answered > 1000 && answered < u64::from(PARTITIONS) * BACKLOG, "{answered} answers under full load");
     let (_, peak) = held(&job);
-    println!("{answered} answers in a minute; memory {:?} after {SETTLED:?}, {peak} at the end", settled);
+    println!("{answered} answers in a minute; memory {settled:?} after {SETTLED:?}, {peak} at the end");
     trouble(&world, "");
     job.wait_until_done();
     job.stop();

@@ -10,7 +10,7 @@ use super::*;
 const PATIENT: Duration = Duration::from_secs(20);
 
 fn open(folder: &tempfile::TempDir) -> PartitionLog {
-    PartitionLog::open("t".into(), Partition(0), folder.path().join("0.redb")).unwrap()
+    PartitionLog::open("t".into(), Partition(0), folder.path().join("0.redb"), PageCache::default()).unwrap()
 }
 
 fn open_faulty(folder: &tempfile::TempDir, faults: &Faults) -> PartitionLog {

@@ -19,7 +19,7 @@ use flightline_engine::telemetry::{self, Level};
 use flightline_jobs::commands::end_service_with;
 use flightline_jobs::config::ConfigFlags;
 use flightline_jobs::failure::{Failure, FailureKind};
-use flightline_jobs::service::{Replace, Service, install_drain_policy};
+use flightline_jobs::service::{Replace, Service, install_drain_policy, open_store};
 
 use hasty_state::HastyState;
 use plain_sink::{Care, PlainSink};
@@ -100,8 +100,7 @@ fn run(flags: &Flags) -> Result<(), Failure> {
     let loaded = flags.config.load()?;
     telemetry::init(loaded.config.log.format, Level::INFO)
         .map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
-    let store = EmbeddedStore::open(&loaded.config.embedded.folder)
-        .map_err(|error| Failure::new(FailureKind::Storage, error.to_string()))?;
+    let store = open_store(&loaded.config)?;
     let plant = Plant { planted: Planted::chosen()?, store: Arc::clone(&store) };
     let nonce = RandomState::new().hash_one("another one for each start");
     let service = Service::open_on(store, &loaded, flags.cluster.plan()?, nonce, &plant)?;
