@@ -1,4 +1,12 @@
-//! The local HTTP port of a job: how it is doing, and whatever else the job lets others ask.
+//! HTTP for those who are not friends: a server with bounds, and on it the local port of a job.
+//!
+//! [`serve`] is the one server of this project. Bytes that are no HTTP, a scan, a client that sends its head slowly or without
+//! end, that opens connections and says nothing, or does not read its answer, gets an error or is cut off; connections are
+//! bounded, all together and for each client. What it can't know is for the handlers: how long a *body* may take to come,
+//! and how much memory an answer may have. A client that reads as slowly as [`Limits::stalled`] allows keeps its answer in
+//! memory meanwhile.
+//!
+//! [`HttpPort`] says how a job is doing, and whatever else the job lets others ask:
 //!
 //! | route | answers |
 //! |---|---|
@@ -6,13 +14,13 @@
 //! | `GET /metrics` | [`StreamMetrics::encode`], for Prometheus |
 //! | `GET /status` | [`StreamMetrics::status`] as JSON |
 //!
-//! It lives on threads of its own and never touches a worker. A client can't harm it: bytes that are no HTTP, a scan, a
-//! client that sends its headers slowly or without end, or opens connections and says nothing, gets an error or is cut
-//! off, and the number of connections is bounded. It ends within a second also while requests are open. It has neither
-//! encryption nor authentication: bind it to an address that only those reach who may ask.
+//! It lives on threads of its own and never touches a worker, and ends within a second also while requests are open. It has
+//! neither encryption nor authentication: bind it to an address that only those reach who may ask.
 
 mod health;
+mod paced;
 mod serve;
+mod shares;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +35,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 pub use health::{Health, HealthState};
-use serve::Patience;
+pub use serve::{Limits, affordable, serve};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -38,7 +46,14 @@ use crate::process::Exit;
 /// What encoders of OpenMetrics text call it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-const PATIENCE: Patience = Patience { head: Duration::from_secs(10), grace: Duration::from_millis(400) };
+/// A job's clients are few: the page, programs and Prometheus.
+const LIMITS: Limits = Limits {
+    connections: 512,
+    per_client: 256,
+    head: Duration::from_secs(10),
+    stalled: Duration::from_secs(10),
+    grace: Duration::from_millis(400),
+};
 
 /// How long a handler that blocks a thread may hold up the end after that.
 const BLOCKED_GRACE: Duration = Duration::from_millis(200);
@@ -108,10 +123,10 @@ impl HttpPort {
     /// # Panics
     /// If `router` has one of our own routes: a mistake in the program, seen at its first start.
     pub fn start(address: &str, router: Router, health: Health, metrics: StreamMetrics) -> Result<Self, HttpError> {
-        Self::open(address, own_routes(health, metrics).merge(router), PATIENCE)
+        Self::open(address, own_routes(health, metrics).merge(router), LIMITS)
     }
 
-    fn open(address: &str, app: Router, patience: Patience) -> Result<Self, HttpError> {
+    fn open(address: &str, app: Router, limits: Limits) -> Result<Self, HttpError> {
         let listener = listen(address)?;
         let local_addr = listener.local_addr().map_err(HttpError::Threads)?;
         let runtime = Builder::new_multi_thread()
@@ -124,7 +139,7 @@ impl HttpPort {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
             .name("http".to_owned())
-            .spawn(move || run(runtime, listener, app, patience, stopped))
+            .spawn(move || run(runtime, listener, app, limits, stopped))
             .map_err(HttpError::Threads)?;
         tracing::info!(address = %local_addr, "HTTP port open: /health /metrics /status");
         Ok(Self { local_addr, stop: Some(stop), thread: Some(thread) })
@@ -174,10 +189,14 @@ fn listen(address: &str) -> Result<TcpListener, HttpError> {
     Ok(listener)
 }
 
-fn run(runtime: Runtime, listener: TcpListener, app: Router, patience: Patience, stopped: oneshot::Receiver<()>) {
+fn run(runtime: Runtime, listener: TcpListener, app: Router, limits: Limits, stopped: oneshot::Receiver<()>) {
     runtime.block_on(async {
+        let stopped = async {
+            // Also when whoever would say so is gone.
+            let _ = stopped.await;
+        };
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => serve::until(stopped, listener, app, patience).await,
+            Ok(listener) => serve(stopped, listener, app, limits).await,
             Err(error) => tracing::error!("the HTTP port can't be watched: {error}"),
         }
     });

@@ -1,7 +1,8 @@
 //! Takes connections until it is told to stop. Limits what any one of them, and all together, can cost.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,14 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time;
 
-/// Connections at a time; the next ones wait to be accepted.
-const MOST_CONNECTIONS: usize = 512;
+use super::paced::Paced;
+use super::shares::{Place, Shares};
 
 /// The most bytes that the head of a request may have, and that are read ahead of a handler.
 const HEAD_BYTES: usize = 32 << 10;
@@ -27,51 +29,78 @@ const MOST_HEADERS: usize = 64;
 /// How long to wait when the system has no socket for the next connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long clients are waited for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+/// What somebody hears whose share of the connections is used up.
+const NO_PLACE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// What clients may cost, and how long they are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time; the next ones wait to be accepted. Fewer if the process may not open so many files: see
+    /// [`affordable`].
+    pub connections: usize,
+    /// So many of them may be one client's, which is an address, or a network of 64 bits with IPv6; more are closed.
+    /// Addresses of this machine may have all. A proxy on another machine is one client.
+    pub per_client: usize,
     /// In this time a client must have sent the whole head of a request; also the next one on an open connection.
-    pub(super) head: Duration,
-    /// So long may requests that run take to end when the port closes, before they are cut off.
-    pub(super) grace: Duration,
+    pub head: Duration,
+    /// In this time a client must take 64 KiB of an answer that waits for it, or all of it, or is cut off.
+    pub stalled: Duration,
+    /// So long may requests that run take to end when the server ends, before they are cut off.
+    pub grace: Duration,
 }
 
-/// Serves `app` until `stopped` comes, then lets requests that run end for at most the grace.
-pub(super) async fn until<E>(
-    stopped: impl Future<Output = Result<(), E>>,
-    listener: TcpListener,
-    app: Router,
-    patience: Patience,
-) {
+/// How many connections of those wanted fit into the files that this process may open: at most a quarter of them, so that
+/// what else opens files always can. The limit is raised as far as that goes without rights.
+#[must_use]
+pub fn affordable(wanted: usize) -> usize {
+    let needed = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_mul(4);
+    let mut files = getrlimit(Resource::Nofile);
+    if files.current.is_some_and(|current| current < needed) {
+        let raised = Some(needed.min(files.maximum.unwrap_or(u64::MAX)));
+        if setrlimit(Resource::Nofile, Rlimit { current: raised, ..files.clone() }).is_ok() {
+            files.current = raised;
+        }
+    }
+    let quarter = files.current.map_or(usize::MAX, |current| usize::try_from(current / 4).unwrap_or(usize::MAX));
+    wanted.min(quarter).max(1)
+}
+
+/// Serves `app` on an open port until `stopped` comes, then lets requests that run end for at most the grace. Needs a runtime
+/// with I/O and time.
+pub async fn serve(stopped: impl Future<Output = ()>, listener: TcpListener, app: Router, limits: Limits) {
     let mut stopped = pin!(stopped);
     let (tell, told) = watch::channel(());
-    let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(affordable(limits.connections)));
+    let shares = Shares::new(limits.per_client);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            // Also when whoever would say so is gone.
-            _ = &mut stopped => break,
-            (stream, permit) = accept(&listener, &permits) => {
-                connections.spawn(converse(stream, permit, app.clone(), patience.head, told.clone()));
-            }
+            () = &mut stopped => break,
+            (stream, address, permit) = accept(&listener, &permits) => match shares.take(address.ip()) {
+                Some(place) => {
+                    connections.spawn(converse(stream, (permit, place), app.clone(), limits, told.clone()));
+                }
+                None => send_away(stream, address),
+            },
             Some(_) = connections.join_next() => {}
         }
     }
     drop((listener, tell));
     let all_end = async { while connections.join_next().await.is_some() {} };
-    if time::timeout(patience.grace, all_end).await.is_err() {
+    if time::timeout(limits.grace, all_end).await.is_err() {
         tracing::debug!(left = connections.len(), "HTTP connections are cut off");
     }
     connections.shutdown().await;
 }
 
 /// The next connection, when there is room for it. Cancelling loses none.
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     loop {
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(permits).acquire_owned().await else { return std::future::pending().await };
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
+            Ok((stream, address)) => return (stream, address, permit),
             Err(error) if of_the_client(&error) => {}
             Err(error) => {
                 tracing::warn!("the HTTP port can't take a connection: {error}");
@@ -87,22 +116,31 @@ fn of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
+/// Says that there is no place, if that can be said without waiting.
+pub(super) fn send_away(stream: TcpStream, address: SocketAddr) {
+    tracing::debug!(%address, "a client has more than its share of the HTTP connections");
+    // The runtime does not know yet whether it can be written to; the system does.
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write(NO_PLACE);
+    }
+}
+
 /// Answers the requests of one connection.
 async fn converse(
     stream: TcpStream,
-    _permit: OwnedSemaphorePermit,
+    _places: (OwnedSemaphorePermit, Place),
     app: Router,
-    head: Duration,
+    limits: Limits,
     mut told: watch::Receiver<()>,
 ) {
     // Answers are small and awaited: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head)
+        .header_read_timeout(limits.head)
         .max_headers(MOST_HEADERS)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(Paced::new(stream, limits.stalled)), TowerToHyperService::new(app));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -150,7 +150,7 @@ fn it_survives_whatever_is_sent() {
 
 #[test]
 fn a_client_that_sends_its_head_slowly_is_cut_off() {
-    let hasty = Patience { head: Duration::from_millis(100), ..PATIENCE };
+    let hasty = Limits { head: Duration::from_millis(100), ..LIMITS };
     let port = HttpPort::open("127.0.0.1:0", own_routes(Health::new(), StreamMetrics::new()), hasty).unwrap();
     let mut slow = connect(&port);
     let begun = Instant::now();
@@ -203,7 +203,7 @@ fn it_ends_within_a_second_with_open_connections() {
     port.shutdown();
     let took = begun.elapsed();
     // The sum of the waits is the promise; a busy machine may add to it.
-    const { assert!(PATIENCE.grace.as_millis() + BLOCKED_GRACE.as_millis() < 1000) };
+    const { assert!(LIMITS.grace.as_millis() + BLOCKED_GRACE.as_millis() < 1000) };
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     drop((release, silent, half, requests));
@@ -234,4 +234,64 @@ fn a_request_that_runs_may_end() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("done"), "{answer}");
     closing.join().unwrap();
+}
+
+fn small_port(limits: Limits, app: Router) -> HttpPort {
+    HttpPort::open("127.0.0.1:0", app, limits).unwrap()
+}
+
+#[test]
+fn silent_connections_beyond_the_bound_keep_nobody_out_for_long() {
+    let few = Limits { connections: 2, head: Duration::from_millis(200), ..LIMITS };
+    let port = small_port(few, Router::new().route("/", get(async || "here")));
+    let silent: Vec<_> = (0..6).map(|_| connect(&port)).collect();
+    assert!(get_page(&port, "/").ends_with("here"));
+    for silent in silent {
+        assert_eq!(all_of(silent), "", "it is closed");
+    }
+}
+
+/// Its answer is given up, and the memory that it had.
+#[test]
+fn a_client_that_does_not_read_its_answer_is_cut_off() {
+    struct Held(Vec<u8>, mpsc::Sender<()>);
+    impl AsRef<[u8]> for Held {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let _ = self.1.send(());
+        }
+    }
+    let (drops, dropped) = mpsc::channel();
+    let large = async move || Bytes::from_owner(Held(vec![b'x'; 64 << 20], drops));
+    let hasty = Limits { stalled: Duration::from_millis(200), ..LIMITS };
+    let port = small_port(hasty, Router::new().route("/", get(large)));
+    let mut lazy = connect(&port);
+    lazy.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    dropped.recv_timeout(LONG).unwrap();
+    drop(lazy);
+}
+
+/// From other machines; those of this one have no share.
+#[test]
+fn a_share_that_is_used_up_is_said() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, address) = listener.accept().await.unwrap();
+        serve::send_away(stream, address);
+        let said = all_of(client);
+        assert!(said.starts_with("HTTP/1.1 503 ") && said.ends_with("\r\n\r\n"), "{said}");
+    });
+}
+
+#[test]
+fn connections_are_as_many_as_files_allow() {
+    assert_eq!(affordable(2), 2);
+    let most = affordable(usize::MAX);
+    assert!(most >= 1 && affordable(most) == most, "{most}");
 }

@@ -1,0 +1,3 @@
+//! The server with bounds, for the crates above this one.
+
+pub use flightline_engine::http::{Limits, affordable, serve};
