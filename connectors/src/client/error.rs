@@ -84,6 +84,15 @@ pub enum ClientError {
         limit: usize,
     },
 
+    /// More records than one request may carry.
+    #[error("{records} records are too many for one request (at most {limit}): send them in parts")]
+    TooMany {
+        /// The records.
+        records: usize,
+        /// The most that are sent.
+        limit: usize,
+    },
+
     /// An open topic or collection of this process.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
@@ -107,7 +116,7 @@ impl ClientError {
             Self::Unreachable { .. } | Self::Uncertain { .. } | Self::NoAnswer { .. } | Self::Nowhere { .. } => true,
             Self::Refused { status, .. } => *status == 503 || *status == 408,
             Self::Embedded(error) => error.is_transient(),
-            Self::BadAddress { .. } | Self::TooLarge { .. } => false,
+            Self::BadAddress { .. } | Self::TooLarge { .. } | Self::TooMany { .. } => false,
         }
     }
 

@@ -15,6 +15,7 @@ use self::http::{Answer, Http};
 use super::error::partition_name;
 use super::places::{Known, Places};
 use super::{ClientError, CollectionClient, TopicClient};
+use crate::embedded::MOST_RECORDS;
 use crate::embedded::wire::{self, NewRecordsBody, PayloadBody, RecordsBody, TopicsBody};
 
 /// The most bytes of records in one request: with what JSON adds, below what a job takes.
@@ -141,6 +142,9 @@ impl TopicClient for RemoteTopic {
         let bytes = records.iter().map(Bytes::len).sum();
         if bytes > MOST_SENT {
             return Err(ClientError::TooLarge { bytes, limit: MOST_SENT });
+        }
+        if records.len() > MOST_RECORDS {
+            return Err(ClientError::TooMany { records: records.len(), limit: MOST_RECORDS });
         }
         if records.is_empty() {
             let end = self.bounds(partition)?.to;

@@ -46,7 +46,7 @@ pub use error::EmbeddedError;
 pub use http::routes;
 #[cfg(test)]
 pub(crate) use http::serving::Served;
-pub(crate) use http::wire;
+pub(crate) use http::{MOST_RECORDS, wire};
 pub use shape::TopicShape;
 pub use source::EmbeddedSource;
 pub use store::{EmbeddedStore, PageCache};

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::problem::Problem;
 use super::wire::{CollectionBody, CollectionsBody, DocumentBody, DocumentsBody, StoredBody};
-use super::{BodyKind, Shared, blocking, with_body};
+use super::{BodyKind, MOST_DOCUMENTS, Shared, blocking, with_body};
 use crate::embedded::{Collection, EmbeddedError};
 
 /// Documents on a page, unless it asks for less or more.
@@ -99,6 +99,10 @@ pub(super) async fn put(
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", sentence));
         }
         let documents = documents(&body)?;
+        if documents.len() > MOST_DOCUMENTS {
+            let sentence = format!("the body holds more than {MOST_DOCUMENTS} documents; nothing was stored");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many", sentence));
+        }
         let stored = documents.len();
         let done = if replace { collection.replace_all(documents) } else { collection.put_all(documents) };
         done?;
@@ -107,11 +111,12 @@ pub(super) async fn put(
     .await
 }
 
-/// Documents of a body of JSON lines: the id apart, and the rest as it stands, with its names in order.
+/// Documents of a body of JSON lines: the id apart, and the rest as it stands, with its names in order. Stops
+/// at one more than may be.
 fn documents(body: &Bytes) -> Result<Vec<(String, Bytes)>, Problem> {
     let lines = body.split(|byte| *byte == b'\n').enumerate();
     let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
-    lines.map(|(index, line)| parse(line).map_err(|error| in_line(index, &error))).collect()
+    lines.take(MOST_DOCUMENTS + 1).map(|(index, line)| parse(line).map_err(|error| in_line(index, &error))).collect()
 }
 
 fn in_line(index: usize, error: &str) -> Problem {

@@ -11,10 +11,16 @@
 //! | `PUT /collections/{name}/documents?replace=` | stores JSON lines, each an object with `_id`; `replace=true` makes them all there is |
 //!
 //! Bodies are taken as `application/x-ndjson` (JSON lines), `application/octet-stream` (one record), and `application/json`
-//! (records in the form that reading gives); other types are refused, so that no page in a browser can send them unasked.
-//! Only topics and collections that this process has open are served. Errors are `{"error","kind"}`; `error` is a sentence.
-//! There is no authentication: bind it to an address that only friends reach.
+//! (records in the form that reading gives). Only topics and collections that this process has open are served. Errors are
+//! `{"error","kind"}`; `error` is a sentence.
+//!
+//! There is no authentication: bind it to an address that only friends reach. Pages that a friend's browser shows are kept out:
+//! see `browsers`. Bounded are the bytes of a body, its records, the bodies that are in memory at once, and their time. A
+//! read may ask for 16 MiB of records, which JSON can make six times as large, and which stay until the client has taken
+//! them: that is bounded by the number of connections only.
 
+mod body;
+mod browsers;
 mod collections;
 mod problem;
 mod topics;
@@ -24,39 +30,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::routing::get;
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
+use self::body::{Bodies, BodyLimits};
 use self::problem::Problem;
 use super::{EmbeddedError, EmbeddedStore};
 
 /// The largest body that is taken, in bytes.
 pub(crate) const BODY_LIMIT: usize = 64 << 20;
-/// Bodies that are held in memory at once; more wait.
-const BODIES: usize = 8;
-/// How long a body may take to come.
-const BODY_PATIENCE: Duration = Duration::from_secs(60);
+/// The most records that one body may hold: each takes more memory than its bytes.
+pub(crate) const MOST_RECORDS: usize = 100_000;
+/// The most documents that one body may hold. A table is replaced by one body, so it is as many as there is room for, each
+/// of 64 bytes.
+const MOST_DOCUMENTS: usize = 1_000_000;
+
+/// Small ones are the page's; the large ones of programs may be slow, not idle.
+const BODIES: BodyLimits =
+    BodyLimits { largest: BODY_LIMIT, small: 64 << 10, places: 8, pace: Duration::from_secs(5), stretch: 1 << 20 };
 
 /// What the handlers share.
 #[derive(Debug)]
 struct Shared {
     store: Arc<EmbeddedStore>,
-    bodies: Semaphore,
+    bodies: Bodies,
 }
 
 /// The routes of a store.
 pub fn routes(store: Arc<EmbeddedStore>) -> Router {
-    let shared = Arc::new(Shared { store, bodies: Semaphore::new(BODIES) });
+    routes_within(BODIES, store)
+}
+
+fn routes_within(bodies: BodyLimits, store: Arc<EmbeddedStore>) -> Router {
+    let shared = Arc::new(Shared { store, bodies: Bodies::new(bodies) });
     Router::new()
         .route("/topics", get(topics::list))
         .route("/topics/{name}/{partition}/records", get(topics::read).post(topics::append))
         .route("/collections", get(collections::list))
         .route("/collections/{name}/documents", get(collections::scan).put(collections::put))
         .route("/collections/{name}/documents/{id}", get(collections::document))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(browsers::guard))
         .with_state(shared)
 }
 
@@ -88,29 +104,16 @@ impl BodyKind {
     }
 }
 
-/// Reads a body, when there is room for it, and does something with it on a thread that may block. Also what will be
+/// Takes a body, and does something with it on a thread that may block. Also what will be
 /// refused is read first: a connection with an unread body can't be used again, and who asked would see it break.
 async fn with_body<R: Send + 'static>(
     shared: &Shared,
     request: Request,
     step: impl FnOnce(Bytes) -> Result<R, Problem> + Send + 'static,
 ) -> Result<R, Problem> {
-    // Never closed; and if it were, the bodies would only be unbounded.
-    let _room = shared.bodies.acquire().await.ok();
-    let body = tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, &()));
-    let body = body.await.map_err(|_| {
-        let seconds = BODY_PATIENCE.as_secs();
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", format!("the body did not come within {seconds} s"))
-    })?;
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            format!("the body is larger than {} MiB: send it in parts", BODY_LIMIT >> 20),
-        ),
-        status => Problem::new(status, "body", rejection.body_text()),
-    })?;
-    blocking(move || step(body)).await
+    let taken = shared.bodies.take(request).await?;
+    let bytes = taken.bytes.clone();
+    blocking(move || step(bytes)).await
 }
 
 /// Runs a step that may block.
@@ -120,6 +123,8 @@ async fn blocking<R: Send + 'static>(step: impl FnOnce() -> Result<R, Problem> +
     })
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 pub(crate) mod serving;
 #[cfg(test)]

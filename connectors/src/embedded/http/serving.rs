@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -17,10 +18,14 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(store: Arc<EmbeddedStore>) -> Self {
+        Self::serve(routes(store))
+    }
+
+    pub(super) fn serve(routes: Router) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        runtime.spawn(async move { axum::serve(listener, routes(store)).await });
+        runtime.spawn(async move { axum::serve(listener, routes).await });
         Self { address, runtime: Some(runtime) }
     }
 }

@@ -7,23 +7,27 @@ use super::serving::Served;
 use super::*;
 use crate::embedded::TopicShape;
 
-struct Port {
-    served: Served,
-    store: Arc<EmbeddedStore>,
+pub(super) struct Port {
+    pub(super) served: Served,
+    pub(super) store: Arc<EmbeddedStore>,
     agent: Agent,
     _folder: tempfile::TempDir,
 }
 
-const LINES: &str = "application/x-ndjson";
+pub(super) const LINES: &str = "application/x-ndjson";
 
 impl Port {
     fn new() -> Self {
+        Self::within(BODIES)
+    }
+
+    pub(super) fn within(bodies: BodyLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = EmbeddedStore::open(folder.path()).unwrap();
         store.topic("requests", &TopicShape::shared(4, [2, 0].map(flightline_engine::log::Partition))).unwrap();
         store.collection("distances").unwrap();
         let config = Agent::config_builder().http_status_as_error(false).build();
-        let served = Served::start(Arc::clone(&store));
+        let served = Served::serve(routes_within(bodies, Arc::clone(&store)));
         Self { served, store, agent: config.new_agent(), _folder: folder }
     }
 
@@ -31,11 +35,11 @@ impl Port {
         format!("http://{}{path}", self.served.address)
     }
 
-    fn get(&self, path: &str) -> (u16, Value) {
+    pub(super) fn get(&self, path: &str) -> (u16, Value) {
         answer(self.agent.get(self.url(path)).call())
     }
 
-    fn post(&self, path: &str, content_type: &str, body: &[u8]) -> (u16, Value) {
+    pub(super) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> (u16, Value) {
         answer(self.agent.post(self.url(path)).content_type(content_type).send(body))
     }
 
@@ -52,7 +56,7 @@ fn answer(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u
 
 /// The status, and the sentence that must hold these words.
 #[track_caller]
-fn refuses((status, body): (u16, Value), expected: u16, words: &str) {
+pub(super) fn refuses((status, body): (u16, Value), expected: u16, words: &str) {
     assert_eq!(status, expected, "{body}");
     assert!(body["error"].as_str().unwrap().contains(words), "{body}");
     assert!(body["kind"].is_string(), "{body}");

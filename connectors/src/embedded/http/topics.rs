@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use flightline_engine::log::{Offset, OffsetRange, Partition};
@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::wire::{NewRecordsBody, PartitionBody, RecordBody, RecordsBody, TopicBody, TopicsBody};
-use super::{BodyKind, Shared, blocking, with_body};
+use super::{BodyKind, MOST_RECORDS, Shared, blocking, with_body};
 use crate::embedded::{EmbeddedError, Topic};
 
 /// What one read gives, in bytes of records, unless it asks for less.
@@ -104,18 +104,22 @@ pub(super) async fn append(
         if records.is_empty() {
             return Err(Problem::bad("empty", "the body holds no record: send at least one line"));
         }
+        if records.len() > MOST_RECORDS {
+            let sentence = format!("the body holds more than {MOST_RECORDS} records: send them in parts");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many", sentence));
+        }
         Ok(Json(topic.append(partition, records)?))
     })
     .await
 }
 
-/// The lines of a body, without their line feeds; blank ones are none.
+/// The lines of a body, without their line feeds; blank ones are none. Stops at one more than may be.
 pub(super) fn lines(body: &Bytes) -> Vec<Bytes> {
     let whole = body.split(|byte| *byte == b'\n').map(|line| body.slice_ref(line));
-    whole.filter(|line| !line.trim_ascii().is_empty()).collect()
+    whole.filter(|line| !line.trim_ascii().is_empty()).take(MOST_RECORDS + 1).collect()
 }
 
-/// Records in the form that reading gives.
+/// Records in the form that reading gives. Stops at one more than may be.
 fn records(body: &Bytes) -> Result<Vec<Bytes>, Problem> {
     let expected = r#"expected is {"records":[{"text":"…"},{"base64":"…"}]}"#;
     let parsed: NewRecordsBody = serde_json::from_slice(body)

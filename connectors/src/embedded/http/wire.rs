@@ -1,10 +1,15 @@
 //! The JSON that goes over the wire: written by the routes, read by the remote client.
 
+use std::fmt;
+
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use flightline_engine::log::{LogRecord, Offset, Partition};
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+
+use super::MOST_RECORDS;
 
 /// `GET /topics`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,10 +49,11 @@ pub(crate) struct RecordBody {
     pub(crate) payload: PayloadBody,
 }
 
-/// Records to append.
+/// Records to append. Of more than may be sent at once only the first are read, and one more.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRecordsBody {
+    #[serde(deserialize_with = "first_records")]
     pub(crate) records: Vec<PayloadBody>,
 }
 
@@ -102,6 +108,29 @@ pub(crate) struct StoredBody {
 pub(crate) struct ProblemBody {
     pub(crate) error: String,
     pub(crate) kind: String,
+}
+
+fn first_records<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<PayloadBody>, D::Error> {
+    struct First;
+    impl<'de> Visitor<'de> for First {
+        type Value = Vec<PayloadBody>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a list of records")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut records = Vec::new();
+            while records.len() <= MOST_RECORDS
+                && let Some(record) = list.next_element()?
+            {
+                records.push(record);
+            }
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(records)
+        }
+    }
+    input.deserialize_seq(First)
 }
 
 impl PayloadBody {
