@@ -1,4 +1,5 @@
-//! The one place where threads and asynchronous clients meet workers.
+//! How threads and asynchronous clients hand rows to the dataflow of a batch job. (A stream has its own way, for events with
+//! answers: the inbox of `stream`.)
 //!
 //! A named thread produces, a bounded channel carries, and a timely source hands on. The worker never waits: it takes
 //! what is there, at most `depth` items at a time so that others on it get their turn, and is woken by the producer

@@ -3,13 +3,13 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cluster`] | the flags `-w -n -p -h`, the hostfile, connecting the processes, and [`cluster::run()`] |
-//! | [`bridge`](mod@bridge) | the one place where threads and clients meet workers: bounded, never blocking a worker |
+//! | [`bridge`](mod@bridge) | rows of threads and clients for the workers of a batch job: bounded, never blocking a worker |
 //! | [`progress`] | a bar per stage on a terminal, plain lines elsewhere, the wall seconds of each stage |
 //! | [`process`] | the edge to the operating system: exit codes, panics, signals, peak memory |
 //! | [`config`](mod@config) | TOML in layers, read whole, with all mistakes told at once |
 //! | [`telemetry`] | logs to standard error, human or JSON, level from `FLIGHTLINE_LOG` |
 //! | [`metrics`] | what a streaming job counts: for Prometheus, and as JSON |
-//! | [`http`] | the local port of a job: `/health`, `/metrics`, `/status`, and what the job adds |
+//! | [`http`] | a server with bounds, and on it the port of a job: `/health`, `/metrics`, `/status`, and what it adds |
 //! | [`conformance`] | the suite that every connector passes |
 //! | [`memory`] | connectors that keep everything in memory, for tests |
 //! | [`failpoint`] | named places on the commit paths at which crash tests kill the process |
