@@ -16,6 +16,9 @@
 //! Invariants: no handler blocks a task, calls of the backend run on threads, at most [`Settings::calls`] at once; streams
 //! are at most [`Settings::streams`], each ends at an answer, at [`Settings::stream_time`] or when the server ends; no
 //! page needs anything from another host, and the headers forbid it.
+//!
+//! Strangers reach it, so connections, heads, bodies and answers that nobody reads are bounded ([`Settings::server`],
+//! [`Settings::form_time`]). A stream is a connection, so the share that one client has of these bounds its streams, too.
 
 use std::future::Future;
 use std::io;
@@ -26,7 +29,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::map_response;
 use axum::routing::{get, post};
-use axum::serve::ListenerExt;
+use flightline_jobs::http::{self, Limits, affordable};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -59,6 +62,15 @@ pub const STREAM: &str = "/flights/delays/predict/kafka_event_stream/";
 /// The most bytes that a form may have.
 const FORM_LIMIT: usize = 16 << 10;
 
+/// For a page that anybody reaches. Behind a proxy on another machine all travellers are one client, so its share is large.
+const SERVER: Limits = Limits {
+    connections: 4096,
+    per_client: 1024,
+    head: Duration::from_secs(10),
+    stalled: Duration::from_secs(10),
+    grace: Duration::from_secs(5),
+};
+
 /// How a site behaves; the defaults are for a site in use.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -72,14 +84,16 @@ pub struct Settings {
     pub calls: usize,
     /// How long a request waits for its call to begin before it is sent away.
     pub patience: Duration,
-    /// How many streams may be open.
+    /// How many streams may be open; never more than three quarters of the connections, so that others are heard, too.
     pub streams: usize,
     /// How long a stream waits for its answer before it says that it gives up.
     pub stream_time: Duration,
     /// How often a waiting stream says that it is alive.
     pub keep_alive: Duration,
-    /// How long open connections may finish what they do when the server ends.
-    pub grace: Duration,
+    /// How long a form may take to come.
+    pub form_time: Duration,
+    /// What clients may cost, and how long they are waited for.
+    pub server: Limits,
 }
 
 impl Default for Settings {
@@ -90,10 +104,11 @@ impl Default for Settings {
             recent: RecentLimits::default(),
             calls: 64,
             patience: Duration::from_secs(5),
-            streams: 10_000,
+            streams: 3000,
             stream_time: Duration::from_secs(300),
             keep_alive: Duration::from_secs(15),
-            grace: Duration::from_secs(5),
+            form_time: Duration::from_secs(10),
+            server: SERVER,
         }
     }
 }
@@ -121,7 +136,8 @@ impl Site {
         let answers = Arc::new(Answers::new(settings.recent));
         let feed = Feed::start(Arc::clone(&backend), Arc::clone(&answers))?;
         let calls = Calls::new(backend, settings.calls, settings.patience);
-        let streams = Arc::new(Semaphore::new(settings.streams));
+        let most = affordable(settings.server.connections) * 3 / 4;
+        let streams = Arc::new(Semaphore::new(settings.streams.min(most)));
         let ending = watch::Sender::new(false);
         Ok(Self(Arc::new(Inner { settings, calls, answers, feed, streams, ending })))
     }
@@ -150,46 +166,25 @@ pub fn router(site: &Site) -> Router {
         .with_state(site.clone())
 }
 
-/// Serves a site until `shutdown`; then streams end at once, other requests are finished within [`Settings::grace`],
-/// and the site is closed.
+/// Serves a site until `shutdown`; then streams end at once, other requests are finished within [`Limits::grace`], and the
+/// site is closed.
 ///
 /// # Errors
-/// None that the server can go on with; a failing `accept` is tried again.
+/// The site's followers panicked.
 pub async fn serve(
     listener: TcpListener,
     site: Site,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    // Small events must not wait for the acknowledgement of the one before.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!("a connection stays with delayed sending: {error}");
-        }
-    });
-    let of_signal = site.clone();
-    let signal = async move {
+    let signal = async {
         shutdown.await;
-        of_signal.0.ending.send_replace(true);
+        site.0.ending.send_replace(true);
     };
-    let mut ending = site.0.ending.subscribe();
-    let grace = site.0.settings.grace;
-    let out_of_grace = async move {
-        // The sender lives in `site`, so that the wait ends only by the signal.
-        let _ = ending.wait_for(|ending| *ending).await;
-        tokio::time::sleep(grace).await;
-    };
-    let served = tokio::select! {
-        served = async { axum::serve(listener, router(&site)).with_graceful_shutdown(signal).await } => served,
-        () = out_of_grace => {
-            tracing::warn!("some connections did not end within {grace:?} and are cut");
-            Ok(())
-        }
-    };
-    match tokio::task::spawn_blocking(move || site.close()).await {
-        Ok(()) => served,
-        Err(error) => Err(io::Error::other(error)),
-    }
+    http::serve(signal, listener, router(&site), site.0.settings.server).await;
+    tokio::task::spawn_blocking(move || site.close()).await.map_err(io::Error::other)
 }
 
+#[cfg(test)]
+mod slow_tests;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! `POST …/classify_realtime`: a form becomes a request in the topic.
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Form, FromRequest, Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
+use tokio::time::timeout;
 
 use super::Site;
 use super::reply::{Reply, failed};
@@ -11,15 +11,16 @@ use crate::backend::BackendError;
 use crate::form::FlightForm;
 
 /// Answers when the request is durable, or with what is wrong.
-pub(super) async fn ask(
-    State(site): State<Site>,
-    headers: HeaderMap,
-    form: Result<Form<FlightForm>, FormRejection>,
-) -> Response {
-    let form = match form {
-        Ok(Form(form)) => form,
-        Err(rejection) => {
+pub(super) async fn ask(State(site): State<Site>, request: Request) -> Response {
+    let headers = request.headers().clone();
+    let form = match timeout(site.0.settings.form_time, Form::<FlightForm>::from_request(request, &())).await {
+        Ok(Ok(Form(form))) => form,
+        Ok(Err(rejection)) => {
             return Reply::Failed { error: &rejection.body_text() }.to(&headers, rejection.status());
+        }
+        Err(_) => {
+            let error = "the form did not come in time; try again";
+            return Reply::Failed { error }.to(&headers, StatusCode::REQUEST_TIMEOUT);
         }
     };
     let request = match form.check(&site.0.settings.stamper.stamp()) {

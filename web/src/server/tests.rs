@@ -14,7 +14,7 @@ use super::*;
 use crate::memory::Memory;
 use crate::stamp::Stamp;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const UUID: &str = "6bf3d6f0-7b07-4a43-9f3a-2f6a0d4c1f77";
 const GOOD: [(&str, &str); 6] = [
     ("DepDelay", "5"),
@@ -37,22 +37,23 @@ impl Stamper for Counting {
 }
 
 /// A site on a port of its own; ends with the value.
-struct Running {
-    backend: Arc<Memory>,
-    site: Site,
-    address: SocketAddr,
+pub(super) struct Running {
+    pub(super) backend: Arc<Memory>,
+    pub(super) site: Site,
+    pub(super) address: SocketAddr,
     agent: Agent,
     serving: Option<Serving>,
 }
 
-fn run(settings: Settings) -> Running {
+pub(super) fn run(settings: Settings) -> Running {
     let backend = Arc::new(Memory::new(2));
     let settings = Settings { stamper: Arc::new(Counting::default()), ..settings };
     let site = Site::open(Arc::clone(&backend) as Arc<dyn Backend>, settings).unwrap();
     let serving = Serving::start(TcpListener::bind("127.0.0.1:0").unwrap(), site.clone()).unwrap();
     let address = serving.local_addr();
     let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).timeout_global(Some(PATIENCE));
-    let agent = config.build().new_agent();
+    // The server closes idle connections, and one that is just being closed can't be told from one that is open.
+    let agent = config.max_idle_connections(0).build().new_agent();
     let running = Running { backend, site, address, agent, serving: Some(serving) };
     running.until_followed();
     running
@@ -63,7 +64,7 @@ impl Running {
         format!("http://{}{path}", self.address)
     }
 
-    fn get(&self, path: &str) -> Response<Body> {
+    pub(super) fn get(&self, path: &str) -> Response<Body> {
         self.agent.get(self.url(path)).call().unwrap()
     }
 
@@ -270,11 +271,12 @@ fn too_many_streams_are_refused_and_a_place_comes_back() {
 #[test]
 fn who_hangs_up_leaves_nothing_behind() {
     let site = run(Settings { keep_alive: Duration::from_millis(20), ..Settings::default() });
+    let all = site.site.0.streams.available_permits();
     for _ in 0..20 {
         drop(site.stream(UUID));
     }
     let start = Instant::now();
-    let open = || Settings::default().streams - site.site.0.streams.available_permits();
+    let open = || all - site.site.0.streams.available_permits();
     while site.site.0.answers.waiting() + open() > 0 {
         assert!(start.elapsed() < PATIENCE, "{} still wait on {} streams", site.site.0.answers.waiting(), open());
     }
@@ -307,7 +309,7 @@ fn a_failing_backend_is_told_without_its_secrets() {
 
 #[test]
 fn the_end_of_the_server_ends_the_streams_and_the_followers() {
-    let mut site = run(Settings { grace: PATIENCE, ..Settings::default() });
+    let mut site = run(Settings { server: Limits { grace: PATIENCE, ..SERVER }, ..Settings::default() });
     let mut streams: Vec<_> = (0..10).map(|_| site.stream(UUID)).collect();
     let took = site.end();
     assert!(took < PATIENCE / 2, "it took {took:?}");
@@ -319,7 +321,8 @@ fn the_end_of_the_server_ends_the_streams_and_the_followers() {
 
 #[test]
 fn a_client_that_never_finishes_its_request_does_not_hold_the_end_up() {
-    let mut site = run(Settings { grace: Duration::from_millis(100), ..Settings::default() });
+    let server = Limits { grace: Duration::from_millis(100), ..SERVER };
+    let mut site = run(Settings { server, ..Settings::default() });
     let mut lazy = TcpStream::connect(site.address).unwrap();
     write!(lazy, "POST {ASK} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n").unwrap();
     let took = site.end();
