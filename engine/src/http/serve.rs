@@ -58,7 +58,7 @@ pub fn affordable(wanted: usize) -> usize {
     let mut files = getrlimit(Resource::Nofile);
     if files.current.is_some_and(|current| current < needed) {
         let raised = Some(needed.min(files.maximum.unwrap_or(u64::MAX)));
-        if setrlimit(Resource::Nofile, Rlimit { current: raised, ..files.clone() }).is_ok() {
+        if setrlimit(Resource::Nofile, Rlimit { current: raised, ..files }).is_ok() {
             files.current = raised;
         }
     }
