@@ -66,8 +66,8 @@ pub struct FileTable {
     watch: Watch,
     /// When to look again.
     next_poll: Duration,
-    /// Whether it was read well before: a job is at work with its rows.
-    has_rows: bool,
+    /// How it looked when it was last read well, and how many rows it had: a job is at work with them.
+    known: Option<(Stamp, usize)>,
     /// Whether it was said that it can't be looked at.
     warned: bool,
 }
@@ -80,7 +80,7 @@ impl FileTable {
     pub fn new(stores: &Stores, options: FileTableOptions) -> Result<Self, FileError> {
         let file = Folder::at(stores, &options.url)?;
         let watch = Watch::default();
-        Ok(Self { options, file, watch, next_poll: Duration::ZERO, has_rows: false, warned: false })
+        Ok(Self { options, file, watch, next_poll: Duration::ZERO, known: None, warned: false })
     }
 
     /// What the file looks like now; `None` if it is not there.
@@ -98,14 +98,15 @@ impl FileTable {
         }
     }
 
-    /// The bytes while the file held still, and whether they are final. `None` if it is not there.
-    fn bytes(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
+    /// The bytes while the file held still, how it looked, and whether they are final. `None` if it is not there.
+    fn bytes(&mut self) -> Result<Option<(Bytes, Stamp, bool)>, Fault> {
         for _ in 0..TRIES {
             let Some(before) = self.stamp()? else { return Ok(None) };
             let seen_at = self.options.clock.now();
             let Some(bytes) = self.file.read("")? else { return Ok(None) };
             if self.stamp()?.as_ref() == Some(&before) {
-                return Ok(Some((bytes, self.watch.read(before, seen_at))));
+                let is_final = self.watch.read(before.clone(), seen_at);
+                return Ok(Some((bytes, before, is_final)));
             }
         }
         let name = self.file.shown("");
@@ -114,22 +115,29 @@ impl FileTable {
         )))
     }
 
-    fn rows(&self, bytes: &[u8], is_final: bool) -> Result<TableRows, Fault> {
-        (self.options.parse)(bytes).map_err(|cause| {
+    fn rows(&self, bytes: &[u8], stamp: &Stamp, is_final: bool) -> Result<TableRows, Fault> {
+        let rows = (self.options.parse)(bytes).map_err(|cause| {
             let name = self.file.shown("");
-            if self.has_rows && !is_final {
+            if self.known.is_some() && !is_final {
                 Fault::transient(format!("`{name}` is no table now, and may be half written: {cause}"))
             } else {
                 Fault::permanent(format!("`{name}` is no table: {cause}; correct it"))
             }
-        })
+        })?;
+        // A file that is being written anew in its place is a table after each line.
+        let is_part = |(seen, known): &(Stamp, usize)| rows.len() < *known && stamp.is_in_place_of(seen);
+        if !is_final && self.known.as_ref().is_some_and(is_part) {
+            let name = self.file.shown("");
+            return Err(Fault::transient(format!("`{name}` has fewer rows than before, and may be half written")));
+        }
+        Ok(rows)
     }
 
     fn missing(&mut self) -> Fault {
         // Whatever comes in its place is news.
         self.watch.forget();
         let name = self.file.shown("");
-        if self.has_rows {
+        if self.known.is_some() {
             Fault::transient(format!("the table `{name}` is gone; put it back"))
         } else {
             Fault::permanent(format!("there is no table `{name}`; check the path, or make the file"))
@@ -153,15 +161,16 @@ impl FileTable {
 impl TableSource for FileTable {
     fn read(&mut self) -> Result<TableRows, Fault> {
         let outcome = match self.bytes() {
-            Ok(Some((bytes, is_final))) => self.rows(&bytes, is_final),
+            Ok(Some((bytes, stamp, is_final))) => self.rows(&bytes, &stamp, is_final).map(|rows| (rows, stamp)),
             Ok(None) => return Err(self.missing()),
             Err(fault) => {
                 self.watch.forget();
                 Err(fault)
             }
         };
-        self.has_rows |= outcome.is_ok();
-        outcome
+        let (rows, stamp) = outcome?;
+        self.known = Some((stamp, rows.len()));
+        Ok(rows)
     }
 
     fn changed(&mut self, patience: Duration) -> bool {

@@ -170,3 +170,20 @@ impl TableHarness for Harness {
 fn the_engines_suite_passes() {
     assert_eq!(check(&mut Harness(tempfile::tempdir().unwrap())), Ok(()));
 }
+
+/// A file that was written anew in its place, and read when half of its lines were there, was a table, too: the routes of the
+/// other half were answered with an error, for good.
+#[test]
+fn a_table_that_shrinks_is_looked_at_again_before_it_counts() {
+    let (_folder, path, clock, mut table) = on_disk("a 1\nb 2\nc 3\n");
+    assert_eq!(table.read().unwrap().len(), 3);
+    clock.advance(Duration::from_secs(5));
+    fs::write(&path, "a 1\n").unwrap();
+    assert!(matches!(table.read(), Err(Fault::Transient(why)) if why.0.contains("half written")));
+    fs::write(&path, "a 1\nb 5\nc 3\n").unwrap();
+    assert_eq!(table.read().unwrap()["b"], "5", "no fewer rows count at once");
+    fs::write(&path, "a 1\n").unwrap();
+    assert!(table.read().is_err());
+    clock.advance(Duration::from_secs(3));
+    assert_eq!(table.read().unwrap().len(), 1, "it has held still");
+}

@@ -15,6 +15,8 @@ pub(super) enum Stamp {
     Local {
         size: u64,
         modified: Option<SystemTime>,
+        /// A number of an inode is given again; a file that is made anew has another time.
+        created: Option<SystemTime>,
         /// Device, inode, and the time of the last change of the inode, which nobody can set back.
         identity: [i64; 4],
     },
@@ -24,7 +26,21 @@ pub(super) enum Stamp {
 
 impl Stamp {
     pub(super) fn local(metadata: &Metadata) -> Self {
-        Self::Local { size: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
+        Self::Local {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            created: metadata.created().ok(),
+            identity: identity(metadata),
+        }
+    }
+
+    /// Whether it may be the same file as another one, written anew in its place. An object is always replaced as a whole.
+    pub(super) fn is_in_place_of(&self, other: &Self) -> bool {
+        let file = |stamp: &Self| match stamp {
+            Self::Local { identity: [device, inode, ..], created, .. } => Some((*device, *inode, *created)),
+            Self::Remote(_) => None,
+        };
+        file(self).is_some_and(|this| file(other) == Some(this))
     }
 
     pub(super) const fn remote(about: ObjectMeta) -> Self {
@@ -87,7 +103,7 @@ mod tests {
     use super::*;
 
     fn stamp(number: i64) -> Stamp {
-        Stamp::Local { size: 1, modified: None, identity: [number; 4] }
+        Stamp::Local { size: 1, modified: None, created: None, identity: [number; 4] }
     }
 
     proptest! {

@@ -156,7 +156,7 @@ fn a_folder_keeps_its_format_and_its_content() {
 fn what_is_given_against_the_rules_is_refused_before_it_is_written() {
     let world = World::new(FileFormat::Parquet(columns()), 1);
     let with = |offset: u64, body: &'static str| {
-        let mut batch = batch(6, 8);
+        let mut batch = batch(5, 8);
         let item = Item { offset: Offset(offset), body: Bytes::from_static(body.as_bytes()), ..line(6).unwrap() };
         batch.answers.get_mut(&P).unwrap().items = vec![item];
         batch
@@ -171,7 +171,7 @@ fn what_is_given_against_the_rules_is_refused_before_it_is_written() {
         assert!(matches!(&fault, Fault::Permanent(why) if why.0.contains(expected)), "{fault}");
     }
     let mut open = world.open();
-    open.write(&batch(20, 30)).unwrap();
+    open.write(&batch(5, 30)).unwrap();
     let fault = open.write(&batch(31, 40)).unwrap_err();
     assert!(matches!(&fault, Fault::Permanent(why) if why.0.contains("31") && why.0.contains("30")), "{fault}");
 }
