@@ -87,6 +87,18 @@ pub struct LogRecord {
     pub payload: Bytes,
 }
 
+impl LogRecord {
+    /// What a record takes on its way beside its bytes, about, in bytes: itself, its answer or dead letter, what stands around
+    /// it in queues.
+    pub const OVERHEAD: usize = 512;
+
+    /// What a record takes on its way, in bytes. Also an empty one takes memory.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.payload.len() + Self::OVERHEAD
+    }
+}
+
 /// A record that was seen at the end of what is done: if another record stands there later, the log was made anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Witness {

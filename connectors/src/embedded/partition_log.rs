@@ -238,8 +238,7 @@ fn collect<E>(
     let (mut records, mut bytes) = (Vec::new(), 0);
     for entry in table.range(from.0..)? {
         let (offset, payload) = entry?;
-        // An empty record takes memory, too.
-        bytes += payload.value().len() + size_of::<LogRecord>();
+        bytes += payload.value().len() + LogRecord::OVERHEAD;
         if bytes > limit && !records.is_empty() {
             break;
         }

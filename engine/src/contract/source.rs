@@ -32,8 +32,8 @@ pub trait Source: Debug + Send + Sync {
 
 /// Reads one partition in order. Lives on a thread of its own and may wait there.
 pub trait PartitionReader: Send {
-    /// The next records, at least one if there is any, and no more than about `limit` bytes together (a single record
-    /// may be larger). Waits up to `patience` for the first; an empty batch is "none yet", never "the end".
+    /// The next records, at least one if there is any, and no more than about `limit` bytes together, as
+    /// [`LogRecord::weight`] counts them (a single record may be larger). Waits up to `patience` for the first; an empty batch is "none yet", never "the end".
     ///
     /// # Errors
     /// The partition can't be read; after a transient fault the next call goes on where this one would have.

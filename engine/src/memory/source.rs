@@ -101,11 +101,12 @@ impl MemoryLog {
         let mut ready = Vec::new();
         let ahead = partitions.get(partition.0 as usize).into_iter().flat_map(|records| records.records.range(next..));
         for (&offset, payload) in ahead {
-            bytes = bytes.saturating_add(payload.len());
+            let record = LogRecord { offset, payload: payload.clone() };
+            bytes = bytes.saturating_add(record.weight());
             if bytes > limit && !ready.is_empty() {
                 break;
             }
-            ready.push(LogRecord { offset, payload: payload.clone() });
+            ready.push(record);
         }
         ready
     }

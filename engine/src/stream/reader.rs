@@ -72,7 +72,7 @@ pub(super) fn read_partition<E: From<Reading>>(
             Ok(records) => {
                 backoff.succeeded();
                 let Some(end) = records.last().map(|record| record.offset.next()) else { continue };
-                room.enter(end, records.iter().map(|record| record.payload.len()).sum());
+                room.enter(end, records.iter().map(LogRecord::weight).sum());
                 Reading::Read(partition, records)
             }
             Err(Fault::Transient(fault)) => {

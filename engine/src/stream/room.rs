@@ -1,6 +1,6 @@
 //! How far a partition is read ahead: in bytes, until every required sink has made durable what came of them.
 //!
-//! Invariants: the bytes that were read and are not durable in the slowest required sink stay below the limit, but for
+//! Invariants: the weight of what was read and is not durable in the slowest required sink stays below the limit, but for
 //! one batch; a partition that is full holds back no other one. Pure but for the waiting.
 
 use std::collections::VecDeque;

@@ -102,8 +102,10 @@ fn assemble<'a, J: StreamJob>(
             let reached = started.durable.get(sink).and_then(|all| all.get(&partition));
             reached.map_or(Offset(0), |reached| reached.next)
         };
-        let room = Arc::new(Room::new(setup.limits.in_flight_bytes / here, required.iter().map(durable).collect()));
-        start_reader(shared, partition, from, &room, &tell, &mut threads)?;
+        let share = setup.limits.in_flight_bytes / here;
+        let room = Arc::new(Room::new(share, required.iter().map(durable).collect()));
+        let batch = setup.limits.read_batch_bytes.min(share);
+        start_reader(shared, partition, (from, batch), &room, &tell, &mut threads)?;
         sources.insert(partition, Source { lane: Lane::new(partition, from), room });
     }
     let mut conductor = None;
@@ -211,13 +213,13 @@ fn start_writers<J: StreamJob>(
 fn start_reader<J: StreamJob>(
     shared: &Arc<Shared<J>>,
     partition: Partition,
-    from: Offset,
+    (from, batch): (Offset, usize),
     room: &Arc<Room>,
     tell: &InboxSender<Event>,
     threads: &mut Threads,
 ) -> Result<(), Ending> {
     let reader = shared.setup.source.open(partition, from)?;
-    let (room, tell, batch) = (Arc::clone(room), tell.clone(), shared.setup.limits.read_batch_bytes);
+    let (room, tell) = (Arc::clone(room), tell.clone());
     let (source, metrics) = (Arc::clone(&shared.setup.source), shared.setup.metrics.clone());
     threads.start(&format!("read-{partition}"), move || {
         let ends = LogEnds::new(source, partition, metrics);
