@@ -71,3 +71,59 @@ impl Lane {
         Some(Emission { from, reached, records })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::JobName;
+    use crate::ledger::{AnswerFormat, Binding, Entry, EntryBody, Generation, TableVersion, decide};
+
+    const HERE: Partition = Partition(0);
+
+    fn binding(model: &str) -> Binding {
+        Binding { model: model.into(), table: TableVersion(1), format: AnswerFormat(1), settings: [].into() }
+    }
+
+    /// Entry 1 binds offsets 0 to 4, entry 2 those from 5 to 9.
+    fn book() -> Book {
+        let mut book = Book::default();
+        let open = EntryBody::Open { job: JobName("job".into()), partitions: 1, nonce: 0 };
+        book.apply(Seq(0), &Entry { generation: Generation(1), body: open }).unwrap();
+        for (model, end) in [("m1", 5), ("m2", 10)] {
+            let next = decide::extend(&book, Generation(1), &binding(model), &[(HERE, Offset(end))].into()).unwrap();
+            book.apply(book.next_seq(), &next).unwrap();
+        }
+        book
+    }
+
+    fn lane(offsets: impl IntoIterator<Item = u64>) -> Lane {
+        let mut lane = Lane::new(HERE, Offset(2));
+        let record = |offset| LogRecord { offset: Offset(offset), payload: bytes::Bytes::new() };
+        lane.arrived(offsets.into_iter().map(record).collect());
+        lane
+    }
+
+    fn offsets(emission: &Emission) -> Vec<(u64, u64)> {
+        emission.records.iter().map(|record| (record.record.offset.0, record.binding.0)).collect()
+    }
+
+    #[test]
+    fn records_leave_in_their_order_with_the_binding_of_their_offset() {
+        let mut lane = lane(0..12);
+        let emission = lane.emit(&book(), |_| Some(Epoch(1)), 100).unwrap();
+        assert_eq!(offsets(&emission), [(2, 1), (3, 1), (4, 1), (5, 2), (6, 2), (7, 2), (8, 2), (9, 2)]);
+        assert_eq!((emission.from, emission.reached.next), (Offset(2), Offset(10)));
+        assert!(lane.emit(&book(), |_| Some(Epoch(1)), 100).is_none(), "offset 10 is not bound");
+        assert_eq!((lane.next(), lane.first_waiting()), (Offset(10), Some(Offset(10))));
+    }
+
+    #[test]
+    fn none_leaves_whose_table_is_not_known_and_no_more_than_was_asked_for() {
+        let mut lane = lane([2, 3, 7]);
+        let known = |number: Seq| (number == Seq(1)).then_some(Epoch(1));
+        assert_eq!(offsets(&lane.emit(&book(), known, 1).unwrap()), [(2, 1)]);
+        assert_eq!(offsets(&lane.emit(&book(), known, 9).unwrap()), [(3, 1)]);
+        assert!(lane.emit(&book(), known, 9).is_none());
+        assert_eq!((lane.next(), lane.first_waiting()), (Offset(4), Some(Offset(7))), "a gap is nothing");
+    }
+}

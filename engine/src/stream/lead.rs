@@ -51,7 +51,7 @@ pub(super) struct Lead {
     /// What is bound anew.
     in_force: Binding,
     wanted: Binding,
-    /// The last binding that was refused: not tried again until another one is wanted.
+    /// The last binding that was refused: not tried again until another one was tried.
     refused: Option<Binding>,
     phase: Phase,
     /// Whether an entry is on its way.
@@ -136,6 +136,7 @@ impl Lead {
             return orders;
         }
         if self.phase == Phase::Steady && self.wanted != self.in_force && self.refused.as_ref() != Some(&self.wanted) {
+            self.refused = None;
             let missing = self.processes.indices().collect();
             self.phase = Phase::Preparing { binding: self.wanted.clone(), missing };
             orders.push(Order::Prepare(self.wanted.clone()));
@@ -227,3 +228,6 @@ impl Lead {
         decide::extend(book, self.generation, &self.in_force, &ends)
     }
 }
+
+#[cfg(test)]
+mod tests;

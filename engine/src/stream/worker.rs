@@ -127,7 +127,10 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         while let Some(event) = self.inbox.next() {
             self.event(event)?;
         }
-        if self.is_steward && self.state == State::Running && self.shared.setup.stop.is_raised() {
+        if self.is_steward
+            && matches!(self.state, State::Running | State::Stopped)
+            && self.shared.setup.stop.is_raised()
+        {
             self.bus.tell(Message::Drain);
         }
         if let Some(bug) = self.flow.bug() {

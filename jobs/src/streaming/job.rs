@@ -87,7 +87,11 @@ impl StreamJob for FlightsJob {
     fn load(&self, binding: &Binding) -> Result<Ready, Fault> {
         check_binding(binding)?;
         let id = binding.model.parse::<ModelId>().map_err(|error| Fault::permanent(error.to_string()))?;
-        self.ready(id).map_err(|error| Fault::permanent(error.to_string()))
+        self.ready(id).map_err(|error| match error {
+            // A store that hiccups says nothing of the model.
+            ModelError::Read { .. } => Fault::transient(error.to_string()),
+            error => Fault::permanent(error.to_string()),
+        })
     }
 
     fn build<'scope>(
