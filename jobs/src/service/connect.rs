@@ -38,10 +38,26 @@ impl Connections<'_> {
     /// The sinks, in the order of their names.
     pub(super) fn sinks(&self, replace: &dyn Replace) -> Result<Vec<SinkSetup>, Failure> {
         let setup = |(name, config): (&SinkName, &SinkConfig)| {
+            self.check_catches_up(name, config)?;
             let sink = replace.sink(self.sink(name, config)?);
             Ok(SinkSetup { sink, required: config.required, backfill: config.backfill })
         };
         self.config.sinks.iter().map(setup).collect()
+    }
+
+    /// A sink that may lag catches up from the request log, and so must stand where its partitions are.
+    fn check_catches_up(&self, name: &SinkName, config: &SinkConfig) -> Result<(), Failure> {
+        let is_on_lead = matches!(config.target, SinkTarget::EmbeddedCollection(_));
+        let all = self.owners.of_process(self.process, self.config.embedded.partitions).len();
+        if config.required || !is_on_lead || all == self.config.embedded.partitions as usize {
+            return Ok(());
+        }
+        Err(Failure::new(
+            FailureKind::Usage,
+            format!(
+                "sinks.{name}.required = false: an embedded collection is written by process 0 alone, which could not read the requests of the other processes to catch up; make it required, or run the job in one process"
+            ),
+        ))
     }
 
     /// Where ledger and versions of the table are kept.
