@@ -1,4 +1,4 @@
-//! Newtypes for workers and processes, so that an index is never taken for a count, nor a worker for a process.
+//! Newtypes for workers, processes and jobs, so that an index is never taken for a count, nor a worker for a process.
 //!
 //! Indices are from 0. Workers are numbered over the whole cluster: with `w` workers in each process, process `p` holds
 //! the workers `p * w` up to, not including, `(p + 1) * w`. That is timely's numbering.
@@ -49,6 +49,17 @@ number! {
 number! {
     /// A number of processes.
     ProcessCount
+}
+
+/// A job's name in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobName(pub Box<str>);
+
+impl fmt::Display for JobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl ProcessCount {

@@ -8,7 +8,7 @@ use humantime_serde::re::humantime::{self, DurationError};
 use thiserror::Error;
 
 use super::value::Value;
-use crate::contract::JobId;
+use crate::ids::JobName;
 
 /// No sensible duration is written longer; and `humantime` panics on some sums that only longer texts can hold.
 const LONGEST_DURATION: usize = 24;
@@ -180,7 +180,7 @@ impl Setting for SocketAddr {
     }
 }
 
-impl Setting for JobId {
+impl Setting for JobName {
     fn wanted() -> String {
         "a name of letters, digits, `-`, `_` and `.`, such as \"flight-delays\"".to_owned()
     }

@@ -13,10 +13,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Fault;
+use crate::ids::JobName;
 use crate::ledger::Generation;
 use crate::log::{Offset, Offsets, Partition, Reached};
 
-/// The job whose ledger a destination belongs to.
+/// The job whose ledger a destination belongs to: its name, and a number that its ledger got when it was opened. Two ledgers
+/// of one name are two jobs: what the one has done says nothing about the log of the other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(pub Box<str>);
@@ -25,6 +27,20 @@ pub struct JobId(pub Box<str>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SinkName(pub Box<str>);
+
+impl JobId {
+    /// The job of a ledger that was opened under this name with this random number.
+    #[must_use]
+    pub fn new(name: &JobName, nonce: u64) -> Self {
+        Self(format!("{name}#{nonce:016x}").into())
+    }
+
+    /// The name alone.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.rsplit_once('#').map_or(&*self.0, |(name, _)| name)
+    }
+}
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,6 +11,7 @@ use super::admit::{LedgerError, admit};
 use super::stretches::Stretches;
 use super::{Binding, Entry, EntryBody, Generation, Seq, TableVersion};
 use crate::contract::{JobId, SinkName};
+use crate::ids::JobName;
 use crate::log::{Offset, Offsets, Partition};
 
 /// Part of a partition that one entry binds.
@@ -25,7 +26,8 @@ pub struct Stretch {
 /// Whose ledger it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Opened {
-    pub(super) job: JobId,
+    pub(super) job: JobName,
+    pub(super) nonce: u64,
     pub(super) partitions: u32,
 }
 
@@ -60,8 +62,8 @@ impl Book {
     pub fn apply(&mut self, number: Seq, entry: &Entry) -> Result<(), LedgerError> {
         admit(self, number, entry)?;
         match &entry.body {
-            EntryBody::Open { job, partitions, nonce: _ } => {
-                self.opened = Some(Opened { job: job.clone(), partitions: *partitions });
+            EntryBody::Open { job, partitions, nonce } => {
+                self.opened = Some(Opened { job: job.clone(), nonce: *nonce, partitions: *partitions });
                 self.generation = Some(entry.generation);
             }
             EntryBody::Claim { nonce: _ } => {
@@ -111,10 +113,16 @@ impl Book {
         self.generation
     }
 
-    /// The job whose ledger it is; `None` before the first entry.
+    /// The name of the job whose ledger it is; `None` before the first entry.
     #[must_use]
-    pub fn job(&self) -> Option<&JobId> {
+    pub fn job(&self) -> Option<&JobName> {
         self.opened.as_ref().map(|opened| &opened.job)
+    }
+
+    /// What its destinations know the job by; `None` before the first entry.
+    #[must_use]
+    pub fn id(&self) -> Option<JobId> {
+        self.opened.as_ref().map(|opened| JobId::new(&opened.job, opened.nonce))
     }
 
     /// The partitions of the request log; 0 before the first entry.

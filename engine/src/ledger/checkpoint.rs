@@ -2,8 +2,7 @@
 //!
 //! All offsets that the collected entries still bind are below everybody's progress, so what bound them is left out; where
 //! what was bound ended, from where on it was bound by the generation at work, and all that was said about the job and its
-//! sinks, stays. The line depends on the collected entries
-//! alone, so whoever writes it writes the same bytes.
+//! sinks, stays. The line depends on the collected entries alone, so whoever writes it writes the same bytes.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +13,8 @@ use super::book::{Book, Opened, Written};
 use super::line::{LineError, canonical, check_format, damaged, to_value};
 use super::stretches::Stretches;
 use super::{Generation, Seq};
-use crate::contract::{JobId, SinkName};
+use crate::contract::SinkName;
+use crate::ids::JobName;
 use crate::log::{OffsetRange, Offsets, Partition};
 
 /// The number of the way in which this build writes checkpoints down.
@@ -25,7 +25,8 @@ pub const CHECKPOINT_FORMAT: u32 = 1;
 struct Checkpoint {
     version: u32,
     next: Seq,
-    job: JobId,
+    job: JobName,
+    nonce: u64,
     partitions: u32,
     generation: Generation,
     registered: BTreeMap<SinkName, Offsets>,
@@ -35,13 +36,14 @@ struct Checkpoint {
 
 /// The entries of a book, folded; `None` if there are none.
 pub(super) fn write(book: &Book) -> Option<String> {
-    let Opened { job, partitions } = book.opened.clone()?;
+    let Opened { job, nonce, partitions } = book.opened.clone()?;
     let mut folded = book.clone();
     folded.forget(book.next);
     let checkpoint = Checkpoint {
         version: CHECKPOINT_FORMAT,
         next: book.next,
         job,
+        nonce,
         partitions,
         generation: book.generation?,
         registered: book.registered.clone(),
@@ -59,7 +61,7 @@ pub(super) fn read(line: &[u8]) -> Result<Book, LineError> {
     Ok(Book {
         first: checkpoint.next,
         next: checkpoint.next,
-        opened: Some(Opened { job: checkpoint.job, partitions: checkpoint.partitions }),
+        opened: Some(Opened { job: checkpoint.job, nonce: checkpoint.nonce, partitions: checkpoint.partitions }),
         generation: Some(checkpoint.generation),
         registered: checkpoint.registered,
         bound: checkpoint

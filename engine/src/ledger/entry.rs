@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{JobId, SinkName};
+use crate::contract::SinkName;
+use crate::ids::JobName;
 use crate::log::{OffsetRange, Offsets, Partition};
 
 /// The number of an entry, from 0 and without gaps.
@@ -89,10 +90,10 @@ pub enum EntryBody {
     /// The job begins. The first entry, and claims generation 1.
     Open {
         /// The job.
-        job: JobId,
+        job: JobName,
         /// Partitions of its request log.
         partitions: u32,
-        /// Tells two writers of the same claim apart.
+        /// Tells two writers of the same claim apart, and this ledger from every other one.
         nonce: u64,
     },
     /// A later life begins; all older ones have lost.

@@ -136,7 +136,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::contract::{JobId, SinkName};
+    use crate::contract::SinkName;
+    use crate::ids::JobName;
     use crate::ledger::samples::{any_entries, binding};
     use crate::log::{Offset, OffsetRange, Offsets, Partition};
 
@@ -181,7 +182,7 @@ mod tests {
         let sink = SinkName("files".into());
         let bodies = [
             (
-                EntryBody::Open { job: JobId("j\"1".into()), partitions: 4, nonce: 9 },
+                EntryBody::Open { job: JobName("j\"1".into()), partitions: 4, nonce: 9 },
                 r#"{"generation":1,"job":"j\"1","kind":"open","nonce":9,"partitions":4,"version":1}"#,
             ),
             (EntryBody::Claim { nonce: 9 }, r#"{"generation":1,"kind":"claim","nonce":9,"version":1}"#),

@@ -19,8 +19,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Book, Entry, EntryBody, Generation, Seq, checkpoint, decide};
-use crate::contract::{Blobs, Created, Fault, JobId};
+use crate::contract::{Blobs, Created, Fault};
 use crate::failpoint;
+use crate::ids::JobName;
 
 /// The folder of the entries.
 const ENTRIES: &str = "ledger";
@@ -70,7 +71,7 @@ impl LedgerLog {
     /// # Errors
     /// As [`LedgerLog::load`]; permanent if the ledger is another job's or that of another request log; superseded if a
     /// later claim came right after this one.
-    pub fn claim(&self, job: &JobId, partitions: u32, nonce: u64) -> Result<(Book, Generation), Fault> {
+    pub fn claim(&self, job: &JobName, partitions: u32, nonce: u64) -> Result<(Book, Generation), Fault> {
         for _ in 0..TRIES {
             let mut book = self.load()?;
             check_same_job(&book, job, partitions)?;
@@ -257,7 +258,7 @@ fn yield_if_superseded(book: &Book, generation: Generation) -> Result<(), Fault>
     decide::superseded(book, generation).map_or(Ok(()), |later| Err(later.into()))
 }
 
-fn check_same_job(book: &Book, job: &JobId, partitions: u32) -> Result<(), Fault> {
+fn check_same_job(book: &Book, job: &JobName, partitions: u32) -> Result<(), Fault> {
     let Some(owner) = book.job() else { return Ok(()) };
     if owner != job {
         return Err(Fault::permanent(format!(

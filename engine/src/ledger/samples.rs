@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::{AnswerFormat, Binding, Book, Entry, EntryBody, Generation, Seq, Stretch, TableVersion};
-use crate::contract::{JobId, SinkName};
+use crate::contract::SinkName;
+use crate::ids::JobName;
 use crate::log::{Offset, OffsetRange, Offsets, Partition};
 
 /// Partitions of the logs in the histories.
@@ -27,7 +28,7 @@ pub(super) fn written(generation: u64, body: EntryBody) -> Entry {
 }
 
 pub(super) fn open() -> Entry {
-    written(1, EntryBody::Open { job: JobId("job".into()), partitions: PARTITIONS, nonce: 0 })
+    written(1, EntryBody::Open { job: JobName("job".into()), partitions: PARTITIONS, nonce: 0 })
 }
 
 pub(super) fn claim(generation: u64) -> Entry {
@@ -209,7 +210,7 @@ fn ranges() -> impl Strategy<Value = BTreeMap<Partition, OffsetRange>> {
 pub(super) fn any_entries() -> impl Strategy<Value = Entry> {
     let body = prop_oneof![
         (texts(), any::<u32>(), any::<u64>()).prop_map(|(job, partitions, nonce)| EntryBody::Open {
-            job: JobId(job),
+            job: JobName(job),
             partitions,
             nonce
         }),

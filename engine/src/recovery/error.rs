@@ -12,7 +12,12 @@ use crate::log::{Offset, OffsetRange, Partition};
 pub enum StartError {
     /// A destination has another owner.
     #[error(
-        "sink {sink}: its destination belongs to job \"{owner}\", and this is job \"{job}\": give the sink a destination of its own, or the job its old name back"
+        "sink {sink}: its destination belongs to job \"{owner}\", and this is job \"{job}\": {remedy}",
+        remedy = if owner.name() == job.name() {
+            "the number behind the name is that of a ledger, and this is another one; bring back the state folder (job.state) that the destination was written with, or give the sink an empty destination"
+        } else {
+            "give the sink a destination of its own, or the job its old name back"
+        }
     )]
     AnotherJob {
         /// The sink.

@@ -11,14 +11,14 @@
 //! Invariants: progress that was promised is never taken for a beginning; what can't be made good is an error before the
 //! first record is read, and all such errors come together.
 
-mod delivery;
 mod error;
 mod plan;
 mod read;
+mod undelivered;
 mod witness;
 
-pub use delivery::{Delivery, undelivered};
 pub use error::{StartError, StartErrors};
-pub use plan::{SinkPolicy, StartPlan, plan_start};
-pub use read::read_from;
+pub use plan::{SinkPolicy, StartPlan, check_left, plan_start};
+pub use read::{check_kept, read_from};
+pub use undelivered::{Undelivered, undelivered};
 pub use witness::{LogMadeAnew, check_witness};

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::{StartError, StartErrors};
 use crate::contract::{JobId, SinkName, SinkSurvey};
 use crate::ledger::Book;
-use crate::log::{Offset, OffsetRange, Offsets, Partition};
+use crate::log::{Offset, OffsetRange, Offsets, Partition, Reached};
 
 /// What the configuration says of a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct StartPlan {
     pub starts: BTreeMap<SinkName, Offsets>,
 }
 
-/// Decides where each sink begins. `bounds` is what the log holds of each partition; `surveys` what the destinations say,
+/// Decides where each sink begins, by the ledger with this life's claim. `bounds` is what the log holds of each partition; `surveys` what the destinations say,
 /// without those that could not be asked. A sink that the ledger knows and nobody configures any more is left alone.
 ///
 /// # Errors
@@ -39,7 +39,6 @@ pub struct StartPlan {
 /// one that could not be asked, a required one that the ledger was collected beyond, a partition of which nothing is known.
 pub fn plan_start(
     book: &Book,
-    job: &JobId,
     policies: &[SinkPolicy],
     bounds: &BTreeMap<Partition, OffsetRange>,
     surveys: &BTreeMap<SinkName, SinkSurvey>,
@@ -52,9 +51,9 @@ pub fn plan_start(
     let mut plan = StartPlan::default();
     for policy in policies {
         let survey = surveys.get(&policy.name);
-        if let Some(owner) = survey.and_then(|survey| survey.owner.as_ref()).filter(|owner| *owner != job) {
-            let (sink, owner, job) = (policy.name.clone(), owner.clone(), job.clone());
-            errors.push(StartError::AnotherJob { sink, owner, job });
+        let owner = survey.and_then(|survey| survey.owner.clone());
+        if let Some((owner, job)) = owner.zip(book.id()).filter(|(owner, job)| owner != job) {
+            errors.push(StartError::AnotherJob { sink: policy.name.clone(), owner, job });
             continue;
         }
         let starts = match (book.registered().get(&policy.name), survey) {
@@ -88,20 +87,42 @@ fn registered_errors(
     let Some(survey) = survey else {
         return if policy.required { vec![StartError::Unasked { sink }] } else { Vec::new() };
     };
-    if survey.owner.is_none() {
-        return vec![StartError::Vanished { sink }];
+    let mut errors = left_errors(&sink, registered, survey);
+    if errors.is_empty() && policy.required {
+        let below = |(partition, reached): (&Partition, &Reached)| {
+            let (next, kept) = (reached.next, book.kept_from(*partition));
+            (next < kept).then(|| StartError::BelowLedger { sink: sink.clone(), partition: *partition, next, kept })
+        };
+        errors.extend(survey.progress.iter().filter_map(below));
     }
-    let error = |(partition, start): (&Partition, &Offset)| {
-        let (sink, partition, kept) = (sink.clone(), *partition, book.kept_from(*partition));
-        match survey.progress.get(&partition).map(|reached| reached.next) {
-            None => Some(StartError::ProgressVanished { sink, partition, start: *start }),
-            Some(next) if policy.required && next < kept => {
-                Some(StartError::BelowLedger { sink, partition, next, kept })
-            }
-            Some(_) => None,
-        }
+    errors
+}
+
+/// What of a destination has vanished.
+fn left_errors(sink: &SinkName, starts: &Offsets, survey: &SinkSurvey) -> Vec<StartError> {
+    if survey.owner.is_none() {
+        return vec![StartError::Vanished { sink: sink.clone() }];
+    }
+    let vanished = starts.iter().filter(|(partition, _)| !survey.progress.contains_key(partition));
+    let error = |(partition, start): (&Partition, &Offset)| StartError::ProgressVanished {
+        sink: sink.clone(),
+        partition: *partition,
+        start: *start,
     };
-    registered.iter().filter_map(error).collect()
+    vanished.map(error).collect()
+}
+
+/// Checks that a destination which a job has adopted, with these starts, is still as it was left.
+///
+/// # Errors
+/// It is another job's, or has vanished in whole or in part.
+pub fn check_left(sink: &SinkName, job: &JobId, starts: &Offsets, survey: &SinkSurvey) -> Result<(), StartErrors> {
+    let another = survey.owner.as_ref().filter(|owner| *owner != job);
+    let errors = match another.cloned() {
+        Some(owner) => vec![StartError::AnotherJob { sink: sink.clone(), owner, job: job.clone() }],
+        None => left_errors(sink, starts, survey),
+    };
+    if errors.is_empty() { Ok(()) } else { Err(StartErrors(errors)) }
 }
 
 /// Where a sink begins that the ledger doesn't know.
@@ -131,12 +152,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ids::JobName;
     use crate::ledger::{AnswerFormat, Binding, Entry, EntryBody, Generation, TableVersion};
-    use crate::log::Reached;
 
-    fn job() -> JobId {
-        JobId("job".into())
-    }
+    const JOB: &str = "job#0000000000000000";
 
     fn name(name: &str) -> SinkName {
         SinkName(name.into())
@@ -157,7 +176,7 @@ mod tests {
     }
 
     fn book(registered: &[(&str, Offsets)], running: bool) -> Book {
-        let mut bodies = vec![EntryBody::Open { job: job(), partitions: 2, nonce: 0 }];
+        let mut bodies = vec![EntryBody::Open { job: JobName("job".into()), partitions: 2, nonce: 0 }];
         for (name, starts) in registered {
             bodies.push(EntryBody::Register { sink: SinkName((*name).into()), starts: starts.clone() });
         }
@@ -189,8 +208,8 @@ mod tests {
 
     #[test]
     fn where_a_sink_begins() {
-        let (nobodys, adopted) = (survey(None, &[]), survey(Some("job"), &[(0, 33), (1, 44)]));
-        let half_adopted = survey(Some("job"), &[(1, 44)]);
+        let (nobodys, adopted) = (survey(None, &[]), survey(Some(JOB), &[(0, 33), (1, 44)]));
+        let half_adopted = survey(Some(JOB), &[(1, 44)]);
         for (running, backfill, survey, starts) in [
             (false, false, &nobodys, offsets(10, 20)),
             (false, true, &nobodys, offsets(10, 20)),
@@ -201,8 +220,7 @@ mod tests {
             (true, false, &half_adopted, offsets(100, 44)),
         ] {
             let surveys = [(name("new"), survey.clone())].into();
-            let plan =
-                plan_start(&book(&[], running), &job(), &[policy("new", true, backfill)], &bounds(), &surveys).unwrap();
+            let plan = plan_start(&book(&[], running), &[policy("new", true, backfill)], &bounds(), &surveys).unwrap();
             assert_eq!(plan.register, [(name("new"), starts.clone())]);
             assert_eq!(plan.starts, [(name("new"), starts)].into());
         }
@@ -211,9 +229,9 @@ mod tests {
     #[test]
     fn a_start_that_was_cut_short_leaves_a_new_job_new() {
         let book = book(&[("first", offsets(10, 20))], false);
-        let surveys = [(name("first"), survey(Some("job"), &[(0, 10), (1, 20)])), (name("second"), survey(None, &[]))];
+        let surveys = [(name("first"), survey(Some(JOB), &[(0, 10), (1, 20)])), (name("second"), survey(None, &[]))];
         let policies = [policy("first", true, false), policy("second", true, false)];
-        let plan = plan_start(&book, &job(), &policies, &bounds(), &surveys.into()).unwrap();
+        let plan = plan_start(&book, &policies, &bounds(), &surveys.into()).unwrap();
         assert_eq!(plan.register, [(name("second"), offsets(10, 20))]);
         assert_eq!(plan.starts.len(), 2);
     }
@@ -221,8 +239,8 @@ mod tests {
     #[test]
     fn a_registered_sink_goes_on_and_one_that_is_not_configured_is_left_alone() {
         let book = book(&[("old", offsets(3, 4)), ("gone", offsets(1, 1))], true);
-        let surveys = [(name("old"), survey(Some("job"), &[(0, 50), (1, 60)]))].into();
-        let plan = plan_start(&book, &job(), &[policy("old", true, true)], &bounds(), &surveys).unwrap();
+        let surveys = [(name("old"), survey(Some(JOB), &[(0, 50), (1, 60)]))].into();
+        let plan = plan_start(&book, &[policy("old", true, true)], &bounds(), &surveys).unwrap();
         assert_eq!(plan, StartPlan { register: Vec::new(), starts: [(name("old"), offsets(3, 4))].into() });
     }
 
@@ -232,12 +250,12 @@ mod tests {
         let policies = ["a", "b", "c", "d", "e"].map(|name| policy(name, true, false));
         let surveys = [
             (name("a"), survey(None, &[(0, 50), (1, 50)])),
-            (name("b"), survey(Some("job"), &[(1, 50)])),
+            (name("b"), survey(Some(JOB), &[(1, 50)])),
             (name("c"), survey(Some("theirs"), &[(0, 1), (1, 2)])),
             (name("d"), survey(Some("theirs"), &[])),
         ];
-        let found = errors(plan_start(&book, &job(), &policies, &bounds(), &surveys.into()));
-        let theirs = |sink| StartError::AnotherJob { sink, owner: JobId("theirs".into()), job: job() };
+        let found = errors(plan_start(&book, &policies, &bounds(), &surveys.into()));
+        let theirs = |sink| StartError::AnotherJob { sink, owner: JobId("theirs".into()), job: JobId(JOB.into()) };
         assert_eq!(
             found,
             [
@@ -250,10 +268,34 @@ mod tests {
         );
     }
 
+    /// A user removed the state folder and kept the answers: the new job took the old one's progress for its own, and dropped
+    /// as many answers without a word.
+    #[test]
+    fn a_destination_of_another_ledger_of_the_same_name_is_not_ours() {
+        let theirs = "job#0000000000000001";
+        let surveys = [(name("files"), survey(Some(theirs), &[(0, 1000), (1, 1000)]))].into();
+        let found = errors(plan_start(&book(&[], false), &[policy("files", false, false)], &bounds(), &surveys));
+        let another =
+            StartError::AnotherJob { sink: name("files"), owner: JobId(theirs.into()), job: JobId(JOB.into()) };
+        assert!(another.to_string().contains("bring back the state folder"), "{another}");
+        assert_eq!(found, [another]);
+    }
+
+    #[test]
+    fn a_destination_that_comes_back_must_be_as_it_was_left() {
+        let (files, job) = (name("files"), JobId(JOB.into()));
+        let left = |survey: &SinkSurvey| check_left(&files, &job, &offsets(1, 2), survey).map_err(|errors| errors.0);
+        assert_eq!(left(&survey(Some(JOB), &[(0, 5), (1, 2)])), Ok(()));
+        assert_eq!(left(&survey(None, &[])), Err(vec![StartError::Vanished { sink: files.clone() }]));
+        let half = StartError::ProgressVanished { sink: files.clone(), partition: Partition(1), start: Offset(2) };
+        assert_eq!(left(&survey(Some(JOB), &[(0, 5)])), Err(vec![half]));
+        assert!(matches!(left(&survey(Some("other#1"), &[])).unwrap_err()[..], [StartError::AnotherJob { .. }]));
+    }
+
     #[test]
     fn only_a_sink_that_may_lag_and_is_known_need_not_answer() {
         let book = book(&[("known", offsets(1, 2))], true);
-        let start = |policy| plan_start(&book, &job(), &[policy], &bounds(), &BTreeMap::new());
+        let start = |policy| plan_start(&book, &[policy], &bounds(), &BTreeMap::new());
         assert_eq!(start(policy("known", false, false)).unwrap().starts, [(name("known"), offsets(1, 2))].into());
         assert_eq!(errors(start(policy("known", true, false))), [StartError::Unasked { sink: name("known") }]);
         assert_eq!(errors(start(policy("new", false, false))), [StartError::Unasked { sink: name("new") }]);
@@ -261,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_start_without_sinks_or_bounds_is_refused() {
-        let found = errors(plan_start(&book(&[], false), &job(), &[], &BTreeMap::new(), &BTreeMap::new()));
+        let found = errors(plan_start(&book(&[], false), &[], &BTreeMap::new(), &BTreeMap::new()));
         let unknown = |partition| StartError::BoundsUnknown { partition: Partition(partition) };
         assert_eq!(found, [unknown(0), unknown(1), StartError::NoSinks]);
     }
@@ -277,18 +319,18 @@ mod tests {
             let policies: Vec<_> = new.iter().map(|(name, (required, backfill))| policy(name, *required, *backfill)).collect();
             let surveys = new.keys().map(|sink| (name(sink), survey(None, &[]))).collect();
             let mut book = book(&[], running);
-            let plan = plan_start(&book, &job(), &policies, &bounds(), &surveys).unwrap();
+            let plan = plan_start(&book, &policies, &bounds(), &surveys).unwrap();
             for (sink, starts) in &plan.register {
                 let body = EntryBody::Register { sink: sink.clone(), starts: starts.clone() };
                 book.apply(book.next_seq(), &Entry { generation: Generation(1), body }).unwrap();
             }
             let adopted = plan.starts.iter().map(|(sink, starts)| {
                 let progress = starts.iter().map(|(partition, start)| (*partition, Reached::start(*start))).collect();
-                (sink.clone(), SinkSurvey { owner: Some(job()), progress })
+                (sink.clone(), SinkSurvey { owner: Some(JobId(JOB.into())), progress })
             }).collect();
             let mut later = bounds();
             later.values_mut().for_each(|range| range.to.0 += grown);
-            let again = plan_start(&book, &job(), &policies, &later, &adopted).unwrap();
+            let again = plan_start(&book, &policies, &later, &adopted).unwrap();
             prop_assert_eq!(again.register, []);
             prop_assert_eq!(again.starts, plan.starts);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{SinkPolicy, StartError, StartErrors};
 use crate::contract::SinkName;
+use crate::ledger::Book;
 use crate::log::{OffsetRange, Offsets, Partition, Reached};
 
 /// The offset from which each partition is read: the smallest progress of the required sinks, or of all if none is required.
@@ -11,8 +12,8 @@ use crate::log::{OffsetRange, Offsets, Partition, Reached};
 /// more, and `bounds` what the log holds.
 ///
 /// # Errors
-/// A sink that counts here stands below what the log still holds or above its end, or doesn't say where it stands. Of sinks
-/// that may lag only if no other is left.
+/// A sink stands above the log's end. A sink that counts here stands below what the log still holds, or doesn't say where it
+/// stands; of sinks that may lag only if no other is left.
 pub fn read_from(
     policies: &[SinkPolicy],
     durable: &BTreeMap<SinkName, BTreeMap<Partition, Reached>>,
@@ -30,13 +31,20 @@ pub fn read_from(
         .collect();
     let (mut starts, mut errors) = (Offsets::new(), Vec::new());
     for (partition, range) in bounds {
+        errors.extend(durable.iter().filter_map(|(sink, progress)| {
+            let (sink, partition, next) = (sink.clone(), *partition, progress.get(partition)?.next);
+            (next > range.to).then_some(StartError::AboveLog { sink, partition, next, range: *range })
+        }));
         let stand = counting.iter().map(|(sink, progress)| {
-            let reached = progress.get(partition);
-            let no_progress = || StartError::NoProgress { sink: (*sink).clone(), partition: *partition };
-            within(sink, *partition, *reached.ok_or_else(no_progress)?, *range)
+            let (sink, partition) = ((*sink).clone(), *partition);
+            match progress.get(&partition).map(|reached| reached.next) {
+                None => Err(StartError::NoProgress { sink, partition }),
+                Some(next) if next < range.from => Err(StartError::BelowLog { sink, partition, next, range: *range }),
+                Some(next) => Ok(next),
+            }
         });
         let (stand, lost): (Vec<_>, Vec<_>) = stand.partition(Result::is_ok);
-        let lowest = stand.into_iter().flatten().map(|reached| reached.next).min();
+        let lowest = stand.into_iter().flatten().min();
         match lowest {
             Some(lowest) if lost.is_empty() || !some_required => _ = starts.insert(*partition, lowest),
             _ => errors.extend(lost.into_iter().filter_map(Result::err)),
@@ -45,16 +53,25 @@ pub fn read_from(
     if errors.is_empty() { Ok(starts) } else { Err(StartErrors(errors)) }
 }
 
-/// Whether the log still holds what comes next for a sink.
-fn within(sink: &SinkName, partition: Partition, reached: Reached, range: OffsetRange) -> Result<Reached, StartError> {
-    let (sink, next) = (sink.clone(), reached.next);
-    if next < range.from {
-        Err(StartError::BelowLog { sink, partition, next, range })
-    } else if next > range.to {
-        Err(StartError::AboveLog { sink, partition, next, range })
-    } else {
-        Ok(reached)
-    }
+/// Checks that the ledger still tells what the next answers of each required sink are made of: `book` is what it holds now
+/// that no older generation writes to the sinks any more. One that may lag is given up when it comes to what is forgotten.
+///
+/// # Errors
+/// The sinks and partitions of which it was forgotten.
+pub fn check_kept(
+    policies: &[SinkPolicy],
+    durable: &BTreeMap<SinkName, BTreeMap<Partition, Reached>>,
+    book: &Book,
+) -> Result<(), StartErrors> {
+    let required = policies.iter().filter(|policy| policy.required);
+    let stands =
+        required.flat_map(|policy| durable.get(&policy.name).into_iter().flatten().map(move |at| (policy, at)));
+    let below = stands.filter_map(|(policy, (partition, reached))| {
+        let (sink, next, kept) = (policy.name.clone(), reached.next, book.kept_from(*partition));
+        (next < kept).then_some(StartError::BelowLedger { sink, partition: *partition, next, kept })
+    });
+    let errors: Vec<_> = below.collect();
+    if errors.is_empty() { Ok(()) } else { Err(StartErrors(errors)) }
 }
 
 #[cfg(test)]
@@ -102,11 +119,25 @@ mod tests {
         assert_eq!(
             errors,
             [
-                StartError::BelowLog { sink: sink("a"), partition, next: Offset(9), range },
                 StartError::AboveLog { sink: sink("b"), partition, next: Offset(101), range },
+                StartError::BelowLog { sink: sink("a"), partition, next: Offset(9), range },
                 StartError::NoProgress { sink: sink("c"), partition },
             ]
         );
+    }
+
+    /// A folder of answers that was left over from another log was gone on with from where that log had ended: the first
+    /// answers were dropped without a word.
+    #[test]
+    fn nobody_stands_above_the_logs_end_also_not_who_may_lag() {
+        let above = |name: &str| StartError::AboveLog {
+            sink: SinkName(name.into()),
+            partition: Partition(0),
+            next: Offset(101),
+            range: OffsetRange::new(Offset(10), Offset(100)),
+        };
+        assert_eq!(start([("a", true), ("lag", false)], [("a", 50), ("lag", 101)]), Err(vec![above("lag")]));
+        assert_eq!(start([("x", false), ("y", false)], [("x", 50), ("y", 101)]), Err(vec![above("y")]));
     }
 
     #[test]
@@ -130,8 +161,9 @@ mod tests {
                 .map(|(index, (required, _))| SinkPolicy { name: name(index), required: *required, backfill: false })
                 .collect();
             let stands = |required: bool| sinks.iter().filter(move |sink| sink.0 == required).map(|sink| sink.1);
-            let held = |next: &u64| (10..=100).contains(next);
+            let held = |next: &u64| *next >= 10;
             let expected = match stands(true).min() {
+                _ if sinks.iter().any(|sink| sink.1 > 100) => None,
                 Some(lowest) => stands(true).all(|next| held(&next)).then_some(lowest),
                 None => stands(false).filter(held).min(),
             };

@@ -16,13 +16,13 @@ pub struct LogMadeAnew {
     pub found: Offset,
 }
 
-/// Compares the last record that was done with what the log holds now. `found` is the first record at or after the
-/// witness's offset, and `None` if that offset lies below what the log still holds: then nothing can be said.
+/// Compares the last record that was done with what the log holds now: `found` is the first record at or after the
+/// witness's offset, which the log must still hold.
 ///
 /// # Errors
 /// It is another record.
-pub fn check_witness(reached: &Reached, found: Option<&LogRecord>) -> Result<(), LogMadeAnew> {
-    let (Some(witness), Some(found)) = (reached.witness, found) else { return Ok(()) };
+pub fn check_witness(reached: &Reached, found: &LogRecord) -> Result<(), LogMadeAnew> {
+    let Some(witness) = reached.witness else { return Ok(()) };
     if Witness::of(found) == witness {
         return Ok(());
     }
@@ -43,15 +43,14 @@ mod tests {
     fn only_the_same_record_at_the_same_place_will_do() {
         let done = record(7, "request");
         let reached = Reached { next: Offset(8), witness: Some(Witness::of(&done)) };
-        assert_eq!(check_witness(&reached, Some(&done)), Ok(()));
-        assert_eq!(check_witness(&reached, None), Ok(()), "the log has let it go");
-        let error = check_witness(&reached, Some(&record(7, "another"))).unwrap_err();
+        assert_eq!(check_witness(&reached, &done), Ok(()));
+        let error = check_witness(&reached, &record(7, "another")).unwrap_err();
         assert!(error.to_string().contains("offset 7") && error.to_string().contains("made anew"), "{error}");
-        assert!(check_witness(&reached, Some(&record(9, "request"))).is_err(), "a gap where it stood");
+        assert!(check_witness(&reached, &record(9, "request")).is_err(), "a gap where it stood");
     }
 
     #[test]
     fn a_start_has_no_witness() {
-        assert_eq!(check_witness(&Reached::start(Offset(8)), Some(&record(7, "any"))), Ok(()));
+        assert_eq!(check_witness(&Reached::start(Offset(8)), &record(7, "any")), Ok(()));
     }
 }

@@ -17,7 +17,7 @@ use crate::contract::{Answers, Fault, FlushReason, Item, JobId, OpenSink, Select
 use crate::ledger::Generation;
 use crate::log::{Offset, OffsetRange, Offsets, Partition, Reached};
 use crate::metrics::{SinkState, StreamMetrics};
-use crate::recovery::{Delivery as Verdict, undelivered};
+use crate::recovery::{self, Undelivered, undelivered};
 
 /// Bytes that are written together at most.
 const WRITE: usize = 4 << 20;
@@ -50,7 +50,7 @@ pub(super) fn lines_for(selects: Selects, settled: &[Settled]) -> Vec<Item> {
     settled.iter().filter_map(line).collect()
 }
 
-/// A sink that could not be reached when the job began, and need not be: it is opened when it can be.
+/// How a sink is opened: at the start, or when one comes back that need not be there then.
 pub(super) struct Opener {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) job: JobId,
@@ -60,8 +60,12 @@ pub(super) struct Opener {
 }
 
 impl Opener {
+    /// Opens it, if it is as it was left.
     pub(super) fn open(&self) -> Result<Box<dyn OpenSink>, Fault> {
-        self.sink.adopt(&self.job, &self.starts)?;
+        let survey = self.sink.survey(&self.partitions)?;
+        let starts = self.starts.iter().filter(|(partition, _)| self.partitions.contains(partition));
+        let starts = starts.map(|(partition, start)| (*partition, *start)).collect();
+        recovery::check_left(self.sink.name(), &self.job, &starts, &survey)?;
         self.sink.open(self.generation, &self.partitions)
     }
 }
@@ -139,8 +143,8 @@ impl<E: From<Report>> Delivery<E> {
             Writer::Away(opener) => opener,
         };
         let sink = self.patiently(|| opener.open())?;
-        self.durable = sink.durable();
-        self.given = self.durable.iter().map(|(partition, reached)| (*partition, reached.next)).collect();
+        self.given = sink.durable().iter().map(|(partition, reached)| (*partition, reached.next)).collect();
+        self.report_durable(sink.as_ref());
         Ok(sink)
     }
 
@@ -184,12 +188,12 @@ impl<E: From<Report>> Delivery<E> {
         for stretch in stretches {
             let partition = stretch.partition;
             match undelivered(self.given_of(partition), &stretch) {
-                Verdict::Old => {}
-                Verdict::Take(stretch) => self.add(&mut batch, stretch),
-                Verdict::Gap(gap) => {
+                Undelivered::Old => {}
+                Undelivered::Take(stretch) => self.add(&mut batch, stretch),
+                Undelivered::Gap(gap) => {
                     self.write(sink, std::mem::take(&mut batch))?;
                     self.fetch(sink, partition, gap.to)?;
-                    if let Verdict::Take(stretch) = undelivered(self.given_of(partition), &stretch) {
+                    if let Undelivered::Take(stretch) = undelivered(self.given_of(partition), &stretch) {
                         self.add(&mut batch, stretch);
                     }
                 }

@@ -7,7 +7,8 @@ use super::Ending;
 use super::job::TableSpread;
 use super::reach::insist;
 use super::setup::LeadSetup;
-use crate::contract::{JobId, SinkName, TableRows};
+use crate::contract::{SinkName, TableRows};
+use crate::ids::JobName;
 use crate::ledger::{Binding, Book, Entry, EntryBody, Generation, LedgerLog, TableVersion, decide};
 use crate::log::{Offset, Offsets, Partition};
 
@@ -29,7 +30,7 @@ impl LeadStart {
     pub(super) fn claim(
         setup: LeadSetup,
         ledger: LedgerLog,
-        job: &JobId,
+        job: &JobName,
         partitions: u32,
         nonce: u64,
     ) -> Result<Self, Ending> {
@@ -45,12 +46,18 @@ impl LeadStart {
         Ok(Self { setup, ledger, generation, book, in_force, rows: BTreeMap::new() })
     }
 
-    /// Reads the ledger again, now that all older lives are fenced off, and registers new sinks.
+    /// Reads the ledger again, now that all older lives are fenced off. What this life knows of it stays: nobody else has
+    /// written since its claim, but an older life that wakes up late may have collected.
+    ///
+    /// # Errors
+    /// A later life has claimed meanwhile.
+    pub(super) fn look_again(&self) -> Result<Book, Ending> {
+        let found = insist("reading the ledger", || self.ledger.load())?;
+        decide::superseded(&found, self.generation).map_or(Ok(found), |later| Err(Ending::Superseded(later.later)))
+    }
+
+    /// Registers new sinks.
     pub(super) fn register(&mut self, new: Vec<(SinkName, Offsets)>) -> Result<(), Ending> {
-        self.book = insist("reading the ledger", || self.ledger.load())?;
-        if let Some(later) = decide::superseded(&self.book, self.generation) {
-            return Err(Ending::Superseded(later.later));
-        }
         for (sink, starts) in new {
             self.append("registering a sink", EntryBody::Register { sink, starts })?;
         }

@@ -25,6 +25,8 @@ pub(super) enum Message {
     Adopted { process: ProcessIndex },
     /// What is durable in the sinks that a worker has opened; no older generation writes there any more.
     Opened { worker: WorkerIndex, durable: SinkProgress },
+    /// What the log holds of a process's partitions now that all sinks are open.
+    Bounds { process: ProcessIndex, bounds: BTreeMap<Partition, OffsetRange> },
     /// Load these bindings.
     Prepare { bindings: Vec<Binding> },
     /// A process has loaded them, or says why it can't.

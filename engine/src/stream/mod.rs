@@ -11,7 +11,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`setup`](StreamSetup), `run`, `startup` | what a job is made of; how a life of it begins |
+//! | [`setup`](StreamSetup), `run`, `startup`, `opening` | what a job is made of; how a life of it begins |
 //! | `worker`, `ready`, `conductor` | the loop of a worker, the bindings that it knows, and what worker 0 does beside |
 //! | `lead`, `lane`, `room`, `closing`, `retry`, `owner` | decisions: pure, tested alone |
 //! | `reader`, `delivery`, `keeper`, `collector`, `queue`, `inbox`, `catch_up` | threads that may wait, and how they talk to workers |
@@ -37,6 +37,7 @@ mod lane;
 mod lead;
 mod lead_start;
 mod message;
+mod opening;
 mod owner;
 mod queue;
 mod reach;

@@ -61,7 +61,7 @@ pub(super) fn reach<T>(
 pub(super) fn unseen(sink: &SinkSetup, book: &Book) -> SinkSurvey {
     let starts = book.registered().get(sink.sink.name());
     let progress = starts.into_iter().flatten().map(|(partition, at)| (*partition, Reached::start(*at))).collect();
-    SinkSurvey { owner: starts.and(book.job()).cloned(), progress }
+    SinkSurvey { owner: starts.and_then(|_| book.id()), progress }
 }
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::contract::JobId;
+    use crate::ids::JobName;
     use crate::ledger::{Entry, EntryBody, Generation};
     use crate::log::{Offset, Partition};
     use crate::memory::MemorySink;
@@ -85,7 +85,7 @@ mod tests {
             book.apply(book.next_seq(), &Entry { generation: Generation(1), body }).unwrap();
             book.clone()
         };
-        let new = write(EntryBody::Open { job: JobId("job".into()), partitions: 1, nonce: 0 });
+        let new = write(EntryBody::Open { job: JobName("job".into()), partitions: 1, nonce: 0 });
         let known = write(EntryBody::Register { sink: name, starts: [(Partition(0), Offset(0))].into() });
         assert!(!can_be_away(&sink(false), &new));
         assert!(can_be_away(&sink(false), &known));

@@ -12,9 +12,9 @@ use super::keeper::{ModelWatch, TableVersions};
 use super::owner::Owners;
 use crate::clock::Clock;
 use crate::cluster::ClusterPlan;
-use crate::contract::{Blobs, Fault, JobId, Sink, Source, TableSource};
+use crate::contract::{Blobs, Fault, Sink, Source, TableSource};
 use crate::http::Health;
-use crate::ids::ProcessIndex;
+use crate::ids::{JobName, ProcessIndex};
 use crate::ledger::{AnswerFormat, Binding, Book};
 use crate::metrics::StreamMetrics;
 use crate::recovery::SinkPolicy;
@@ -33,9 +33,10 @@ pub struct SinkSetup {
 /// Bounds of memory, and of patience.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of requests of a process that may be read and not yet durable, for each required sink.
+    /// Weight of the requests of a process that may be read and not yet durable, for each required sink, in bytes; shared by
+    /// the partitions.
     pub in_flight_bytes: usize,
-    /// Bytes that are read at once.
+    /// Weight that is read at once, at most a partition's share, in bytes.
     pub read_batch_bytes: usize,
     /// Bytes of answers that may wait before each writer of a sink that may lag.
     pub lagging_queue_bytes: usize,
@@ -67,7 +68,7 @@ pub struct StreamSetup<J> {
     /// What it computes.
     pub job: Arc<J>,
     /// Its name.
-    pub id: JobId,
+    pub name: JobName,
     /// A number that no other start of this job has: tells two claims of one generation apart.
     pub nonce: u64,
     /// The log of requests.
@@ -189,6 +190,6 @@ impl<J: StreamJob> Shared<J> {
 
 impl<J> fmt::Debug for StreamSetup<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamSetup").field("id", &self.id).field("sinks", &self.sinks).finish_non_exhaustive()
+        f.debug_struct("StreamSetup").field("name", &self.name).field("sinks", &self.sinks).finish_non_exhaustive()
     }
 }

@@ -3,7 +3,11 @@
 //! ```text
 //! lead: claim ─► all: survey ─► lead: plan ─► all: adopt ─► all: open (fences older lives)
 //!                                                              │
-//! all: start ◄─ lead: bind ◄─ all: load bindings ◄─ lead: read the ledger again, register, bring up the table
+//!                                                              ▼
+//! lead: register ◄─ lead: read the ledger again ◄─ all: ask what the log holds, and whether it is the same one
+//!       │
+//!       ▼
+//! lead: bring up the table ─► all: load bindings ─► lead: bind ─► all: start
 //! ```
 //!
 //! Invariants: a later life that has begun meanwhile is noticed after everything was fenced; a sink is registered after its
@@ -17,13 +21,13 @@ use timely::worker::Worker;
 
 use super::Ending;
 use super::bus::Bus;
-use super::delivery::{Opener, Writer};
+use super::delivery::Writer;
 use super::job::{StreamJob, TableSpread};
 use super::lead_start::LeadStart;
 use super::message::{Message, SinkProgress};
-use super::reach::{insist, reach, unseen};
+use super::reach::insist;
 use super::setup::{Shared, StreamSetup};
-use crate::contract::{Placement, SinkName, SinkSurvey};
+use crate::contract::{SinkName, SinkSurvey};
 use crate::ids::WorkerIndex;
 use crate::ledger::{Book, Generation, LedgerLog, TableVersion};
 use crate::log::{OffsetRange, Offsets, Partition};
@@ -45,7 +49,7 @@ pub(super) struct Started {
 }
 
 /// What the log holds of each partition.
-type Bounds = BTreeMap<Partition, OffsetRange>;
+pub(super) type Bounds = BTreeMap<Partition, OffsetRange>;
 /// What each destination says.
 type Surveys = BTreeMap<SinkName, SinkSurvey>;
 
@@ -61,9 +65,9 @@ pub(super) fn start<J: StreamJob>(shared: &Shared<J>, bus: &mut Bus, worker: &mu
     outcome
 }
 
-struct Rounds<'a, J: StreamJob> {
-    shared: &'a Shared<J>,
-    index: WorkerIndex,
+pub(super) struct Rounds<'a, J: StreamJob> {
+    pub(super) shared: &'a Shared<J>,
+    pub(super) index: WorkerIndex,
     workers: usize,
 }
 
@@ -79,7 +83,7 @@ impl<J: StreamJob> Rounds<'_, J> {
             bus.tell(self.survey(&book)?);
         }
         let (bounds, surveys) = self.hear_surveys(bus, worker)?;
-        let plan = recovery::plan_start(&book, &self.shared.setup.id, &self.shared.setup.policies(), &bounds, &surveys)
+        let plan = recovery::plan_start(&book, &self.shared.setup.policies(), &bounds, &surveys)
             .map_err(|errors| Ending::Failed(errors.to_string()))?;
         if self.is_steward() {
             self.adopt(&book, &plan.starts)?;
@@ -92,6 +96,11 @@ impl<J: StreamJob> Rounds<'_, J> {
         let writers = self.open(generation, &book, &plan.starts)?;
         bus.tell(Message::Opened { worker: self.index, durable: self.progress_of(&writers) });
         let durable = self.hear_opened(bus, worker)?;
+        // An older life may have answered until the last sink was opened, and the log grows: what it held before is too little.
+        if self.is_steward() {
+            bus.tell(Message::Bounds { process: self.shared.process, bounds: self.bounds()? });
+        }
+        let bounds = self.hear_bounds(bus, worker)?;
         self.check_witnesses(&durable, &bounds)?;
         if let Some(lead) = &mut lead {
             self.begin(lead, plan.register, &durable, &bounds, bus, worker)?;
@@ -115,9 +124,9 @@ impl<J: StreamJob> Rounds<'_, J> {
         }
         let setup = self.shared.lead.lock().unwrap_or_else(PoisonError::into_inner).take();
         let setup = setup.ok_or_else(|| Ending::Failed("process 0 was started without a lead (bug)".to_owned()))?;
-        let StreamSetup { id, nonce, state, .. } = &self.shared.setup;
+        let StreamSetup { name, nonce, state, .. } = &self.shared.setup;
         let ledger = LedgerLog::new(Arc::clone(state));
-        let lead = LeadStart::claim(setup, ledger, id, self.shared.partitions, *nonce)?;
+        let lead = LeadStart::claim(setup, ledger, name, self.shared.partitions, *nonce)?;
         bus.tell(Message::Claimed { generation: lead.generation, book: write_book(&lead.book)? });
         Ok(Some(lead))
     }
@@ -132,9 +141,11 @@ impl<J: StreamJob> Rounds<'_, J> {
         bus: &mut Bus,
         worker: &mut Worker,
     ) -> Result<(), Ending> {
-        lead.register(register)?;
-        let read_from = recovery::read_from(&self.shared.setup.policies(), durable, bounds)
+        let (policies, found) = (self.shared.setup.policies(), lead.look_again()?);
+        let read_from = recovery::check_kept(&policies, durable, &found)
+            .and_then(|()| recovery::read_from(&policies, durable, bounds))
             .map_err(|errors| Ending::Failed(errors.to_string()))?;
+        lead.register(register)?;
         let bindings = lead.bring_up(&read_from)?;
         bus.tell(Message::Prepare { bindings });
         self.load_what_is_asked(bus, worker)?;
@@ -153,100 +164,6 @@ impl<J: StreamJob> Rounds<'_, J> {
     /// The first worker of a process does what is done once in each.
     fn is_steward(&self) -> bool {
         self.index.get().is_multiple_of(self.workers / self.shared.processes)
-    }
-
-    /// The partitions of a sink that this process writes.
-    fn written_here(&self, placement: Placement) -> Vec<Partition> {
-        match placement {
-            Placement::WithPartition => self.shared.owners.of_process(self.shared.process, self.shared.partitions),
-            Placement::OnLead if self.shared.process.get() == 0 => (0..self.shared.partitions).map(Partition).collect(),
-            Placement::OnLead => Vec::new(),
-        }
-    }
-
-    fn survey(&self, book: &Book) -> Result<Message, Ending> {
-        let setup = &self.shared.setup;
-        let mut bounds = BTreeMap::new();
-        for partition in self.written_here(Placement::WithPartition) {
-            bounds.insert(partition, insist("asking the request log", || setup.source.bounds(partition))?);
-        }
-        let mut sinks = BTreeMap::new();
-        for sink in &setup.sinks {
-            let partitions = self.written_here(sink.sink.placement());
-            if !partitions.is_empty() {
-                let survey = reach(sink, book, "looking at", |sink| sink.survey(&partitions))?;
-                sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|| unseen(sink, book)));
-            }
-        }
-        Ok(Message::Surveyed { process: self.shared.process, bounds, sinks })
-    }
-
-    fn adopt(&self, book: &Book, starts: &BTreeMap<SinkName, Offsets>) -> Result<(), Ending> {
-        let setup = &self.shared.setup;
-        for sink in &setup.sinks {
-            let is_here = !self.written_here(sink.sink.placement()).is_empty();
-            if let Some(starts) = starts.get(sink.sink.name()).filter(|_| is_here) {
-                reach(sink, book, "adopting", |sink| sink.adopt(&setup.id, starts))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn open(
-        &self,
-        generation: Generation,
-        book: &Book,
-        starts: &BTreeMap<SinkName, Offsets>,
-    ) -> Result<Vec<(usize, Writer)>, Ending> {
-        let mut writers = Vec::new();
-        for (place, setup) in self.shared.setup.sinks.iter().enumerate() {
-            let partitions = match setup.sink.placement() {
-                Placement::WithPartition => self.shared.owners.of_worker(self.index, self.shared.partitions),
-                Placement::OnLead if self.index.get() == 0 => (0..self.shared.partitions).map(Partition).collect(),
-                Placement::OnLead => Vec::new(),
-            };
-            if partitions.is_empty() {
-                continue;
-            }
-            let opener = Opener {
-                sink: Arc::clone(&setup.sink),
-                job: self.shared.setup.id.clone(),
-                starts: starts.get(setup.sink.name()).cloned().unwrap_or_default(),
-                generation,
-                partitions,
-            };
-            let open = reach(setup, book, "opening", |_| opener.open())?;
-            writers.push((place, open.map_or(Writer::Away(opener), Writer::Open)));
-        }
-        Ok(writers)
-    }
-
-    fn progress_of(&self, writers: &[(usize, Writer)]) -> SinkProgress {
-        let progress = |(place, writer): &(usize, Writer)| match writer {
-            Writer::Open(writer) => Some((self.shared.setup.sinks[*place].sink.name().clone(), writer.durable())),
-            Writer::Away(_) => None,
-        };
-        writers.iter().filter_map(progress).collect()
-    }
-
-    /// The log must still hold the records that sinks remember having done last.
-    fn check_witnesses(&self, durable: &SinkProgress, bounds: &BTreeMap<Partition, OffsetRange>) -> Result<(), Ending> {
-        for partition in self.shared.owners.of_worker(self.index, self.shared.partitions) {
-            for (sink, reached) in durable.iter().filter_map(|(sink, all)| Some((sink, all.get(&partition)?))) {
-                let Some(witness) = reached.witness else { continue };
-                if !bounds.get(&partition).is_some_and(|held| held.contains(witness.offset)) {
-                    continue;
-                }
-                let found = insist("asking the request log", || {
-                    let mut reader = self.shared.setup.source.open(partition, witness.offset)?;
-                    Ok(reader.read(1, Duration::from_secs(1))?.into_iter().next())
-                })?;
-                recovery::check_witness(reached, found.as_ref()).map_err(|error| {
-                    Ending::Failed(format!("partition {partition} of the request log, by sink {sink}: {error}"))
-                })?;
-            }
-        }
-        Ok(())
     }
 
     fn load_what_is_asked(&self, bus: &mut Bus, worker: &mut Worker) -> Result<(), Ending> {
@@ -274,6 +191,16 @@ impl<J: StreamJob> Rounds<'_, J> {
             Some(process.get())
         })?;
         Ok((all_bounds, all))
+    }
+
+    fn hear_bounds(&self, bus: &Bus, worker: &mut Worker) -> Result<Bounds, Ending> {
+        let mut all = Bounds::new();
+        bus.one_of_each(worker, self.shared.processes, |message| {
+            let Message::Bounds { process, bounds } = message else { return None };
+            all.extend(bounds);
+            Some(process.get())
+        })?;
+        Ok(all)
     }
 
     fn hear_opened(&self, bus: &Bus, worker: &mut Worker) -> Result<SinkProgress, Ending> {

@@ -25,8 +25,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 pub use flightline_engine::config::Layer;
 use flightline_engine::config::{self, InForce, Mistakes};
-use flightline_engine::contract::JobId;
 pub use flightline_engine::contract::{Selects, SinkName};
+use flightline_engine::ids::JobName;
 use flightline_engine::stream::TableSpread;
 use flightline_engine::telemetry::LogFormat;
 
@@ -68,7 +68,7 @@ pub struct StreamConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobConfig {
     /// Its name.
-    pub name: JobId,
+    pub name: JobName,
     /// Folder of ledger, checkpoints and versions of the table.
     pub state: FileUrl,
     /// Requests of each partition that can still be answered again when all sinks have their answers.

@@ -13,9 +13,10 @@ use flightline_connectors::embedded::{
 use flightline_connectors::files::sink::{FileFormat, FileSink, FileSinkOptions};
 use flightline_connectors::files::{StoreBlobs, Stores};
 use flightline_engine::contract::{
-    Answers, Blobs, FlushReason, Item, JobId, OpenSink, Selects, Sink, SinkBatch, SinkName, TableRows,
+    Answers, Blobs, FlushReason, Item, OpenSink, Selects, Sink, SinkBatch, SinkName, TableRows,
 };
 use flightline_engine::http::{Health, HttpPort};
+use flightline_engine::ids::JobName;
 use flightline_engine::ledger::{AnswerFormat, Binding, Book, Entry, EntryBody, Generation, LedgerLog, TableVersion};
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Offsets, Partition, Reached};
 use flightline_engine::metrics::StreamMetrics;
@@ -70,7 +71,7 @@ impl World {
         let state = folder.path().join("state");
         let blobs: Arc<dyn Blobs> =
             Arc::new(StoreBlobs::open(&Stores::new().unwrap(), state.to_str().unwrap()).unwrap());
-        let (book, generation) = LedgerLog::new(Arc::clone(&blobs)).claim(&JobId(JOB.into()), PARTITIONS, 7).unwrap();
+        let (book, generation) = LedgerLog::new(Arc::clone(&blobs)).claim(&JobName(JOB.into()), PARTITIONS, 7).unwrap();
         // A port that nobody listens at: it was just given back.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut world = Self { folder, port, store: None, blobs, book, generation, model };
@@ -224,7 +225,7 @@ impl World {
         for (name, sink) in loaded.config.sinks.iter().filter(|(name, _)| names.contains(&&*name.0)) {
             let (destination, selects) = (self.sink(name, &sink.target, sink.selects), sink.selects);
             let starts = self.book.registered()[name].clone();
-            destination.adopt(&JobId(JOB.into()), &starts).unwrap();
+            destination.adopt(&self.book.id().unwrap(), &starts).unwrap();
             let partitions: Vec<Partition> = (0..PARTITIONS).map(Partition).collect();
             let mut writer = destination.open(self.generation, &partitions).unwrap();
             for partition in partitions {

@@ -108,7 +108,7 @@ impl Service {
         }
         let port = open_port(config, &plan, embedded::routes(Arc::clone(&store)), &health, &metrics)?;
         let setup = StreamSetup {
-            id: config.job.name.clone(),
+            name: config.job.name.clone(),
             nonce,
             source,
             sinks,

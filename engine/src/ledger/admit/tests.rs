@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::contract::JobId;
+use crate::ids::JobName;
 use crate::ledger::samples::{any_entries, bind, binding, book_of, claim, histories, open, written};
 
 fn offsets<const N: usize>(offsets: [(u32, u64); N]) -> Offsets {
@@ -25,7 +25,7 @@ fn cut(at: Offsets, upto: Offsets) -> EntryBody {
 fn a_ledger_is_opened_once_by_generation_1() {
     let empty = Book::default();
     assert_eq!(empty.admits(&claim(1)).unwrap_err().why, Refusal::NotOpened);
-    let nobody = EntryBody::Open { job: JobId("job".into()), partitions: 0, nonce: 1 };
+    let nobody = EntryBody::Open { job: JobName("job".into()), partitions: 0, nonce: 1 };
     assert_eq!(empty.admits(&written(1, nobody)).unwrap_err().why, Refusal::NoPartitions);
     assert_eq!(empty.admits(&Entry { generation: Generation(2), ..open() }).unwrap_err().why, Refusal::NotOpened);
     assert_eq!(book().admits(&Entry { generation: Generation(3), ..open() }).unwrap_err().why, Refusal::OpenedTwice);

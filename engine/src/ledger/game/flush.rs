@@ -6,7 +6,7 @@ use super::rules::Bug;
 use super::world::{PARTITIONS, Store, World};
 use crate::contract::Item;
 use crate::log::{Offset, OffsetRange, Partition};
-use crate::recovery::Delivery;
+use crate::recovery::Undelivered;
 
 impl Life {
     /// Writes something of what waits for a store.
@@ -32,14 +32,14 @@ impl Life {
         let mut items = Vec::new();
         for stretch in waiting {
             let mut verdict = world.rules.deliver(next, &stretch);
-            if let Delivery::Gap(gap) = verdict {
+            if let Undelivered::Gap(gap) = verdict {
                 if gap.to > known {
                     break;
                 }
                 items.extend(self.compute(partition, gap)?.items);
                 verdict = world.rules.deliver(gap.to, &stretch);
             }
-            if let Delivery::Take(new) = verdict {
+            if let Undelivered::Take(new) = verdict {
                 next = new.reached.next;
                 items.extend(new.items);
             }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::contract::{Answers, Blobs, Created, Fault, Standing};
 use crate::ledger::{Generation, decide};
 use crate::log::{Offset, Partition};
-use crate::recovery::{Delivery, undelivered};
+use crate::recovery::{Undelivered, undelivered};
 
 /// A decision that is made wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,8 @@ impl Rules {
     }
 
     /// What a sink does with a stretch.
-    pub(super) fn deliver(self, next: Offset, stretch: &Answers) -> Delivery {
-        if self.has(Bug::NoDrop) { Delivery::Take(stretch.clone()) } else { undelivered(next, stretch) }
+    pub(super) fn deliver(self, next: Offset, stretch: &Answers) -> Undelivered {
+        if self.has(Bug::NoDrop) { Undelivered::Take(stretch.clone()) } else { undelivered(next, stretch) }
     }
 
     /// Whether a stored answer is written over.

@@ -36,10 +36,11 @@ impl Life {
     /// Looks at the destinations, plans, and makes them the job's.
     pub(super) fn adopt(&mut self, world: &mut World) -> Result<(), Violation> {
         let surveys = STORES.map(|store| (store.name(), world.survey(store))).into();
-        let plan = plan_start(&self.book, &job(), &policies(), &bounds(), &surveys);
+        let plan = plan_start(&self.book, &policies(), &bounds(), &surveys);
         let plan = plan.map_err(|errors| Violation::Refused(errors.to_string()))?;
+        let id = self.book.id().ok_or_else(|| Violation::Refused("the ledger was never opened".to_owned()))?;
         for store in STORES {
-            world.adopt(store, &plan.starts[&store.name()]);
+            world.adopt(store, &id, &plan.starts[&store.name()]);
         }
         self.register = plan.register;
         self.state = State::Fence;

@@ -11,6 +11,7 @@ use super::check::Violation;
 use super::dice::Dice;
 use super::rules::{Bug, Rules};
 use crate::contract::{Fault, Item, JobId, SinkName, SinkSurvey, Standing};
+use crate::ids::JobName;
 use crate::ledger::collect::collectable;
 use crate::ledger::eventful::{Eventful, Moment};
 use crate::ledger::{Book, LedgerLog};
@@ -24,7 +25,7 @@ pub(super) const LENGTH: u64 = 14;
 pub(super) const RANGE: u64 = 5;
 
 /// One of the three stores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Store {
     Topic,
     Collection,
@@ -47,8 +48,8 @@ pub(super) fn bounds() -> BTreeMap<Partition, OffsetRange> {
     partitions().map(|partition| (partition, OffsetRange::new(Offset(0), Offset(LENGTH)))).collect()
 }
 
-pub(super) fn job() -> JobId {
-    JobId("game".into())
+pub(super) fn job() -> JobName {
+    JobName("game".into())
 }
 
 /// A request's UUID: six of them come twice.
@@ -82,7 +83,7 @@ pub(super) struct World {
     /// The number of the model that is wanted.
     pub(super) model: u32,
     /// Destinations that were adopted.
-    adopted: Vec<Store>,
+    adopted: BTreeMap<Store, JobId>,
     /// The epoch of each producer: only the last one made may commit.
     producers: BTreeMap<(Partition, u64), u64>,
     pub(super) topic: Vec<Stored>,
@@ -102,7 +103,7 @@ impl World {
             blobs: MemoryBlobs::default(),
             claims: 0,
             model: 0,
-            adopted: Vec::new(),
+            adopted: BTreeMap::new(),
             producers: BTreeMap::new(),
             topic: Vec::new(),
             topic_progress: Offsets::new(),
@@ -144,16 +145,16 @@ impl World {
     }
 
     pub(super) fn survey(&self, store: Store) -> SinkSurvey {
-        let adopted = self.adopted.contains(&store);
-        let progress = if adopted { self.durable(store) } else { BTreeMap::new() };
-        SinkSurvey { owner: adopted.then(job), progress }
+        let owner = self.adopted.get(&store).cloned();
+        let progress = if owner.is_some() { self.durable(store) } else { BTreeMap::new() };
+        SinkSurvey { owner, progress }
     }
 
-    pub(super) fn adopt(&mut self, store: Store, starts: &Offsets) {
-        if self.adopted.contains(&store) {
+    pub(super) fn adopt(&mut self, store: Store, job: &JobId, starts: &Offsets) {
+        if self.adopted.contains_key(&store) {
             return;
         }
-        self.adopted.push(store);
+        self.adopted.insert(store, job.clone());
         match store {
             Store::Topic => self.topic_progress = starts.clone(),
             Store::Collection => self.collection_progress = starts.clone(),

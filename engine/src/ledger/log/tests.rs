@@ -13,8 +13,8 @@ use crate::memory::MemoryBlobs;
 const ENTRY_1: &str = "ledger/00000000000000000001.json";
 const ENTRY_2: &str = "ledger/00000000000000000002.json";
 
-fn job() -> JobId {
-    JobId("job".into())
+fn job() -> JobName {
+    JobName("job".into())
 }
 
 fn shelf_with(entries: &[Entry]) -> MemoryBlobs {
@@ -66,7 +66,7 @@ fn a_life_claims_writes_and_is_read_back() {
 #[test]
 fn a_ledger_of_another_job_or_log_is_refused_and_both_are_named() {
     let ledger = ledger(&shelf_with(&[open()]));
-    let Fault::Permanent(error) = ledger.claim(&JobId("other".into()), PARTITIONS, 1).unwrap_err() else { panic!() };
+    let Fault::Permanent(error) = ledger.claim(&JobName("other".into()), PARTITIONS, 1).unwrap_err() else { panic!() };
     assert!(error.0.contains("\"job\"") && error.0.contains("\"other\""), "{error}");
     let Fault::Permanent(error) = ledger.claim(&job(), 8, 1).unwrap_err() else { panic!() };
     assert!(error.0.contains("8 partitions") && error.0.contains("opened for 3"), "{error}");

@@ -1,35 +1,16 @@
 //! The runtime as a whole, with connectors in memory: everything but processes that die.
 
+mod lives;
 mod toy;
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use super::{Ending, StreamError};
-use crate::contract::TableRows;
+use crate::contract::{SinkName, TableRows};
 use crate::log::{Offset, Partition};
+use crate::metrics::StreamStatus;
 use toy::{World, wait_until};
-
-#[test]
-fn each_record_is_answered_once_also_by_many_lives() {
-    for workers in [1, 2, 3] {
-        let world = World::new();
-        for life in 0..3_u64 {
-            world.append(life * 500..life * 500 + 200);
-            let running = world.start(workers);
-            world.append(life * 500 + 200..life * 500 + 500);
-            world.wait_for(&world.topic);
-            world.wait_for(&world.collection);
-            running.stop().unwrap();
-            assert_eq!(world.book().generation().map(|generation| generation.0), Some(life + 1));
-        }
-        // What may lag was flushed by the drain, or is caught up by the next life.
-        let running = world.start(workers);
-        world.wait_for(&world.files);
-        running.stop().unwrap();
-        world.check();
-    }
-}
 
 #[test]
 fn a_model_takes_force_at_one_offset_of_each_partition_and_in_all_sinks() {
@@ -130,36 +111,6 @@ fn a_changed_table_is_bound_like_a_model() {
 }
 
 #[test]
-fn what_nobody_needs_is_collected_and_the_next_life_begins_with_a_checkpoint() {
-    let mut world = World::new();
-    world.replay_offsets = 100;
-    let mut next = 0;
-    for life in 0..2 {
-        let running = world.start(2);
-        let before = world.book().first_seq();
-        let mut model = 0;
-        let collected = Cell::new(false);
-        while !collected.get() {
-            model += 1;
-            world.want_model(&format!("m{life}.{model}"));
-            let entries = world.book().next_seq();
-            world.append(next..next + 100);
-            next += 100;
-            wait_until("the cut is written", || {
-                collected.set(world.book().first_seq() > before);
-                world.book().next_seq() > entries
-            });
-        }
-        world.wait_for(&world.files);
-        running.stop().unwrap();
-    }
-    let book = world.book();
-    assert!(book.kept_from(Partition(0)).0 > 0 && book.kept_from(Partition(0)).0 <= next / 4 - 100);
-    world.wait_for(&world.topic);
-    world.check();
-}
-
-#[test]
 fn transient_faults_neither_lose_nor_double() {
     let world = World::new();
     let running = world.start(2);
@@ -219,49 +170,46 @@ fn a_sink_that_may_lag_holds_nobody_back_and_catches_up() {
     world.check();
 }
 
-/// Found by the demo: killed before a file's time had come, it began again with the topic's progress, and the files
-/// waited for the next request of that very partition to notice what they missed.
+/// A model that could not be loaded once was refused for ever, also when it was mended and wanted again.
 #[test]
-fn a_sink_that_was_behind_at_the_end_of_a_life_is_brought_up_without_a_new_record() {
-    let mut world = World::new();
-    world.limits.drain_patience = Duration::ZERO;
+fn a_model_that_was_mended_takes_force_when_it_is_wanted_again() {
+    let world = World::new();
     let running = world.start(2);
-    world.append(0..40);
-    world.wait_for(&world.files);
-    world.files.troubles().be_away(true);
-    world.append(40..100);
+    world.append(0..100);
     world.wait_for(&world.topic);
+    world.want_model("mended");
+    wait_until("it is refused", || running.metrics.status().refused.is_some());
+    world.want_model("m2");
+    let bound = |model: &str| running.metrics.status().binding.is_some_and(|bound| *bound.model == *model);
+    wait_until("another one is in force", || bound("m2"));
+    world.want_model("mended");
+    wait_until("it is in force", || bound("mended"));
     running.stop().unwrap();
-    assert_eq!(world.files.bodies().len(), 40, "the drain doesn't wait for what is away");
-    world.files.troubles().be_away(false);
-    let running = world.start(2);
-    world.wait_for(&world.files);
-    running.stop().unwrap();
-    world.check();
 }
 
+/// Only their bytes were counted, and an empty record has none: the whole log was read into memory.
 #[test]
-fn an_older_life_ends_when_a_later_one_is_at_work() {
+fn empty_records_are_held_back_too() {
     let world = World::new();
-    let old = world.start(2);
-    world.append(0..200);
+    let running = world.start(1);
+    world.append(0..4);
     world.wait_for(&world.topic);
-    let new = world.start(1);
-    let mut next = 200;
-    let superseded = loop {
-        world.append(next..next + 50);
-        next += 50;
-        // The old one finds out at its next write.
-        if world.book().generation().map(|generation| generation.0) == Some(2) {
-            break old.ended();
-        }
-    };
-    assert!(matches!(superseded, Err(StreamError::Ended(Ending::Superseded(_)))), "{superseded:?}");
-    for sink in [&world.topic, &world.collection, &world.files] {
-        world.wait_for(sink);
+    world.topic.troubles().be_away(true);
+    for partition in (0..World::PARTITIONS).map(Partition) {
+        (0..5000).for_each(|_| _ = world.log.append(partition, ""));
     }
-    new.stop().unwrap();
-    world.check();
+    let sink = SinkName("topic".into());
+    wait_until("the sink is away", || {
+        running.metrics.status().sinks.get(&sink).is_some_and(|sink| sink.transient_faults > 0)
+    });
+    let read =
+        |status: &StreamStatus| status.partitions.values().map(|partition| partition.in_flight_records).sum::<u64>();
+    let status = running.metrics.status();
+    let most = (world.limits.in_flight_bytes + World::PARTITIONS as usize * world.limits.read_batch_bytes) / 512;
+    assert!(read(&status) <= most as u64, "{} records are under way", read(&status));
+    world.topic.troubles().be_away(false);
+    world.wait_for(&world.topic);
+    running.stop().unwrap();
 }
 
 #[test]
@@ -274,12 +222,4 @@ fn a_job_that_loses_a_record_ends_before_that_is_progress() {
     let ended = running.ended();
     assert!(matches!(&ended, Err(StreamError::Ended(Ending::Failed(why))) if why.contains("bug")), "{ended:?}");
     assert_eq!(world.topic.progress()[&Partition(0)].next, Offset(3));
-}
-
-#[test]
-fn what_must_be_mended_first_is_said() {
-    let world = World::new();
-    world.topic.troubles().be_broken(Some("the disk is full: make room"));
-    let ended = world.start(2).ended();
-    assert!(matches!(&ended, Err(StreamError::Ended(Ending::Failed(why))) if why.contains("make room")), "{ended:?}");
 }

@@ -1,6 +1,7 @@
 //! A toy job, and a whole world for it in memory.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -11,8 +12,9 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::clock::SystemClock;
 use crate::cluster::ClusterPlan;
-use crate::contract::{Fault, Item, JobId, Placement, Standing, TableRows};
+use crate::contract::{Fault, Item, Placement, Standing, TableRows};
 use crate::http::Health;
+use crate::ids::JobName;
 use crate::ids::WorkerCount;
 use crate::ledger::{AnswerFormat, Binding, Book, LedgerLog, TableVersion};
 use crate::log::{LogRecord, Offset, Partition};
@@ -26,8 +28,10 @@ use crate::stream::{
 /// How long a test waits for a condition before it fails.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Answers with the request, the model and the table. Loses a record that says so.
-pub(super) struct Toy;
+/// Answers with the request, the model and the table. Loses a record that says so. Knows whether a model that is broken once
+/// was tried.
+#[derive(Default)]
+pub(super) struct Toy(AtomicBool);
 
 fn answer(binding: &Binding, partition: Partition, record: &LogRecord) -> Settled {
     let text = String::from_utf8_lossy(&record.payload);
@@ -42,6 +46,8 @@ impl StreamJob for Toy {
     fn load(&self, binding: &Binding) -> Result<(), Fault> {
         match &*binding.model {
             "bad" => Err(Fault::permanent("a golden row differs")),
+            // Whoever tries it for the first time finds it broken.
+            "mended" if !self.0.swap(true, Ordering::SeqCst) => Err(Fault::permanent("a golden row differs")),
             _ => Ok(()),
         }
     }
@@ -161,8 +167,8 @@ impl World {
         let (stop, metrics) = (StopFlag::default(), StreamMetrics::new());
         let sink = |sink: &MemorySink, required| SinkSetup { sink: Arc::new(sink.clone()), required, backfill: false };
         let setup = StreamSetup {
-            job: Arc::new(Toy),
-            id: JobId("toy".into()),
+            job: Arc::new(Toy::default()),
+            name: JobName("toy".into()),
             nonce: nonce(),
             source: Arc::new(self.log.clone()),
             sinks: vec![sink(&self.topic, true), sink(&self.collection, true), sink(&self.files, false)],
@@ -240,8 +246,8 @@ impl World {
 
 /// Another number for each start.
 fn nonce() -> u64 {
-    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
-    NEXT.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::SeqCst)
 }
 
 impl Life {

@@ -5,7 +5,7 @@ use crate::log::{Offset, OffsetRange};
 
 /// What a sink's thread does with a stretch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub enum Undelivered {
     /// The sink has all of it.
     Old,
     /// This is to be written: the stretch from the sink's progress on.
@@ -16,17 +16,17 @@ pub enum Delivery {
 
 /// Compares a stretch with a sink's progress, `next`.
 #[must_use]
-pub fn undelivered(next: Offset, stretch: &Answers) -> Delivery {
+pub fn undelivered(next: Offset, stretch: &Answers) -> Undelivered {
     if stretch.reached.next <= next {
-        return Delivery::Old;
+        return Undelivered::Old;
     }
     if stretch.from > next {
-        return Delivery::Gap(OffsetRange::new(next, stretch.from));
+        return Undelivered::Gap(OffsetRange::new(next, stretch.from));
     }
     // The items are in the order of their offsets.
     let new = stretch.items.partition_point(|item| item.offset < next);
     let items = stretch.items.iter().skip(new).cloned().collect();
-    Delivery::Take(Answers { partition: stretch.partition, from: next, reached: stretch.reached, items })
+    Undelivered::Take(Answers { partition: stretch.partition, from: next, reached: stretch.reached, items })
 }
 
 #[cfg(test)]
@@ -53,15 +53,15 @@ mod tests {
     #[test]
     fn what_the_sink_has_is_dropped() {
         let given = stretch(5, 10, [5, 7, 9]);
-        assert_eq!(undelivered(Offset(10), &given), Delivery::Old);
-        assert_eq!(undelivered(Offset(11), &given), Delivery::Old);
-        assert_eq!(undelivered(Offset(8), &given), Delivery::Take(stretch(8, 10, [9])));
-        assert_eq!(undelivered(Offset(5), &given), Delivery::Take(given.clone()));
-        assert_eq!(undelivered(Offset(2), &given), Delivery::Gap(OffsetRange::new(Offset(2), Offset(5))));
-        assert_eq!(undelivered(Offset(5), &stretch(5, 5, [])), Delivery::Old, "nothing is nothing new");
+        assert_eq!(undelivered(Offset(10), &given), Undelivered::Old);
+        assert_eq!(undelivered(Offset(11), &given), Undelivered::Old);
+        assert_eq!(undelivered(Offset(8), &given), Undelivered::Take(stretch(8, 10, [9])));
+        assert_eq!(undelivered(Offset(5), &given), Undelivered::Take(given.clone()));
+        assert_eq!(undelivered(Offset(2), &given), Undelivered::Gap(OffsetRange::new(Offset(2), Offset(5))));
+        assert_eq!(undelivered(Offset(5), &stretch(5, 5, [])), Undelivered::Old, "nothing is nothing new");
         assert_eq!(
             undelivered(Offset(5), &stretch(5, 6, [])),
-            Delivery::Take(stretch(5, 6, [])),
+            Undelivered::Take(stretch(5, 6, [])),
             "no line, but progress"
         );
     }
@@ -77,20 +77,20 @@ mod tests {
             for (from, length) in stretches {
                 let given = stretch(from, from + length, from..from + length);
                 let mut verdict = undelivered(Offset(next), &given);
-                if let Delivery::Gap(gap) = verdict {
+                if let Undelivered::Gap(gap) = verdict {
                     prop_assert_eq!(gap, OffsetRange::new(Offset(next), Offset(from)));
                     lines.extend(next..from);
                     next = from;
                     verdict = undelivered(Offset(next), &given);
                 }
                 match verdict {
-                    Delivery::Old => prop_assert!(from + length <= next),
-                    Delivery::Take(new) => {
+                    Undelivered::Old => prop_assert!(from + length <= next),
+                    Undelivered::Take(new) => {
                         prop_assert_eq!(new.from, Offset(next));
                         lines.extend(new.items.iter().map(|item| item.offset.0));
                         next = new.reached.next.0;
                     }
-                    Delivery::Gap(gap) => prop_assert!(false, "{} is still a gap", gap),
+                    Undelivered::Gap(gap) => prop_assert!(false, "{} is still a gap", gap),
                 }
             }
             prop_assert_eq!(lines, (start..next.max(start)).collect::<Vec<_>>());

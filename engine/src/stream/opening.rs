@@ -1,0 +1,135 @@
+//! What a process does with the request log and its sinks while a life begins: looks, adopts, opens, compares.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Ending;
+use super::delivery::{Opener, Writer};
+use super::job::StreamJob;
+use super::message::{Message, SinkProgress};
+use super::reach::{insist, reach, unseen};
+use super::startup::{Bounds, Rounds};
+use crate::contract::{Fault, JobId, Placement, SinkName};
+use crate::ledger::{Book, Generation};
+use crate::log::{OffsetRange, Offsets, Partition};
+use crate::recovery;
+
+/// How long to wait for a record that must be there.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl<J: StreamJob> Rounds<'_, J> {
+    /// The partitions of a sink that this process writes.
+    fn written_here(&self, placement: Placement) -> Vec<Partition> {
+        match placement {
+            Placement::WithPartition => self.shared.owners.of_process(self.shared.process, self.shared.partitions),
+            Placement::OnLead if self.shared.process.get() == 0 => (0..self.shared.partitions).map(Partition).collect(),
+            Placement::OnLead => Vec::new(),
+        }
+    }
+
+    /// What the log holds of this process's partitions.
+    pub(super) fn bounds(&self) -> Result<Bounds, Ending> {
+        let ask = |partition| {
+            let bounds = insist("asking the request log", || self.shared.setup.source.bounds(partition))?;
+            Ok((partition, bounds))
+        };
+        self.written_here(Placement::WithPartition).into_iter().map(ask).collect()
+    }
+
+    /// What the log holds, and what the destinations say.
+    pub(super) fn survey(&self, book: &Book) -> Result<Message, Ending> {
+        let setup = &self.shared.setup;
+        let bounds = self.bounds()?;
+        let mut sinks = BTreeMap::new();
+        for sink in &setup.sinks {
+            let partitions = self.written_here(sink.sink.placement());
+            if !partitions.is_empty() {
+                let survey = reach(sink, book, "looking at", |sink| sink.survey(&partitions))?;
+                sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|| unseen(sink, book)));
+            }
+        }
+        Ok(Message::Surveyed { process: self.shared.process, bounds, sinks })
+    }
+
+    /// Makes the destinations the job's.
+    pub(super) fn adopt(&self, book: &Book, starts: &BTreeMap<SinkName, Offsets>) -> Result<(), Ending> {
+        let (setup, job) = (&self.shared.setup, id_of(book)?);
+        for sink in &setup.sinks {
+            let is_here = !self.written_here(sink.sink.placement()).is_empty();
+            if let Some(starts) = starts.get(sink.sink.name()).filter(|_| is_here) {
+                reach(sink, book, "adopting", |sink| sink.adopt(&job, starts))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens this worker's sinks, by their place in the setup. Older lives can't write to them any more.
+    pub(super) fn open(
+        &self,
+        generation: Generation,
+        book: &Book,
+        starts: &BTreeMap<SinkName, Offsets>,
+    ) -> Result<Vec<(usize, Writer)>, Ending> {
+        let (mut writers, job) = (Vec::new(), id_of(book)?);
+        for (place, setup) in self.shared.setup.sinks.iter().enumerate() {
+            let partitions = match setup.sink.placement() {
+                Placement::WithPartition => self.shared.owners.of_worker(self.index, self.shared.partitions),
+                Placement::OnLead if self.index.get() == 0 => (0..self.shared.partitions).map(Partition).collect(),
+                Placement::OnLead => Vec::new(),
+            };
+            if partitions.is_empty() {
+                continue;
+            }
+            let opener = Opener {
+                sink: Arc::clone(&setup.sink),
+                job: job.clone(),
+                starts: starts.get(setup.sink.name()).cloned().unwrap_or_default(),
+                generation,
+                partitions,
+            };
+            let open = reach(setup, book, "opening", |_| opener.open())?;
+            writers.push((place, open.map_or(Writer::Away(opener), Writer::Open)));
+        }
+        Ok(writers)
+    }
+
+    /// What is durable in those that are open.
+    pub(super) fn progress_of(&self, writers: &[(usize, Writer)]) -> SinkProgress {
+        let progress = |(place, writer): &(usize, Writer)| match writer {
+            Writer::Open(writer) => Some((self.shared.setup.sinks[*place].sink.name().clone(), writer.durable())),
+            Writer::Away(_) => None,
+        };
+        writers.iter().filter_map(progress).collect()
+    }
+
+    /// The log must still hold the records that sinks remember having done last.
+    pub(super) fn check_witnesses(
+        &self,
+        durable: &SinkProgress,
+        bounds: &BTreeMap<Partition, OffsetRange>,
+    ) -> Result<(), Ending> {
+        for partition in self.shared.owners.of_worker(self.index, self.shared.partitions) {
+            for (sink, reached) in durable.iter().filter_map(|(sink, all)| Some((sink, all.get(&partition)?))) {
+                let Some(witness) = reached.witness else { continue };
+                if !bounds.get(&partition).is_some_and(|held| held.contains(witness.offset)) {
+                    continue;
+                }
+                let found = insist("asking the request log", || {
+                    let mut reader = self.shared.setup.source.open(partition, witness.offset)?;
+                    let found = reader.read(1, PATIENCE)?.into_iter().next();
+                    found.ok_or_else(|| Fault::transient(format!("no record comes from offset {}", witness.offset)))
+                })?;
+                recovery::check_witness(reached, &found).map_err(|error| {
+                    Ending::Failed(format!("partition {partition} of the request log, by sink {sink}: {error}"))
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What destinations know the job by.
+fn id_of(book: &Book) -> Result<JobId, Ending> {
+    book.id().ok_or_else(|| Ending::Failed("the ledger was claimed and not opened (bug)".to_owned()))
+}
