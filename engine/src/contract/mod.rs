@@ -4,6 +4,8 @@
 //! calls them from threads of its own, never from an operator. Whoever writes a connector runs the suite in
 //! [`conformance`](crate::conformance) against it.
 //!
+//! How a sink lives; [`Source`] and [`TableSource`] have their own pictures:
+//!
 //! ```text
 //!           survey             adopt                open                write*, flush*
 //! (made) ─────────► surveyed ─────────► adopted ─────────────► writing ───────────────► writing

@@ -2,6 +2,20 @@
 //!
 //! Invariants that an implementation keeps: a record, once read, is read again with the same bytes at the same offset;
 //! offsets ascend within a partition; a partition's end never goes back.
+//!
+//! ```text
+//!          partitions, bounds (at any time, also while others read)
+//!             ┌──┐
+//!             ▼  │            open(partition, from)               read: records
+//! (made) ──► asked ─────────────────────────────────► reading ─────────────────────► reading, behind the last of them
+//!              │                                       │  │  │ read: nothing, or Fault::Transient: the next call goes on
+//!              │                                       │  │  │ where this one would have
+//!              │                                       │  └──┴─ the job ends ─► (dropped)
+//!              └─ Fault::Permanent ─► the job fails ◄──┘
+//! ```
+//!
+//! A catching-up sink opens readers of its own, on any stretch that the log still holds. Nothing is ever acknowledged: how far
+//! a job has come is what its sinks say.
 
 use std::fmt::Debug;
 use std::time::Duration;

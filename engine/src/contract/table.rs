@@ -1,4 +1,16 @@
 //! A table: rows that change now and then, read whole. The engine compares versions and passes on what changed.
+//!
+//! ```text
+//!            read                    changed: false (nothing seen for so long)
+//! (made) ─────────► known ◄──────────────────────────────────────────┐
+//!    │                ▲ │                                            │
+//!    │                │ └────────────── waits for a sign ────────────┤
+//!    │                │ read: rows, the same or others               │ changed: true
+//!    │                └──────────────── alarmed ◄────────────────────┘
+//!    │                                   │   ▲ any fault: the rows in force stay, and read comes again after a pause
+//!    │                                   └───┘
+//!    └─ Fault::Permanent, or a transient one that lasts ─► the job doesn't start
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
