@@ -12,7 +12,7 @@ use flightline_jobs::failure::Failure;
 use flightline_jobs::service::{Replace, Service, StopFlag, StreamMetrics};
 
 use super::{PARTITIONS, REQUESTS, World, some_request};
-use crate::{Chance, free_ports_in_a_row, wait_until};
+use crate::{Chance, wait_until};
 
 /// Sinks of a job as it is configured by default.
 const SINKS: usize = 4;
@@ -27,13 +27,14 @@ pub struct Life {
 }
 
 impl Life {
-    /// Starts one, with a port of its own.
+    /// Starts one, on any free port. A port that was tried before might still be held for a moment: by a child of this process
+    /// that is not yet the program that it is to become.
     ///
     /// # Panics
     /// If something can't be opened.
     #[must_use]
     pub fn start(world: &World, store: &Arc<EmbeddedStore>, replace: &dyn Replace) -> Self {
-        let configuration = Layer::text("job.toml", world.configuration(free_ports_in_a_row(1)));
+        let configuration = Layer::text("job.toml", world.configuration(0));
         let loaded = load(&[configuration]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let nonce = RandomState::new().hash_one("another one for each life");
         let service = Service::open_on(Arc::clone(store), &loaded, Service::alone(1), nonce, replace);
