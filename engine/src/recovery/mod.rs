@@ -3,10 +3,10 @@
 //!
 //! | module | decides |
 //! |---|---|
-//! | `plan` | where each sink begins, and whether its destination is what the ledger says ([`plan_start`]) |
-//! | `read` | where to read from ([`read_from`]) |
+//! | `plan` | where each sink begins, and whether its destination is what the ledger says ([`plan_start`], [`check_left`]) |
+//! | `read` | where to read from, and whether the ledger still reaches back so far ([`read_from`], [`check_kept`]) |
 //! | `witness` | whether the log is still the one that was read ([`check_witness`]) |
-//! | `delivery` | what of a stretch a sink has not got yet ([`undelivered`]) |
+//! | `undelivered` | what of a stretch a sink has not got yet ([`undelivered`]) |
 //!
 //! Invariants: progress that was promised is never taken for a beginning; what can't be made good is an error before the
 //! first record is read, and all such errors come together.

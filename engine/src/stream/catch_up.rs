@@ -116,7 +116,7 @@ mod tests {
         }
     }
 
-    /// A log in which `offsets` hold a record, of which all below 1000 are bound.
+    /// All offsets below 1000 are bound, wherever there is a record.
     fn catch_up(log: &MemoryLog) -> CatchUp {
         let binding =
             Binding { model: "m".into(), table: TableVersion(1), format: AnswerFormat(1), settings: [].into() };
