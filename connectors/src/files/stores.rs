@@ -140,9 +140,17 @@ fn hdfs(_root: &str, _authority: &str, name: &str, _io: &Handle) -> Result<Arc<d
     Err(FileError::FeatureMissing { name: name.to_owned(), feature: "hdfs" })
 }
 
+/// The transport of these stores takes the process's provider of cryptography, and there is none unless somebody says so.
+#[cfg(any(feature = "s3", feature = "gs"))]
+fn choose_cryptography() {
+    // An error says that there is one already, which is as good.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
+}
+
 #[cfg(feature = "s3")]
 fn s3(bucket: &str, name: &str) -> Result<Arc<dyn ObjectStore>, FileError> {
     use object_store::aws::AmazonS3Builder;
+    choose_cryptography();
     built(AmazonS3Builder::from_env().with_bucket_name(bucket).build(), name)
 }
 
@@ -154,6 +162,7 @@ fn s3(_bucket: &str, name: &str) -> Result<Arc<dyn ObjectStore>, FileError> {
 #[cfg(feature = "gs")]
 fn gs(bucket: &str, name: &str) -> Result<Arc<dyn ObjectStore>, FileError> {
     use object_store::gcp::GoogleCloudStorageBuilder;
+    choose_cryptography();
     built(GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).build(), name)
 }
 
