@@ -1,0 +1,122 @@
+# Part of tests/services: gets servers from the package registries, once, into target/services/fetched.
+#
+# A server is fetched when fetched/NAME.inputs holds the checksum of what it is made from (its pom.xml, go.sum, ...).
+# shellcheck shell=bash disable=SC2154 # what tests/services sets
+
+# --- programs ---------------------------------------------------------------------------------------------------------
+
+# Adds to `missing` the Debian packages of the programs that aren't there.
+look_for_programs() {
+    local server
+    command -v flock > /dev/null && command -v setsid > /dev/null || missing+=(util-linux)
+    command -v python3 > /dev/null || missing+=(python3)
+    for server in "$@"; do
+        case $server in
+            kafka)
+                command -v openssl > /dev/null || missing+=(openssl)
+                look_for_java kafka
+                ;;
+            hdfs) look_for_java hdfs ;;
+            ferretdb) is_fetched ferretdb || command -v go > /dev/null || missing+=(golang) ;;
+            s3) is_fetched python || python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv) ;;
+        esac
+    done
+}
+
+look_for_java() {
+    command -v java > /dev/null || missing+=(default-jre-headless)
+    is_fetched "$1" || command -v mvn > /dev/null || missing+=(maven)
+}
+
+install_missing_programs() {
+    local missing=()
+    look_for_programs "$@"
+    if [ ${#missing[@]} -eq 0 ]; then return; fi
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get > /dev/null; then
+        apt-get update -q >&2
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >&2
+    else
+        say "something is missing. Run this line, then this again:"
+        say "  sudo apt-get update && sudo apt-get install -y ${missing[*]}"
+        exit 1
+    fi
+}
+
+# --- fetching ---------------------------------------------------------------------------------------------------------
+
+# What each item of `fetched` is made from.
+inputs_of() {
+    case $1 in
+        kafka | hdfs) echo "$here/$1/pom.xml" ;;
+        ferretdb) echo "$here/ferretdb/go.mod" "$here/ferretdb/go.sum" ;;
+        python) echo "$here/python/requirements.txt" "$here/python/constraints.txt" ;;
+    esac
+}
+
+checksum_of_inputs() {
+    # shellcheck disable=SC2046
+    sha256sum $(inputs_of "$1") | cut -d ' ' -f 1
+}
+
+is_fetched() {
+    [ "$(cat "$fetched/$1.inputs" 2> /dev/null)" = "$(checksum_of_inputs "$1")" ]
+}
+
+# Fetches servers side by side: Maven and pip wait for the network while Go needs the cores.
+fetch() {
+    local server items=() item jobs=() job failed=0
+    for server in "$@"; do
+        case $server in
+            s3) item=python ;;
+            *) item=$server ;;
+        esac
+        is_fetched "$item" || items+=("$item")
+    done
+    install_missing_programs "$@"
+    mkdir -p "$fetched"
+    trap 'kill $(jobs -p) 2> /dev/null; exit 130' INT TERM HUP
+    for item in "${items[@]}"; do
+        fetch_item "$item" &
+        jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do
+        wait "$job" || failed=1
+    done
+    trap - INT TERM HUP
+    return "$failed"
+}
+
+# Another script may be at it, or have finished it while we waited.
+fetch_item() {
+    local item=$1 begun=$SECONDS log=$fetched/$1.log lock
+    exec {lock}> "$fetched/$item.lock"
+    flock "$lock"
+    if is_fetched "$item"; then return; fi
+    say "fetching $item"
+    rm -rf "${fetched:?}/$item" "$fetched/$item.inputs"
+    if ! "fetch_$item" "$fetched/$item" > "$log" 2>&1 < /dev/null {lock}>&-; then
+        say "$item can't be fetched; the end of $log:"
+        tail -n 30 "$log" >&2
+        return 1
+    fi
+    checksum_of_inputs "$item" > "$fetched/$item.inputs"
+    say "fetched $item in $((SECONDS - begun)) s"
+}
+
+# --- how --------------------------------------------------------------------------------------------------------------
+
+# Maven's own folder is for one at a time, also when several copies of the project fetch.
+fetch_jars() {
+    local pom=$1 target=$2 repository=$HOME/.m2 lock
+    mkdir -p "$repository"
+    exec {lock}< "$repository"
+    flock "$lock"
+    mvn --batch-mode --no-transfer-progress --file "$pom" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$target"
+    exec {lock}<&-
+}
+
+# For the servers in Java: starts quickly and takes little memory; none of them has to be fast for long.
+# shellcheck disable=SC2034
+quick_java=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError -Xshare:auto)
