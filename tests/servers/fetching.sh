@@ -10,6 +10,7 @@ look_for_programs() {
     local server
     command -v flock > /dev/null && command -v setsid > /dev/null || missing+=(util-linux)
     command -v python3 > /dev/null || missing+=(python3)
+    is_fetched python || python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
     for server in "$@"; do
         case $server in
             kafka)
@@ -17,8 +18,10 @@ look_for_programs() {
                 look_for_java kafka
                 ;;
             hdfs) look_for_java hdfs ;;
-            ferretdb) is_fetched ferretdb || command -v go > /dev/null || missing+=(golang) ;;
-            s3) is_fetched python || python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv) ;;
+            ferretdb)
+                command -v openssl > /dev/null || missing+=(openssl)
+                is_fetched ferretdb || command -v go > /dev/null || missing+=(golang)
+                ;;
         esac
     done
 }
@@ -45,6 +48,14 @@ install_missing_programs() {
 
 # --- fetching ---------------------------------------------------------------------------------------------------------
 
+# The item of `fetched` that a server is started from.
+item_of() {
+    case $1 in
+        s3) echo python ;;
+        *) echo "$1" ;;
+    esac
+}
+
 # What each item of `fetched` is made from.
 inputs_of() {
     case $1 in
@@ -63,15 +74,14 @@ is_fetched() {
     [ "$(cat "$fetched/$1.inputs" 2> /dev/null)" = "$(checksum_of_inputs "$1")" ]
 }
 
-# Fetches servers side by side: Maven and pip wait for the network while Go needs the cores.
+# Fetches servers side by side: Maven and pip wait for the network while Go needs the cores. The Python of the
+# tests always comes along.
 fetch() {
     local server items=() item jobs=() job failed=0
+    is_fetched python || items+=(python)
     for server in "$@"; do
-        case $server in
-            s3) item=python ;;
-            *) item=$server ;;
-        esac
-        is_fetched "$item" || items+=("$item")
+        item=$(item_of "$server")
+        [ "$item" = python ] || is_fetched "$item" || items+=("$item")
     done
     install_missing_programs "$@"
     mkdir -p "$fetched"
@@ -115,6 +125,12 @@ fetch_jars() {
     mvn --batch-mode --no-transfer-progress --file "$pom" dependency:copy-dependencies \
         -DincludeScope=runtime -DoutputDirectory="$target"
     exec {lock}<&-
+}
+
+fetch_python() {
+    python3 -m venv "$1" &&
+        "$1/bin/python" -m pip install --no-input --disable-pip-version-check --no-compile \
+            -r "$here/python/requirements.txt" -c "$here/python/constraints.txt"
 }
 
 # For the servers in Java: starts quickly and takes little memory; none of them has to be fast for long.

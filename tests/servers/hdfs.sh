@@ -65,8 +65,6 @@ answers_datanode() {
     python3 "$here/answers.py" datanode "$(port hdfs datanode_web)" "$namenodes"
 }
 
-after_start_of_hdfs() { :; }
-
 address_of_namenode() {
     echo "hdfs://127.0.0.1:$(port hdfs namenode_rpc)  http://127.0.0.1:$(port hdfs namenode_web)"
 }

@@ -57,8 +57,6 @@ answers_kafka() {
     python3 "$here/answers.py" kafka "$(port kafka kafka_plain)"
 }
 
-after_start_of_kafka() { :; }
-
 address_of_kafka() {
     echo "127.0.0.1:$(port kafka kafka_plain)"
 }

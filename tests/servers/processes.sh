@@ -16,6 +16,7 @@ say() {
 server_of() {
     case $1 in
         namenode | datanode) echo hdfs ;;
+        ferretdb-auth) echo ferretdb ;;
         *) echo "$1" ;;
     esac
 }
@@ -23,6 +24,7 @@ server_of() {
 parts_of() {
     case $1 in
         hdfs) echo namenode datanode ;;
+        ferretdb) echo ferretdb ferretdb-auth ;;
         *) echo "$1" ;;
     esac
 }
@@ -123,6 +125,7 @@ port_was_taken() {
 bring_up() {
     local server=$1 begun=$SECONDS part attempt
     if is_up "$server"; then return; fi
+    is_fetched "$(item_of "$server")" || return 1
     for attempt in 1 2 3; do
         settle_ports "$server"
         "prepare_$server" || { say "$server can't be set up, see the logs in $state/$server"; return 1; }
@@ -130,7 +133,6 @@ bring_up() {
             pid_of "$part" > /dev/null || "launch_$part"
         done
         if wait_for_parts "$server"; then
-            "after_start_of_$server"
             say "$server is up after $((SECONDS - begun)) s"
             return
         fi
@@ -226,6 +228,5 @@ resume_part() {
 start_part() {
     local part=$1
     if ! pid_of "$part" > /dev/null; then "launch_$part"; fi
-    wait_until_answers "$part" || return 1
-    "after_start_of_$(server_of "$part")"
+    wait_until_answers "$part"
 }

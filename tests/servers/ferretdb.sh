@@ -1,0 +1,74 @@
+# Part of tests/services: FerretDB, which speaks MongoDB's protocol and keeps its data in SQLite. Two processes: one lets
+# everybody in, one wants a password.
+# shellcheck shell=bash disable=SC2154 # what tests/services sets
+
+# The source of a Go module lacks the file with its version, and the server refuses to run without. So it is built in a
+# copy that has one; everything beyond SQLite is left out.
+fetch_ferretdb() {
+    local target=$1 module=github.com/FerretDB/FerretDB source version
+    export GOFLAGS='' GOWORK=off
+    cd "$here/ferretdb" || return 1
+    go mod download "$module" &&
+        source=$(go list -m -f '{{.Dir}}' "$module") &&
+        version=$(go list -m -f '{{.Version}}' "$module") || return 1
+    mkdir -p "$target"
+    cp -r "$source" "$target/source" &&
+        chmod -R u+w "$target/source" &&
+        echo "$version" > "$target/source/build/version/version.txt" &&
+        cd "$target/source" &&
+        go build -buildvcs=false -trimpath -ldflags '-s -w' -tags ferretdb_no_postgresql -o "$target/ferretdb" \
+            ./cmd/ferretdb || return 1
+    rm -rf "$target/source"
+}
+
+ports_of_ferretdb() {
+    echo ferretdb ferretdb-auth
+}
+
+prepare_ferretdb() {
+    local folder=$state/ferretdb
+    mkdir -p "$folder/open/data" "$folder/auth/data"
+    if [ ! -s "$folder/password" ]; then (umask 077 && openssl rand -hex 16 | tr -d '\n' > "$folder/password"); fi
+}
+
+launch_ferretdb() {
+    run_ferretdb ferretdb open
+}
+
+launch_ferretdb-auth() {
+    FERRETDB_SETUP_PASSWORD=$(cat "$state/ferretdb/password") run_ferretdb ferretdb-auth auth \
+        --test-enable-new-auth --setup-database=admin --setup-username=flightline
+}
+
+# run_ferretdb PART FOLDER OPTIONS...
+run_ferretdb() {
+    local part=$1 folder=$state/ferretdb/$2
+    shift 2
+    launch "$part" "$fetched/ferretdb/ferretdb" --handler=sqlite --sqlite-url="file:$folder/data/" --state-dir="$folder" \
+        --listen-addr="127.0.0.1:$(port ferretdb "$part")" --debug-addr=- --telemetry=disable "$@"
+}
+
+answers_ferretdb() {
+    python3 "$here/answers.py" mongodb "$(port ferretdb ferretdb)"
+}
+
+answers_ferretdb-auth() {
+    python3 "$here/answers.py" mongodb "$(port ferretdb ferretdb-auth)"
+}
+
+address_of_ferretdb() {
+    echo "mongodb://127.0.0.1:$(port ferretdb ferretdb)"
+}
+
+address_of_ferretdb-auth() {
+    echo "mongodb://127.0.0.1:$(port ferretdb ferretdb-auth)"
+}
+
+addresses_of_ferretdb() {
+    cat << END
+MONGODB_URL=$(address_of_ferretdb)
+MONGODB_AUTH_URL=$(address_of_ferretdb-auth)
+MONGODB_AUTH_USER=flightline
+MONGODB_AUTH_PASSWORD_FILE=$state/ferretdb/password
+END
+}
