@@ -97,7 +97,8 @@ fetch() {
     return "$failed"
 }
 
-# Another script may be at it, or have finished it while we waited.
+# Another script may be at it, or have finished it while we waited. What fetches has the lock, too: it goes on for a while
+# when this script is killed.
 fetch_item() {
     local item=$1 begun=$SECONDS log=$fetched/$1.log lock
     exec {lock}> "$fetched/$item.lock"
@@ -105,7 +106,7 @@ fetch_item() {
     if is_fetched "$item"; then return; fi
     say "fetching $item"
     rm -rf "${fetched:?}/$item" "$fetched/$item.inputs"
-    if ! "fetch_$item" "$fetched/$item" > "$log" 2>&1 < /dev/null {lock}>&-; then
+    if ! "fetch_$item" "$fetched/$item" > "$log" 2>&1 < /dev/null; then
         say "$item can't be fetched; the end of $log:"
         tail -n 30 "$log" >&2
         return 1

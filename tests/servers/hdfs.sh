@@ -10,14 +10,14 @@ ports_of_hdfs() {
 }
 
 prepare_hdfs() {
-    write_hdfs_settings
+    write_hdfs_settings || return 1
     if [ ! -e "$state/hdfs/formatted" ]; then format_hdfs || return 1; fi
 }
 
 # The folder `commands` is for the command line: what it logs would stand between what it prints.
 write_hdfs_settings() {
     local folder=$state/hdfs name
-    mkdir -p "$folder/servers" "$folder/commands" "$folder/tmp"
+    mkdir -p "$folder/servers" "$folder/commands" "$folder/tmp" || return 1
     for name in core-site.xml hdfs-site.xml; do
         fill "$here/hdfs/$name" "$folder/servers/$name" DATA="$folder/data" \
             RPC="$(port hdfs namenode_rpc)" WEB="$(port hdfs namenode_web)" DATANODE="$(port hdfs datanode_data)" \

@@ -12,8 +12,7 @@ ports_of_kafka() {
 
 prepare_kafka() {
     local folder=$state/kafka
-    mkdir -p "$folder/tmp"
-    write_kafka_settings
+    mkdir -p "$folder/tmp" && write_kafka_settings || return 1
     if [ ! -e "$folder/tls/whole" ]; then make_certificates "$folder/tls" || return 1; fi
     if [ ! -e "$folder/formatted" ]; then format_kafka || return 1; fi
 }

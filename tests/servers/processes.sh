@@ -35,26 +35,21 @@ folder_of() {
 
 # --- knowing ----------------------------------------------------------------------------------------------------------
 
-# Prints the process id of a part that runs. A process that has ended has no environment, even while nobody waited for it.
+# Prints the process id of a part that runs. The pid file tells where to look first: it may be stale, or lost. A process
+# that has ended has no environment any more, even while nobody waited for it.
 pid_of() {
-    local part=$1 pid
-    pid=$(cat "$(folder_of "$part")/$part.pid" 2> /dev/null) || return 1
-    [ -n "$pid" ] && has_mark "$pid" -x "FLIGHTLINE_SERVER=$state:$part" && echo "$pid"
+    local part=$1 mark=FLIGHTLINE_SERVER=$state:$1 pid
+    pid=$(cat "$(folder_of "$part")/$part.pid" 2> /dev/null) || pid=
+    if [ -n "$pid" ] && grep -qzxF "$mark" "/proc/$pid/environ" 2> /dev/null; then
+        echo "$pid"
+    else
+        pids_with -x "$mark" | grep -m 1 .
+    fi
 }
 
-has_mark() {
-    local pid=$1
-    shift
-    grep -qzF "$@" "/proc/$pid/environ" 2> /dev/null
-}
-
-# All processes that belong to this state, also tools that a script left behind when it was killed.
-pids_of_state() {
-    local folder pid
-    for folder in /proc/[0-9]*; do
-        pid=${folder#/proc/}
-        if has_mark "$pid" -e "FLIGHTLINE_SERVER=$state:"; then echo "$pid"; fi
-    done
+# Prints the process ids whose environment has a text: pids_with OPTION TEXT.
+pids_with() {
+    { grep -lzF "$@" /proc/[0-9]*/environ 2> /dev/null || true; } | cut -d / -f 3
 }
 
 is_paused() {
@@ -85,11 +80,12 @@ launch() {
     until pid_of "$part" > /dev/null || ! kill -0 "$child" 2> /dev/null; do sleep 0.02; done
 }
 
-# Runs a tool of a server to its end, with what it says in the server's log.
+# Runs a tool of a server to its end, with what it says in the server's log. It goes on if this script is killed, and
+# with it goes the lock.
 run_tool() {
     local part=$1
     shift
-    FLIGHTLINE_SERVER=$state:$part-tool "$@" >> "$(folder_of "$part")/$part.log" 2>&1 < /dev/null {state_lock}<&-
+    FLIGHTLINE_SERVER=$state:$part-tool "$@" >> "$(folder_of "$part")/$part.log" 2>&1 < /dev/null
 }
 
 # A line may be as long as a class path.
@@ -188,10 +184,11 @@ end_process() {
     done
 }
 
-# Until none is left; what starts meanwhile is found in the next round.
+# Everything that belongs to this state, also tools that a script left behind when it was killed. What starts meanwhile is
+# found in the next round.
 kill_all_of_state() {
     local pids deadline=$((SECONDS + end_limit))
-    while pids=$(pids_of_state) && [ -n "$pids" ]; do
+    while pids=$(pids_with -e "FLIGHTLINE_SERVER=$state:") && [ -n "$pids" ]; do
         # shellcheck disable=SC2086
         kill -KILL $pids 2> /dev/null || true
         if [ "$SECONDS" -ge "$deadline" ]; then
@@ -225,8 +222,15 @@ resume_part() {
     kill -CONT "$pid"
 }
 
+# The other parts of its server that run may have had to wait for it.
 start_part() {
-    local part=$1
+    local part=$1 other pid
     if ! pid_of "$part" > /dev/null; then "launch_$part"; fi
-    wait_until_answers "$part"
+    if ! wait_until_answers "$part"; then
+        if port_was_taken "$part"; then say "another program has the port of $part; only \`up\` gives it another"; fi
+        return 1
+    fi
+    for other in $(parts_of "$(server_of "$part")"); do
+        if pid=$(pid_of "$other") && ! is_paused "$pid"; then wait_until_answers "$other"; fi
+    done
 }
