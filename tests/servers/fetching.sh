@@ -136,4 +136,5 @@ fetch_python() {
 
 # For the servers in Java: starts quickly and takes little memory; none of them has to be fast for long.
 # shellcheck disable=SC2034
-quick_java=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError -Xshare:auto)
+quick_java=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError -Xshare:auto
+    -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote)

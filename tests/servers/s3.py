@@ -2,8 +2,8 @@
 
     s3.py PORT JOURNAL BUCKET
 
-moto by itself runs requests side by side, so that two clients that both create an object if it isn't there can both
-succeed, and forgets all when it ends. Here requests run one after the other, and what changed something is written to
+moto by itself runs requests side by side, with nothing between its look whether an object is there and its write, and
+forgets all when it ends. Here requests run one after the other, and what changed something is written to
 JOURNAL before the client hears of it; the next start does it again. So a killed server loses nothing that it confirmed
 (the whole machine may: nothing waits for the disk), and comes back with the same objects, times, and open uploads.
 
