@@ -7,6 +7,10 @@
 fetch_ferretdb() {
     local target=$1 module=github.com/FerretDB/FerretDB source version
     export GOFLAGS='' GOWORK=off
+    if ! go_is_new_enough; then
+        echo "FerretDB needs Go 1.21 or newer, and this is $(go version). The package of Debian 12 is too old: see https://go.dev/dl"
+        return 1
+    fi
     cd "$here/ferretdb" || return 1
     go mod download "$module" &&
         source=$(go list -m -f '{{.Dir}}' "$module") &&
@@ -19,6 +23,11 @@ fetch_ferretdb() {
         go build -buildvcs=false -trimpath -ldflags '-s -w' -tags ferretdb_no_postgresql -o "$target/ferretdb" \
             ./cmd/ferretdb || return 1
     rm -rf "$target/source"
+}
+
+# From 1.21 on, Go fetches a newer one by itself where a module asks for it.
+go_is_new_enough() {
+    [[ "$(go env GOVERSION)" =~ ^go1\.([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -ge 21 ]
 }
 
 ports_of_ferretdb() {

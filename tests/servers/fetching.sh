@@ -124,7 +124,7 @@ fetch_jars() {
     exec {lock}< "$repository"
     flock "$lock"
     mvn --batch-mode --no-transfer-progress --file "$pom" dependency:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory="$target"
+        -DincludeScope=runtime -DoutputDirectory="$target" || return 1
     exec {lock}<&-
 }
 

@@ -1,9 +1,9 @@
 # Part of tests/services: the ports of a server are chosen once and kept in STATE/SERVER/ports, a line NAME=PORT for each.
 # shellcheck shell=bash disable=SC2154 # what tests/services sets
 
-# The port of a server by its name.
+# The port of a server by its name; nothing before the server has any.
 port() {
-    sed -n "s/^$2=//p" "$state/$1/ports"
+    [ ! -e "$state/$1/ports" ] || sed -n "s/^$2=//p" "$state/$1/ports"
 }
 
 # Keeps the ports that a server had, unless a part that has to be started couldn't get its own any more.
