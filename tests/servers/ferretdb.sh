@@ -1,5 +1,5 @@
-# Part of tests/services: FerretDB, which speaks MongoDB's protocol and keeps its data in SQLite. Two processes: one lets
-# everybody in, one wants a password.
+# Part of tests/services: FerretDB, which speaks MongoDB's protocol and keeps its data in SQLite. Two processes: one
+# lets everybody in, one wants a password.
 # shellcheck shell=bash disable=SC2154 # what tests/services sets
 
 # The source of a Go module lacks the file with its version, and the server refuses to run without. So it is built in a
@@ -8,7 +8,8 @@ fetch_ferretdb() {
     local target=$1 module=github.com/FerretDB/FerretDB source version
     export GOFLAGS='' GOWORK=off
     if ! go_is_new_enough; then
-        echo "FerretDB needs Go 1.21 or newer, and this is $(go version). The package of Debian 12 is too old: see https://go.dev/dl"
+        echo "FerretDB needs Go 1.21 or newer, and this is $(go version)."
+        echo "The package of Debian 12 is too old: see https://go.dev/dl"
         return 1
     fi
     cd "$here/ferretdb" || return 1
@@ -53,8 +54,8 @@ launch_ferretdb-auth() {
 run_ferretdb() {
     local part=$1 folder=$state/ferretdb/$2
     shift 2
-    launch "$part" "$fetched/ferretdb/ferretdb" --handler=sqlite --sqlite-url="file:$folder/data/" --state-dir="$folder" \
-        --listen-addr="127.0.0.1:$(port ferretdb "$part")" --debug-addr=- --telemetry=disable "$@"
+    launch "$part" "$fetched/ferretdb/ferretdb" --handler=sqlite --sqlite-url="file:$folder/data/" \
+        --state-dir="$folder" --listen-addr="127.0.0.1:$(port ferretdb "$part")" --debug-addr=- --telemetry=disable "$@"
 }
 
 answers_ferretdb() {

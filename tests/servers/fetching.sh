@@ -97,8 +97,8 @@ fetch() {
     return "$failed"
 }
 
-# Another script may be at it, or have finished it while we waited. What fetches has the lock, too: it goes on for a while
-# when this script is killed.
+# Another script may be at it, or have finished it while we waited. What fetches has the lock, too: it goes on for a
+# while when this script is killed.
 fetch_item() {
     local item=$1 begun=$SECONDS log=$fetched/$1.log lock
     exec {lock}> "$fetched/$item.lock"

@@ -99,7 +99,8 @@ make_authority() {
 
 make_broker_certificate() {
     local folder=$1
-    openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout "$folder/broker-key.pem" -out "$folder/broker.csr" &&
+    openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 \
+        -keyout "$folder/broker-key.pem" -out "$folder/broker.csr" &&
         printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n' > "$folder/broker.ext" &&
         openssl x509 -req -in "$folder/broker.csr" -CA "$folder/ca.pem" -CAkey "$folder/ca-key.pem" -CAcreateserial \
             -days 3650 -extfile "$folder/broker.ext" -out "$folder/broker-cert.pem" &&

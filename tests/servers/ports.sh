@@ -1,4 +1,4 @@
-# Part of tests/services: the ports of a server are chosen once and kept in STATE/SERVER/ports, a line NAME=PORT for each.
+# Part of tests/services: the ports of a server are chosen once and kept in STATE/SERVER/ports, as lines NAME=PORT.
 # shellcheck shell=bash disable=SC2154 # what tests/services sets
 
 # The port of a server by its name; nothing before the server has any.

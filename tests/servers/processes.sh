@@ -114,7 +114,8 @@ wait_until_answers() {
 port_was_taken() {
     local folder
     folder=$(folder_of "$1")
-    tail -c "+$(($(cat "$folder/$1.log-start") + 1))" "$folder/$1.log" | grep -qiE 'address already in use|BindException'
+    tail -c "+$(($(cat "$folder/$1.log-start") + 1))" "$folder/$1.log" |
+        grep -qiE 'address already in use|port [0-9]+ is in use|BindException'
 }
 
 # Starts the parts of a server that don't run, with new ports if another program has taken one of theirs meanwhile.
@@ -184,8 +185,8 @@ end_process() {
     done
 }
 
-# Everything that belongs to this state, also tools that a script left behind when it was killed. What starts meanwhile is
-# found in the next round.
+# Everything that belongs to this state, also tools that a script left behind when it was killed. What starts meanwhile
+# is found in the next round.
 kill_all_of_state() {
     local pids deadline=$((SECONDS + end_limit))
     while pids=$(pids_with -e "FLIGHTLINE_SERVER=$state:") && [ -n "$pids" ]; do

@@ -111,12 +111,13 @@ def listen(arguments, deadline):
             # Whoever answers may still be about to create it.
             time.sleep(0.1)
             continue
-        if everything and {TopicPartition(arguments.response_topic, one) for one in everything} == consumer.assignment():
+        wanted = {TopicPartition(arguments.response_topic, one) for one in everything}
+        if wanted and wanted == consumer.assignment():
             consumer.seek_to_end()
             for partition in consumer.assignment():
                 consumer.position(partition)
             return consumer
-    sys.exit(f"not all partitions of {arguments.response_topic} could be read; is the topic there, and the group our own?")
+    sys.exit(f"not all of {arguments.response_topic} could be read; is the topic there, and the group our own?")
 
 
 def send(arguments, request):
