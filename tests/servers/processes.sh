@@ -114,8 +114,8 @@ wait_until_answers() {
 port_was_taken() {
     local folder
     folder=$(folder_of "$1")
-    tail -c "+$(($(cat "$folder/$1.log-start") + 1))" "$folder/$1.log" |
-        grep -qiE 'address already in use|port [0-9]+ is in use|BindException'
+    grep -qiE 'address already in use|port [0-9]+ is in use|BindException' \
+        < <(tail -c "+$(($(cat "$folder/$1.log-start") + 1))" "$folder/$1.log")
 }
 
 # Starts the parts of a server that don't run, with new ports if another program has taken one of theirs meanwhile.
