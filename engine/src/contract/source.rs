@@ -21,7 +21,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use super::Fault;
-use crate::log::{LogRecord, Offset, OffsetRange, Partition};
+use crate::log::{LogRecord, Offset, OffsetRange, Offsets, Partition};
 
 /// A log of requests. One in each process; it may hold only some of the partitions there.
 pub trait Source: Debug + Send + Sync {
@@ -42,6 +42,10 @@ pub trait Source: Debug + Send + Sync {
     /// # Errors
     /// The partition can't be read, or `from` is not within its bounds (permanent, and says both).
     fn open(&self, partition: Partition, from: Offset) -> Result<Box<dyn PartitionReader>, Fault>;
+
+    /// What every required sink has, told now and then: for tools that show how far behind a job is. Must not wait; what is
+    /// told here is never read back.
+    fn settled(&self, _progress: &Offsets) {}
 }
 
 /// Reads one partition in order. Lives on a thread of its own and may wait there.
@@ -52,4 +56,10 @@ pub trait PartitionReader: Send {
     /// # Errors
     /// The partition can't be read; after a transient fault the next call goes on where this one would have.
     fn read(&mut self, limit: usize, patience: Duration) -> Result<Vec<LogRecord>, Fault>;
+
+    /// Below this offset nothing is left to be read, as far as this reader knows: it may lie beyond the last record that it
+    /// gave, when the log has a gap there and no record after it yet. `None` if it can't tell.
+    fn passed(&self) -> Option<Offset> {
+        None
+    }
 }

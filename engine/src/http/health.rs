@@ -1,6 +1,7 @@
 //! How a job is, in a word.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,9 +23,20 @@ pub enum HealthState {
     },
 }
 
+/// How a job is. As JSON: `{"state":"running","waits_for":{"sink files":"..."}}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthReport {
+    /// What it is doing.
+    #[serde(flatten)]
+    pub state: HealthState,
+    /// What is away just now and tried again, by name, and the fault of the last try.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waits_for: BTreeMap<String, String>,
+}
+
 /// A job's health. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<HealthState>>);
+pub struct Health(Arc<Mutex<HealthReport>>);
 
 impl Health {
     /// Of a job that starts.
@@ -60,14 +72,28 @@ impl Health {
         });
     }
 
-    /// What it is doing now.
+    /// Something is away, and will be tried again; `fault` is a sentence.
+    pub fn waits_for(&self, what: &str, fault: &str) {
+        self.lock().waits_for.insert(what.to_owned(), fault.to_owned());
+    }
+
+    /// It works again.
+    pub fn no_longer_waits_for(&self, what: &str) {
+        self.lock().waits_for.remove(what);
+    }
+
+    /// How it is now.
     #[must_use]
-    pub fn state(&self) -> HealthState {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn report(&self) -> HealthReport {
+        self.lock().clone()
     }
 
     fn change(&self, change: impl FnOnce(&mut HealthState)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.lock().state);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HealthReport> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,16 +105,29 @@ mod tests {
     fn health_goes_one_way_and_keeps_the_first_reason() {
         let health = Health::new();
         let twin = health.clone();
-        assert_eq!(health.state(), HealthState::Starting);
+        assert_eq!(health.report().state, HealthState::Starting);
         health.running();
-        assert_eq!(twin.state(), HealthState::Running);
+        assert_eq!(twin.report().state, HealthState::Running);
         health.draining();
         health.running();
-        assert_eq!(twin.state(), HealthState::Draining);
+        assert_eq!(twin.report().state, HealthState::Draining);
         health.failed("disk full");
         health.failed("lost a thread");
         health.draining();
-        let json = serde_json::to_string(&health.state()).unwrap();
+        let json = serde_json::to_string(&health.report()).unwrap();
         assert_eq!(json, r#"{"state":"failed","reason":"disk full"}"#);
+    }
+
+    #[test]
+    fn what_is_away_is_named_until_it_is_back() {
+        let health = Health::new();
+        health.running();
+        health.waits_for("sink files", "no route");
+        health.waits_for("sink files", "timed out");
+        let json = serde_json::to_string(&health.report()).unwrap();
+        assert_eq!(json, r#"{"state":"running","waits_for":{"sink files":"timed out"}}"#);
+        assert_eq!(serde_json::from_str::<HealthReport>(&json).unwrap(), health.report());
+        health.no_longer_waits_for("sink files");
+        assert_eq!(serde_json::to_string(&health.report()).unwrap(), r#"{"state":"running"}"#);
     }
 }

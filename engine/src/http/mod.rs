@@ -10,7 +10,7 @@
 //!
 //! | route | answers |
 //! |---|---|
-//! | `GET /health` | 200 while running, else 503; JSON with the state and the reason |
+//! | `GET /health` | 200 while running, else 503; JSON with the state, the reason, and what is away and tried again |
 //! | `GET /metrics` | [`StreamMetrics::encode`], for Prometheus |
 //! | `GET /status` | [`StreamMetrics::status`] as JSON |
 //!
@@ -34,7 +34,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-pub use health::{Health, HealthState};
+pub use health::{Health, HealthReport, HealthState};
 pub use serve::{Limits, affordable, serve};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
@@ -219,7 +219,7 @@ fn page_of(metrics: &StreamMetrics) -> impl IntoResponse + use<> {
 }
 
 fn answer_of(health: &Health) -> impl IntoResponse + use<> {
-    let state = health.state();
-    let code = if state == HealthState::Running { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(state))
+    let report = health.report();
+    let code = if report.state == HealthState::Running { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(report))
 }

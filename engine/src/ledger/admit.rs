@@ -39,6 +39,14 @@ pub enum Refusal {
     /// A log without partitions.
     #[error("a request log has one partition or more, not 0")]
     NoPartitions,
+    /// A log that lost partitions, or was said to have grown and has not.
+    #[error("it says that the request log has grown to {found} partitions, and it had {known}")]
+    NotGrown {
+        /// How many it says that there are.
+        found: u32,
+        /// How many there were.
+        known: u32,
+    },
     /// A claim of a number that is taken.
     #[error("generation {0} has claimed the ledger already; a claim must be above it")]
     NotAbove(Generation),
@@ -56,8 +64,8 @@ pub enum Refusal {
         /// How many there are.
         partitions: u32,
     },
-    /// A sink begins once.
-    #[error("sink {0} was registered before")]
+    /// A sink begins once in each partition.
+    #[error("sink {0} was registered before for one of these partitions")]
     RegisteredTwice(SinkName),
     /// It says nothing.
     #[error("it names no partition")]
@@ -118,7 +126,10 @@ fn check(book: &Book, number: Seq, entry: &Entry) -> Result<(), Refusal> {
         (None, _) => Err(Refusal::NotOpened),
         (Some(_), EntryBody::Open { .. }) => Err(Refusal::OpenedTwice),
         (Some(highest), EntryBody::Claim { .. }) if entry.generation <= highest => Err(Refusal::NotAbove(highest)),
-        (Some(_), EntryBody::Claim { .. }) => Ok(()),
+        (Some(_), EntryBody::Claim { partitions, .. }) => match (book.partitions(), partitions) {
+            (known, Some(found)) if *found <= known => Err(Refusal::NotGrown { found: *found, known }),
+            _ => Ok(()),
+        },
         (Some(highest), _) if entry.generation < highest => Err(Refusal::Superseded(highest)),
         (Some(highest), _) if entry.generation > highest => Err(Refusal::Unclaimed(highest)),
         (Some(_), body) => check_body(book, entry.generation, body),
@@ -128,7 +139,7 @@ fn check(book: &Book, number: Seq, entry: &Entry) -> Result<(), Refusal> {
 fn check_body(book: &Book, generation: Generation, body: &EntryBody) -> Result<(), Refusal> {
     match body {
         EntryBody::Open { .. } | EntryBody::Claim { .. } => Ok(()),
-        EntryBody::Register { sink, .. } if book.registered().contains_key(sink) => {
+        EntryBody::Register { sink, starts } if is_registered(book, sink, starts) => {
             Err(Refusal::RegisteredTwice(sink.clone()))
         }
         EntryBody::Register { starts, .. } => check_partitions(book, starts.keys()),
@@ -151,6 +162,11 @@ fn check_body(book: &Book, generation: Generation, body: &EntryBody) -> Result<(
         }
         EntryBody::Close { at } => check_shortening(book, generation, at),
     }
+}
+
+/// Whether a sink begins already in one of these partitions.
+fn is_registered(book: &Book, sink: &SinkName, starts: &Offsets) -> bool {
+    book.registered().get(sink).is_some_and(|known| starts.keys().any(|partition| known.contains_key(partition)))
 }
 
 fn check_shortening(book: &Book, generation: Generation, at: &Offsets) -> Result<(), Refusal> {

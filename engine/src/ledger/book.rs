@@ -66,11 +66,14 @@ impl Book {
                 self.opened = Some(Opened { job: job.clone(), nonce: *nonce, partitions: *partitions });
                 self.generation = Some(entry.generation);
             }
-            EntryBody::Claim { nonce: _ } => {
+            EntryBody::Claim { nonce: _, partitions } => {
                 self.generation = Some(entry.generation);
+                if let Some((opened, partitions)) = self.opened.as_mut().zip(*partitions) {
+                    opened.partitions = partitions;
+                }
                 self.bound.values_mut().for_each(Stretches::claimed);
             }
-            EntryBody::Register { sink, starts } => _ = self.registered.insert(sink.clone(), starts.clone()),
+            EntryBody::Register { sink, starts } => self.registered.entry(sink.clone()).or_default().extend(starts),
             EntryBody::Bind { binding, ranges } => {
                 for (partition, range) in ranges {
                     self.bound.entry(*partition).or_default().bind(range.to, number);

@@ -100,8 +100,11 @@ pub enum EntryBody {
     Claim {
         /// Tells two writers of the same claim apart.
         nonce: u64,
+        /// How many partitions the request log has by now, if they have become more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        partitions: Option<u32>,
     },
-    /// A sink belongs to the job from now on.
+    /// A sink belongs to the job from now on, or gets these partitions too, which the log has got meanwhile.
     Register {
         /// Its name.
         sink: SinkName,

@@ -185,7 +185,10 @@ mod tests {
                 EntryBody::Open { job: JobName("j\"1".into()), partitions: 4, nonce: 9 },
                 r#"{"generation":1,"job":"j\"1","kind":"open","nonce":9,"partitions":4,"version":1}"#,
             ),
-            (EntryBody::Claim { nonce: 9 }, r#"{"generation":1,"kind":"claim","nonce":9,"version":1}"#),
+            (
+                EntryBody::Claim { nonce: 9, partitions: None },
+                r#"{"generation":1,"kind":"claim","nonce":9,"version":1}"#,
+            ),
             (
                 EntryBody::Register { sink, starts: at.clone() },
                 r#"{"generation":1,"kind":"register","sink":"files","starts":{"10":8,"2":7},"version":1}"#,
@@ -201,6 +204,12 @@ mod tests {
             (EntryBody::Close { at }, r#"{"at":{"10":8,"2":7},"generation":1,"kind":"close","version":1}"#),
         ];
         assert_eq!(bodies.each_ref().map(|(body, _)| body.kind()), KINDS);
+        let grown = Entry { generation: Generation(1), body: EntryBody::Claim { nonce: 9, partitions: Some(8) } };
+        assert_eq!(
+            grown.to_line().trim_end(),
+            r#"{"generation":1,"kind":"claim","nonce":9,"partitions":8,"version":1}"#
+        );
+        assert_eq!(Entry::from_line(grown.to_line()), Ok(grown));
         for (body, line) in bodies {
             assert_eq!(entry(1, body).to_line(), format!("{line}\n"));
         }

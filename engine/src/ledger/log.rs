@@ -66,6 +66,7 @@ impl LedgerLog {
     }
 
     /// Claims the next generation; opens the ledger if there is none. Returns the ledger up to and with the claim.
+    /// `partitions` is what the request log has now: it may have grown since the last claim.
     /// `nonce` is a random number, a new one for each life: two lives that claim at once are told apart by it.
     ///
     /// # Errors
@@ -77,7 +78,10 @@ impl LedgerLog {
             check_same_job(&book, job, partitions)?;
             let (generation, body) = match book.generation() {
                 None => (Generation(1), EntryBody::Open { job: job.clone(), partitions, nonce }),
-                Some(Generation(highest)) => (Generation(highest + 1), EntryBody::Claim { nonce }),
+                Some(Generation(highest)) => {
+                    let grown = (partitions > book.partitions()).then_some(partitions);
+                    (Generation(highest + 1), EntryBody::Claim { nonce, partitions: grown })
+                }
             };
             let entry = Entry { generation, body };
             let number = book.next_seq();
@@ -265,9 +269,9 @@ fn check_same_job(book: &Book, job: &JobName, partitions: u32) -> Result<(), Fau
             "the ledger is that of job \"{owner}\", and this is job \"{job}\": give this job a state folder of its own (job.state), or its old name back"
         )));
     }
-    if book.partitions() != partitions {
+    if book.partitions() > partitions {
         return Err(Fault::permanent(format!(
-            "the request log has {partitions} partitions, and the ledger of job \"{job}\" was opened for {}: name the log that it was opened for, or begin a new job with a state folder of its own (job.state)",
+            "the request log has {partitions} partitions, and had {} in the ledger of job \"{job}\": name the log that it was opened for, or begin a new job with a state folder of its own (job.state)",
             book.partitions()
         )));
     }

@@ -32,7 +32,7 @@ pub(super) fn open() -> Entry {
 }
 
 pub(super) fn claim(generation: u64) -> Entry {
-    written(generation, EntryBody::Claim { nonce: generation })
+    written(generation, EntryBody::Claim { nonce: generation, partitions: None })
 }
 
 pub(super) fn bind<const N: usize>(generation: u64, ranges: [(u32, u64, u64); N]) -> Entry {
@@ -214,7 +214,7 @@ pub(super) fn any_entries() -> impl Strategy<Value = Entry> {
             partitions,
             nonce
         }),
-        any::<u64>().prop_map(|nonce| EntryBody::Claim { nonce }),
+        (any::<u64>(), any::<Option<u32>>()).prop_map(|(nonce, partitions)| EntryBody::Claim { nonce, partitions }),
         (texts(), offsets()).prop_map(|(sink, starts)| EntryBody::Register { sink: SinkName(sink), starts }),
         (bindings(), ranges()).prop_map(|(binding, ranges)| EntryBody::Bind { binding, ranges }),
         (bindings(), offsets(), offsets()).prop_map(|(binding, at, upto)| EntryBody::Cut { binding, at, upto }),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Troubles;
 use crate::contract::{Fault, PartitionReader, Source};
-use crate::log::{LogRecord, Offset, OffsetRange, Partition};
+use crate::log::{LogRecord, Offset, OffsetRange, Offsets, Partition};
 
 /// A log of requests in memory. Clones share it.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub struct MemoryLog(Arc<Shared>);
 struct Shared {
     partitions: Mutex<Vec<Records>>,
     grown: Condvar,
+    settled: Mutex<Offsets>,
     troubles: Troubles,
 }
 
@@ -36,6 +37,7 @@ impl MemoryLog {
         Self(Arc::new(Shared {
             partitions: Mutex::new(partitions),
             grown: Condvar::new(),
+            settled: Mutex::default(),
             troubles: Troubles::default(),
         }))
     }
@@ -49,6 +51,11 @@ impl MemoryLog {
         records.to = offset.next();
         self.0.grown.notify_all();
         Some(offset)
+    }
+
+    /// Adds empty partitions, as Kafka does when a topic is altered.
+    pub fn grow(&self, by: u32) {
+        self.lock().extend((0..by).map(|_| Records::default()));
     }
 
     /// Leaves a gap of `offsets` at the end of a partition, as Kafka's transactions do.
@@ -72,6 +79,12 @@ impl MemoryLog {
         let partitions = self.lock();
         let records = partitions.get(partition.0 as usize).into_iter().flat_map(|records| &records.records);
         records.map(|(&offset, payload)| LogRecord { offset, payload: payload.clone() }).collect()
+    }
+
+    /// What a job said last that it had settled.
+    #[must_use]
+    pub fn told(&self) -> Offsets {
+        self.0.settled.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The switches for trouble of bounds, open and read.
@@ -113,6 +126,10 @@ impl MemoryLog {
 }
 
 impl Source for MemoryLog {
+    fn settled(&self, progress: &Offsets) {
+        self.0.settled.lock().unwrap_or_else(PoisonError::into_inner).extend(progress);
+    }
+
     fn partitions(&self) -> Result<u32, Fault> {
         Ok(u32::try_from(self.lock().len()).unwrap_or(u32::MAX))
     }
@@ -165,6 +182,12 @@ impl PartitionReader for Reader {
         })?;
         self.next = read.last().map_or(self.next, |last| last.offset.next());
         Ok(read)
+    }
+
+    fn passed(&self) -> Option<Offset> {
+        let partitions = self.log.lock();
+        let records = partitions.get(self.partition.0 as usize)?;
+        Some(records.records.range(self.next..).next().map_or(records.to, |(offset, _)| *offset))
     }
 }
 

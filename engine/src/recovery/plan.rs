@@ -59,7 +59,11 @@ pub fn plan_start(
         let starts = match (book.registered().get(&policy.name), survey) {
             (Some(registered), survey) => {
                 errors.extend(registered_errors(book, policy, registered, survey));
-                registered.clone()
+                let come = starts_in_new_partitions(book, registered, bounds, survey);
+                if !come.is_empty() {
+                    plan.register.push((policy.name.clone(), come.clone()));
+                }
+                registered.clone().into_iter().chain(come).collect()
             }
             (None, Some(survey)) => {
                 let starts = new_starts(book, policy, bounds, survey);
@@ -85,7 +89,8 @@ fn registered_errors(
 ) -> Vec<StartError> {
     let sink = policy.name.clone();
     let Some(survey) = survey else {
-        return if policy.required { vec![StartError::Unasked { sink }] } else { Vec::new() };
+        let must_be_asked = policy.required || registered.len() < book.partitions() as usize;
+        return if must_be_asked { vec![StartError::Unasked { sink }] } else { Vec::new() };
     };
     let mut errors = left_errors(&sink, registered, survey);
     if errors.is_empty() && policy.required {
@@ -123,6 +128,23 @@ pub fn check_left(sink: &SinkName, job: &JobId, starts: &Offsets, survey: &SinkS
         None => left_errors(sink, starts, survey),
     };
     if errors.is_empty() { Ok(()) } else { Err(StartErrors(errors)) }
+}
+
+/// Where a sink that the ledger knows begins in partitions which the log has got since: with their first record, since nobody
+/// can have answered it.
+fn starts_in_new_partitions(
+    book: &Book,
+    registered: &Offsets,
+    bounds: &BTreeMap<Partition, OffsetRange>,
+    survey: Option<&SinkSurvey>,
+) -> Offsets {
+    let come = bounds.iter().filter(|(partition, _)| !registered.contains_key(partition));
+    let start = |(partition, range): (&Partition, &OffsetRange)| {
+        // It was adopted by a life that ended before it wrote that down.
+        let adopted = survey.and_then(|survey| survey.progress.get(partition));
+        (*partition, adopted.map_or(range.from.max(book.kept_from(*partition)), |reached| reached.next))
+    };
+    come.map(start).collect()
 }
 
 /// Where a sink begins that the ledger doesn't know.
@@ -242,6 +264,34 @@ mod tests {
         let surveys = [(name("old"), survey(Some(JOB), &[(0, 50), (1, 60)]))].into();
         let plan = plan_start(&book, &[policy("old", true, true)], &bounds(), &surveys).unwrap();
         assert_eq!(plan, StartPlan { register: Vec::new(), starts: [(name("old"), offsets(3, 4))].into() });
+    }
+
+    /// A partition that was added to the request log while the job ran.
+    #[test]
+    fn a_sink_that_is_known_begins_with_the_first_record_of_a_new_partition() {
+        let mut book = book(&[("old", offsets(3, 4))], true);
+        let claim = EntryBody::Claim { nonce: 1, partitions: Some(3) };
+        book.apply(book.next_seq(), &Entry { generation: Generation(2), body: claim }).unwrap();
+        let mut bounds = bounds();
+        bounds.insert(Partition(2), OffsetRange::new(Offset(0), Offset(7)));
+        let start = |progress: &[(u32, u64)]| {
+            let surveys = [(name("old"), survey(Some(JOB), progress))].into();
+            plan_start(&book, &[policy("old", true, false)], &bounds, &surveys)
+        };
+        let come = |at| [(name("old"), [(Partition(2), Offset(at))].into())];
+        let plan = start(&[(0, 50), (1, 60)]).unwrap();
+        assert_eq!(plan.register, come(0));
+        assert_eq!(plan.starts[&name("old")].len(), 3);
+        assert_eq!(start(&[(0, 50), (1, 60), (2, 5)]).unwrap().register, come(5), "adopted, and not written down");
+        assert_eq!(errors(start(&[(0, 50)])).len(), 1, "what was there before may not be missing");
+        let away = plan_start(&book, &[policy("old", false, false)], &bounds, &BTreeMap::new());
+        assert_eq!(errors(away), [StartError::Unasked { sink: name("old") }], "it must get the new partition first");
+        for (sink, starts) in plan.register {
+            let body = EntryBody::Register { sink, starts };
+            book.apply(book.next_seq(), &Entry { generation: Generation(2), body }).unwrap();
+        }
+        let surveys = [(name("old"), survey(Some(JOB), &[(0, 50), (1, 60), (2, 5)]))].into();
+        assert_eq!(plan_start(&book, &[policy("old", true, false)], &bounds, &surveys).unwrap().register, []);
     }
 
     #[test]

@@ -41,7 +41,11 @@ impl CatchUp {
     /// # Errors
     /// The log can't be read there, isn't bound there as far as we know, or (permanent) nobody knows any more how it was.
     pub(super) fn answers(&self, partition: Partition, range: OffsetRange, selects: Selects) -> Result<Answers, Fault> {
-        let mut records = self.source.open(partition, range.from)?.read(FETCH, PATIENCE)?;
+        let mut reader = self.source.open(partition, range.from)?;
+        let mut records = reader.read(FETCH, PATIENCE)?;
+        if records.is_empty() && reader.passed().is_some_and(|passed| range.to <= passed) {
+            return Ok(Answers { partition, from: range.from, reached: Reached::start(range.to), items: Vec::new() });
+        }
         if records.is_empty() {
             // Only a later record would show that there is a gap.
             return Err(Fault::transient(format!(
@@ -158,6 +162,16 @@ mod tests {
         assert_eq!(reached(&catch_up(&log), 1, 4), Ok(Offset(4)));
     }
 
+    /// Kafka's transactions leave a marker behind the last record: nothing may come after it for a long time.
+    #[test]
+    fn a_gap_at_the_end_is_passed_when_the_reader_has_seen_it() {
+        let log = MemoryLog::new(1);
+        log.append(HERE, "a");
+        log.skip(HERE, 5);
+        assert_eq!(reached(&catch_up(&log), 1, 4), Ok(Offset(4)));
+        assert!(matches!(reached(&catch_up(&log), 1, 7), Err(Fault::Transient(_))), "the log ends at 6");
+    }
+
     /// It was tried again for ever, as if the ledger were about to say it.
     #[test]
     fn what_the_ledger_has_forgotten_never_comes() {
@@ -165,7 +179,7 @@ mod tests {
         log.append(HERE, "a");
         let catch_up = catch_up(&log);
         let mut book = catch_up.book.write().unwrap();
-        let claim = Entry { generation: Generation(2), body: EntryBody::Claim { nonce: 1 } };
+        let claim = Entry { generation: Generation(2), body: EntryBody::Claim { nonce: 1, partitions: None } };
         book.apply(Seq(2), &claim).unwrap();
         book.forget(Seq(2));
         assert!(book.kept_from(HERE) > Offset(0));

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use super::Ending;
 use super::bus::Bus;
 use super::collector::Needless;
 use super::flow::Flow;
 use super::keeper::{Keep, News, Over};
 use super::lead::{Lead, Order};
 use super::message::Message;
+use super::{Drained, Ending};
 use crate::contract::{SinkName, TableRows, table_changes};
 use crate::failpoint;
 use crate::ids::{ProcessIndex, WorkerIndex};
@@ -49,6 +49,8 @@ pub(super) struct Conductor {
     drained: BTreeMap<usize, Offsets>,
     workers: usize,
     closing: bool,
+    /// Why it drains, if it does: what somebody asks for goes before.
+    drained_for: Option<Drained>,
 }
 
 impl Conductor {
@@ -75,6 +77,7 @@ impl Conductor {
             drained: BTreeMap::new(),
             workers,
             closing: false,
+            drained_for: None,
         }
     }
 
@@ -93,6 +96,13 @@ impl Conductor {
                 self.collecting = false;
                 self.keep(Keep::Forget(below), bus);
                 bus.tell(Message::Forget { below });
+            }
+            News::Grown(partitions) => {
+                tracing::info!(
+                    partitions,
+                    "the request log has got new partitions: draining, to begin again with them"
+                );
+                bus.tell(Message::Drain { why: Drained::LogGrew });
             }
             News::Failed(ending) => bus.tell(Message::Failed(ending)),
         }
@@ -151,7 +161,7 @@ impl Conductor {
         }
         self.carry_out(orders, bus);
         if self.closing {
-            bus.tell(Message::End);
+            self.tell_end(bus);
         }
         let stopped = self.stopped_at.take_if(|_| went_on);
         stopped.map(|since| now.saturating_sub(since))
@@ -211,7 +221,10 @@ impl Conductor {
         sinks.map(|sink| self.durable.get(&sink.name)?.get(&partition).copied()).min().flatten().unwrap_or_default()
     }
 
-    pub(super) fn drain(&mut self) {
+    pub(super) fn drain(&mut self, why: Drained) {
+        if why == Drained::Asked || self.drained_for.is_none() {
+            self.drained_for = Some(why);
+        }
         self.lead.drain();
     }
 
@@ -226,8 +239,12 @@ impl Conductor {
         let positions: Offsets = self.drained.values().flatten().map(|(p, o)| (*p, *o)).collect();
         match decide::close(book, self.generation, &positions) {
             Some(entry) => self.keep(Keep::Entry(entry), bus),
-            None => bus.tell(Message::End),
+            None => self.tell_end(bus),
         }
+    }
+
+    fn tell_end(&self, bus: &mut Bus) {
+        bus.tell(Message::End { why: self.drained_for.unwrap_or(Drained::Asked) });
     }
 
     /// The lead's threads need not go on.

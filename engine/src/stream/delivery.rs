@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::catch_up::CatchUp;
 use super::inbox::InboxSender;
 use super::queue::{End, SinkQueue, Taken};
-use super::retry::Backoff;
+use super::retry::Trial;
 use super::{Ending, Settled};
 use crate::contract::{Answers, Fault, FlushReason, Item, JobId, OpenSink, Selects, Sink, SinkBatch, SinkName};
 use crate::ledger::Generation;
@@ -95,7 +95,7 @@ pub(super) struct Delivery<E> {
     pub(super) patience: Duration,
     /// What was reported as durable.
     pub(super) durable: BTreeMap<Partition, Reached>,
-    pub(super) backoff: Backoff,
+    pub(super) trial: Trial,
 }
 
 /// Why the thread stops.
@@ -244,18 +244,15 @@ impl<E: From<Report>> Delivery<E> {
         loop {
             match step() {
                 Ok(done) => {
-                    if self.backoff.tries() > 0 {
-                        tracing::info!(sink = %self.name, "the sink works again");
+                    if self.trial.worked() {
                         self.metrics.sink_state(&self.name, SinkState::Live);
                     }
-                    self.backoff.succeeded();
                     return Ok(done);
                 }
                 Err(Fault::Transient(fault)) => {
-                    let wait = self.backoff.next_wait();
+                    let wait = self.trial.failed(&fault);
                     self.metrics.transient_fault(&self.name, &fault.0);
                     self.metrics.sink_state(&self.name, SinkState::Retrying);
-                    tracing::warn!(sink = %self.name, tries = self.backoff.tries(), "{fault}; trying again");
                     if self.queue.abandoned_within(wait) {
                         return Err(Stop::Abandoned);
                     }

@@ -1,4 +1,4 @@
-//! Why a streaming job ended other than by being asked to.
+//! How a streaming job ended.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -7,7 +7,16 @@ use crate::cluster::ClusterError;
 use crate::contract::{Fault, Superseded};
 use crate::ledger::Generation;
 
-/// Why a streaming job ended. The same on every process that heard of it.
+/// Why a job has drained. The same on every process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Drained {
+    /// Somebody asked it to.
+    Asked,
+    /// The request log has more partitions than this life knew of: run it again, and it reads them too.
+    LogGrew,
+}
+
+/// Why a streaming job failed. The same on every process that heard of it.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Ending {
     /// Somebody must mend something first.

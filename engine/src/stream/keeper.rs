@@ -1,4 +1,5 @@
-//! The threads of worker 0 that may wait: one writes the ledger, one watches the model, one watches the table.
+//! The threads of worker 0 that may wait: one writes the ledger, the others watch the model, the table, and how many
+//! partitions the request log has.
 
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -6,8 +7,8 @@ use std::time::Duration;
 
 use super::Ending;
 use super::inbox::{Gone, InboxSender};
-use super::retry::Backoff;
-use crate::contract::{Fault, TableRows, TableSource};
+use super::retry::Trial;
+use crate::contract::{Fault, Source, TableRows, TableSource, Transient};
 use crate::failpoint;
 use crate::ledger::{Book, Entry, LedgerLog, Seq, TableVersion};
 
@@ -61,6 +62,8 @@ pub(super) enum News {
     Table(TableVersion, TableRows),
     /// The entries below this one are gone.
     Collected(Seq),
+    /// The request log has so many partitions now, more than this life knows of.
+    Grown(u32),
     /// It can't go on.
     Failed(Ending),
 }
@@ -102,8 +105,8 @@ pub(super) fn keep_ledger<E: From<News>>(
     asked: &Receiver<Keep>,
     tell: &InboxSender<E>,
     over: &Over,
+    mut trial: Trial,
 ) {
-    let mut backoff = Backoff::new(0x1ed6);
     while let Ok(asked) = asked.recv() {
         let entry = match asked {
             Keep::Entry(entry) => entry,
@@ -116,15 +119,14 @@ pub(super) fn keep_ledger<E: From<News>>(
             match ledger.append(&mut book, entry.clone()) {
                 Ok(number) => break News::Appended(number.0, entry.to_line()),
                 Err(Fault::Transient(fault)) => {
-                    tracing::warn!("{fault}; trying again");
-                    if over.within(backoff.next_wait()) {
+                    if over.within(trial.failed(&fault)) {
                         return;
                     }
                 }
                 Err(fault) => break News::Failed(fault.into()),
             }
         };
-        backoff.succeeded();
+        trial.worked();
         if tell.send(news.into()) == Err(Gone) {
             return;
         }
@@ -152,6 +154,23 @@ pub(super) fn watch_model<E: From<News>>(
     }
 }
 
+/// Says once that the request log has got more partitions.
+pub(super) fn watch_partitions<E: From<News>>(source: &dyn Source, known: u32, tell: &InboxSender<E>, over: &Over) {
+    const EVERY: Duration = Duration::from_secs(2);
+    while !over.within(EVERY) {
+        match source.partitions() {
+            Ok(found) if found > known => {
+                // A worker that is gone needs no news.
+                let _ = tell.send(News::Grown(found).into());
+                return;
+            }
+            Ok(_) => {}
+            // Who reads it will say so, too.
+            Err(fault) => tracing::debug!("the partitions of the request log can't be counted: {fault}"),
+        }
+    }
+}
+
 /// Writes down each version of the table that differs from the one before, and says so.
 pub(super) fn watch_table<E: From<News>>(
     mut table: Box<dyn TableSource>,
@@ -159,9 +178,9 @@ pub(super) fn watch_table<E: From<News>>(
     mut known: TableRows,
     tell: &InboxSender<E>,
     over: &Over,
+    mut trial: Trial,
 ) {
     const PATIENCE: Duration = Duration::from_millis(500);
-    let mut backoff = Backoff::new(0x7ab1);
     let mut pending = false;
     while !over.within(Duration::ZERO) {
         if !pending && !table.changed(PATIENCE) {
@@ -180,7 +199,7 @@ pub(super) fn watch_table<E: From<News>>(
         match read {
             Ok(changed) => {
                 pending = false;
-                backoff.succeeded();
+                trial.worked();
                 let Some((version, rows)) = changed else { continue };
                 known.clone_from(&rows);
                 if tell.send(News::Table(version, rows).into()) == Err(Gone) {
@@ -188,8 +207,8 @@ pub(super) fn watch_table<E: From<News>>(
                 }
             }
             Err(fault) => {
-                tracing::warn!("{fault}; the table in force goes on");
-                if over.within(backoff.next_wait()) {
+                // Whatever its kind: somebody may mend it, and the table in force goes on.
+                if over.within(trial.failed(&Transient(fault.to_string()))) {
                     return;
                 }
             }

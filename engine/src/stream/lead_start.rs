@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ending;
 use super::job::TableSpread;
-use super::reach::insist;
+use super::reach::Insistence;
 use super::setup::LeadSetup;
 use crate::contract::{SinkName, TableRows};
 use crate::ids::JobName;
@@ -16,6 +16,7 @@ use crate::log::{Offset, Offsets, Partition};
 pub(super) struct LeadStart {
     pub(super) setup: LeadSetup,
     pub(super) ledger: LedgerLog,
+    insistence: Insistence,
     pub(super) generation: Generation,
     /// With all that this life has written.
     pub(super) book: Book,
@@ -33,8 +34,9 @@ impl LeadStart {
         job: &JobName,
         partitions: u32,
         nonce: u64,
+        insistence: Insistence,
     ) -> Result<Self, Ending> {
-        let (book, generation) = insist("claiming a generation", || ledger.claim(job, partitions, nonce))?;
+        let (book, generation) = insistence.insist("claiming a generation", || ledger.claim(job, partitions, nonce))?;
         tracing::info!(generation = generation.0, "this is a new life of the job");
         // Nothing is bound before it is known what is wanted.
         let in_force = Binding {
@@ -43,7 +45,7 @@ impl LeadStart {
             format: setup.format,
             settings: setup.settings.clone(),
         };
-        Ok(Self { setup, ledger, generation, book, in_force, rows: BTreeMap::new() })
+        Ok(Self { setup, ledger, insistence, generation, book, in_force, rows: BTreeMap::new() })
     }
 
     /// Reads the ledger again, now that all older lives are fenced off. What this life knows of it stays: nobody else has
@@ -52,7 +54,7 @@ impl LeadStart {
     /// # Errors
     /// A later life has claimed meanwhile.
     pub(super) fn look_again(&self) -> Result<Book, Ending> {
-        let found = insist("reading the ledger", || self.ledger.load())?;
+        let found = self.insistence.insist("reading the ledger", || self.ledger.load())?;
         decide::superseded(&found, self.generation).map_or(Ok(found), |later| Err(Ending::Superseded(later.later)))
     }
 
@@ -66,17 +68,19 @@ impl LeadStart {
 
     /// Finds out what is wanted, and reads all versions of the table that are in use. Gives the bindings to load.
     pub(super) fn bring_up(&mut self, read_from: &Offsets) -> Result<Vec<Binding>, Ending> {
-        let rows = insist("reading the table", || self.setup.table.read())?;
-        let latest = insist("reading the table's versions", || self.setup.versions.latest())?;
-        let load = |version| insist("reading a version of the table", || self.setup.versions.load(version));
+        let rows = self.insistence.insist("reading the table", || self.setup.table.read())?;
+        let latest = self.insistence.insist("reading the table's versions", || self.setup.versions.latest())?;
+        let load =
+            |version| self.insistence.insist("reading a version of the table", || self.setup.versions.load(version));
         let known = latest.map(load).transpose()?;
         let table = match latest {
             Some(version) if known.as_ref() == Some(&rows) => version,
-            _ => insist("writing a version of the table", || self.setup.versions.publish(&rows))?,
+            _ => self.insistence.insist("writing a version of the table", || self.setup.versions.publish(&rows))?,
         };
         self.rows.insert(table, rows);
         self.in_force.table = table;
-        self.in_force.model = insist("reading which model is current", || self.setup.model.current())?;
+        self.in_force.model =
+            self.insistence.insist("reading which model is current", || self.setup.model.current())?;
 
         let in_use = self.book.in_use(read_from);
         let bindings: BTreeSet<Binding> = in_use.into_values().chain([self.in_force.clone()]).collect();
@@ -110,7 +114,7 @@ impl LeadStart {
 
     fn append(&mut self, what: &str, body: EntryBody) -> Result<(), Ending> {
         let entry = Entry { generation: self.generation, body };
-        insist(what, || self.ledger.append(&mut self.book, entry.clone()))?;
+        self.insistence.insist(what, || self.ledger.append(&mut self.book, entry.clone()))?;
         Ok(())
     }
 }

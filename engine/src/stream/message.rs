@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::job::TableSpread;
-use super::{Ending, Epoch};
+use super::{Drained, Ending, Epoch};
 use crate::contract::{SinkName, SinkSurvey};
 use crate::ids::{ProcessIndex, WorkerIndex};
 use crate::ledger::{Binding, Generation, Seq, TableVersion};
@@ -52,11 +52,11 @@ pub(super) enum Message {
     /// No record that is still under way reads the table as of an earlier epoch.
     Retire { oldest_table: Epoch, needed: Offsets },
     /// Read no more, finish what was read, flush.
-    Drain,
+    Drain { why: Drained },
     /// A worker has drained; nothing of it is under way.
     Drained { worker: WorkerIndex, positions: Offsets },
     /// The job is over.
-    End,
+    End { why: Drained },
     /// The job is over, and not as it should.
     Failed(Ending),
 }

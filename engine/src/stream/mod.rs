@@ -56,7 +56,7 @@ mod worker;
 
 pub use catch_up::Recompute;
 pub use epoch::Epoch;
-pub use error::{Ending, StreamError};
+pub use error::{Drained, Ending, StreamError};
 pub use job::{Bindings, BoundRecord, JobInputs, Line, ReadyBinding, Settled, StreamJob, TableChange, TableSpread};
 pub use keeper::{ModelWatch, TableVersions};
 pub use owner::Owners;

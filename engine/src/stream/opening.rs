@@ -8,7 +8,7 @@ use super::Ending;
 use super::delivery::{Opener, Writer};
 use super::job::StreamJob;
 use super::message::{Message, SinkProgress};
-use super::reach::{insist, reach, unseen};
+use super::reach::{reach, unseen};
 use super::startup::{Bounds, Rounds};
 use crate::contract::{Fault, JobId, Placement, SinkName};
 use crate::ledger::{Book, Generation};
@@ -22,8 +22,8 @@ impl<J: StreamJob> Rounds<'_, J> {
     /// The partitions of a sink that this process writes.
     fn written_here(&self, placement: Placement) -> Vec<Partition> {
         match placement {
-            Placement::WithPartition => self.shared.owners.of_process(self.shared.process, self.shared.partitions),
-            Placement::OnLead if self.shared.process.get() == 0 => (0..self.shared.partitions).map(Partition).collect(),
+            Placement::WithPartition => self.shared.owners.of_process(self.shared.process, self.partitions),
+            Placement::OnLead if self.shared.process.get() == 0 => (0..self.partitions).map(Partition).collect(),
             Placement::OnLead => Vec::new(),
         }
     }
@@ -31,7 +31,10 @@ impl<J: StreamJob> Rounds<'_, J> {
     /// What the log holds of this process's partitions.
     pub(super) fn bounds(&self) -> Result<Bounds, Ending> {
         let ask = |partition| {
-            let bounds = insist("asking the request log", || self.shared.setup.source.bounds(partition))?;
+            let bounds = self
+                .shared
+                .insistence()
+                .insist("asking the request log", || self.shared.setup.source.bounds(partition))?;
             Ok((partition, bounds))
         };
         self.written_here(Placement::WithPartition).into_iter().map(ask).collect()
@@ -45,7 +48,8 @@ impl<J: StreamJob> Rounds<'_, J> {
         for sink in &setup.sinks {
             let partitions = self.written_here(sink.sink.placement());
             if !partitions.is_empty() {
-                let survey = reach(sink, book, "looking at", |sink| sink.survey(&partitions))?;
+                let survey =
+                    reach(&self.shared.insistence(), sink, book, "looking at", |sink| sink.survey(&partitions))?;
                 sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|| unseen(sink, book)));
             }
         }
@@ -58,7 +62,7 @@ impl<J: StreamJob> Rounds<'_, J> {
         for sink in &setup.sinks {
             let is_here = !self.written_here(sink.sink.placement()).is_empty();
             if let Some(starts) = starts.get(sink.sink.name()).filter(|_| is_here) {
-                reach(sink, book, "adopting", |sink| sink.adopt(&job, starts))?;
+                reach(&self.shared.insistence(), sink, book, "adopting", |sink| sink.adopt(&job, starts))?;
             }
         }
         Ok(())
@@ -74,8 +78,8 @@ impl<J: StreamJob> Rounds<'_, J> {
         let (mut writers, job) = (Vec::new(), id_of(book)?);
         for (place, setup) in self.shared.setup.sinks.iter().enumerate() {
             let partitions = match setup.sink.placement() {
-                Placement::WithPartition => self.shared.owners.of_worker(self.index, self.shared.partitions),
-                Placement::OnLead if self.index.get() == 0 => (0..self.shared.partitions).map(Partition).collect(),
+                Placement::WithPartition => self.shared.owners.of_worker(self.index, self.partitions),
+                Placement::OnLead if self.index.get() == 0 => (0..self.partitions).map(Partition).collect(),
                 Placement::OnLead => Vec::new(),
             };
             if partitions.is_empty() {
@@ -88,7 +92,7 @@ impl<J: StreamJob> Rounds<'_, J> {
                 generation,
                 partitions,
             };
-            let open = reach(setup, book, "opening", |_| opener.open())?;
+            let open = reach(&self.shared.insistence(), setup, book, "opening", |_| opener.open())?;
             writers.push((place, open.map_or(Writer::Away(opener), Writer::Open)));
         }
         Ok(writers)
@@ -109,13 +113,13 @@ impl<J: StreamJob> Rounds<'_, J> {
         durable: &SinkProgress,
         bounds: &BTreeMap<Partition, OffsetRange>,
     ) -> Result<(), Ending> {
-        for partition in self.shared.owners.of_worker(self.index, self.shared.partitions) {
+        for partition in self.shared.owners.of_worker(self.index, self.partitions) {
             for (sink, reached) in durable.iter().filter_map(|(sink, all)| Some((sink, all.get(&partition)?))) {
                 let Some(witness) = reached.witness else { continue };
                 if !bounds.get(&partition).is_some_and(|held| held.contains(witness.offset)) {
                     continue;
                 }
-                let found = insist("asking the request log", || {
+                let found = self.shared.insistence().insist("asking the request log", || {
                     let mut reader = self.shared.setup.source.open(partition, witness.offset)?;
                     let found = reader.read(1, PATIENCE)?.into_iter().next();
                     found.ok_or_else(|| Fault::transient(format!("no record comes from offset {}", witness.offset)))

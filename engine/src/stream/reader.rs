@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Ending;
 use super::inbox::{Gone, InboxSender};
-use super::retry::Backoff;
+use super::retry::Trial;
 use super::room::{Admission, Room};
 use crate::contract::{Fault, PartitionReader, Source};
 use crate::log::{LogRecord, Partition};
@@ -59,8 +59,8 @@ pub(super) fn read_partition<E: From<Reading>>(
     room: &Arc<Room>,
     tell: &InboxSender<E>,
     mut ends: LogEnds,
+    mut trial: Trial,
 ) {
-    let mut backoff = Backoff::new(u64::from(partition.0));
     loop {
         ends.look();
         match room.admission(PATIENCE) {
@@ -70,14 +70,13 @@ pub(super) fn read_partition<E: From<Reading>>(
         }
         let event = match reader.read(batch_bytes, PATIENCE) {
             Ok(records) => {
-                backoff.succeeded();
+                trial.worked();
                 let Some(end) = records.last().map(|record| record.offset.next()) else { continue };
                 room.enter(end, records.iter().map(LogRecord::weight).sum());
                 Reading::Read(partition, records)
             }
             Err(Fault::Transient(fault)) => {
-                tracing::warn!(partition = partition.0, "{fault}; trying again");
-                if room.closed_within(backoff.next_wait()) {
+                if room.closed_within(trial.failed(&fault)) {
                     return;
                 }
                 continue;

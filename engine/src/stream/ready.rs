@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError};
 
 use super::events::Event;
 use super::job::{ReadyBinding, StreamJob};
-use super::reach::insist;
 use super::worker::StreamWorker;
 use super::{Ending, Epoch};
 use crate::ledger::{Binding, Book, Entry, Seq};
@@ -47,7 +46,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         for binding in bindings {
             let (shared, tell) = (Arc::clone(self.shared), self.tell.clone());
             self.threads.start("load", move || {
-                let loaded = insist("loading a binding", || shared.prepare(&binding));
+                let loaded = shared.insistence().insist("loading a binding", || shared.prepare(&binding));
                 let refused = loaded.err().map(|ending| ending.to_string());
                 // A worker that is gone needs no binding.
                 let _ = tell.send(Event::Loaded(binding, refused));

@@ -1,8 +1,13 @@
-//! How long to wait before the same is tried again. Pure: the caller waits.
+//! What is tried again: how long to wait before the next try, and who is told. The caller waits.
+//!
+//! Invariant: whatever fails in passing is named by the job's health from its first fault on until it works.
 
 use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::contract::Transient;
+use crate::http::Health;
 
 /// The first wait, before jitter.
 const FIRST: Duration = Duration::from_millis(50);
@@ -41,6 +46,56 @@ impl Backoff {
     }
 }
 
+/// Something that may fail in passing, and is tried until it works.
+#[derive(Clone, Debug)]
+pub(crate) struct Trial {
+    what: Box<str>,
+    health: Health,
+    backoff: Backoff,
+}
+
+impl Trial {
+    /// `what` names it for people: `sink files`. No two of a process have one name, so it is as good as a seed.
+    pub(crate) fn new(what: impl Into<Box<str>>, health: &Health) -> Self {
+        let what = what.into();
+        let backoff = Backoff::new(xxh3_64_with_seed(what.as_bytes(), u64::from(std::process::id())));
+        Self { what, health: health.clone(), backoff }
+    }
+
+    /// A try has failed. Says how long to wait before the next.
+    pub(crate) fn failed(&mut self, fault: &Transient) -> Duration {
+        let wait = self.backoff.next_wait();
+        self.health.waits_for(&self.what, &fault.0);
+        tracing::warn!(tries = self.backoff.tries(), "{}: {fault}; trying again", self.what);
+        wait
+    }
+
+    /// A try has worked. Says whether one had failed before.
+    pub(crate) fn worked(&mut self) -> bool {
+        let is_back = self.backoff.tries() > 0;
+        if is_back {
+            tracing::info!("{}: works again", self.what);
+            self.health.no_longer_waits_for(&self.what);
+        }
+        self.backoff.succeeded();
+        is_back
+    }
+
+    /// How many tries have failed in a row.
+    pub(crate) const fn tries(&self) -> u32 {
+        self.backoff.tries()
+    }
+}
+
+impl Drop for Trial {
+    /// Nobody tries any more.
+    fn drop(&mut self) {
+        if self.backoff.tries() > 0 {
+            self.health.no_longer_waits_for(&self.what);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +110,19 @@ mod tests {
         assert_eq!(backoff.tries(), 20);
         backoff.succeeded();
         assert!(backoff.next_wait() <= FIRST);
+    }
+
+    #[test]
+    fn health_names_what_is_tried_again() {
+        let health = Health::new();
+        let waits_for = || health.report().waits_for.into_iter().collect::<Vec<_>>();
+        let mut trial = Trial::new("sink files", &health);
+        assert!(!trial.worked());
+        trial.failed(&Transient("timed out".to_owned()));
+        assert_eq!(waits_for(), [("sink files".to_owned(), "timed out".to_owned())]);
+        assert!(trial.worked() && waits_for().is_empty());
+        trial.failed(&Transient("timed out".to_owned()));
+        drop(trial);
+        assert_eq!(waits_for(), []);
     }
 }

@@ -14,20 +14,20 @@ use super::events::Event;
 use super::flow::{Flow, FlowPlan, Outlet};
 use super::inbox::{InboxSender, inbox};
 use super::job::{Bindings, StreamJob};
-use super::keeper::{Over, keep_ledger, watch_model, watch_table};
+use super::keeper::{Over, keep_ledger, watch_model, watch_partitions, watch_table};
 use super::lane::Lane;
 use super::lead::Lead;
 use super::lead_start::LeadStart;
 use super::queue::SinkQueue;
 use super::reader::{LogEnds, read_partition};
-use super::retry::Backoff;
+use super::retry::Trial;
 use super::room::Room;
 use super::setup::{LeadSetup, Shared, StreamSetup};
 use super::startup::{Started, start};
 use super::stats::Stats;
 use super::threads::Threads;
 use super::worker::{Outgoing, Source, State, StreamWorker};
-use super::{Ending, Epoch, StreamError};
+use super::{Drained, Ending, Epoch, StreamError};
 use crate::cluster::{self, ClusterPlan};
 use crate::contract::{Placement, SinkName, TableRows, table_changes};
 use crate::ids::{ProcessCount, WorkerCount, WorkerIndex};
@@ -42,15 +42,19 @@ const INBOX: usize = 64;
 ///
 /// # Errors
 /// The processes don't come together, something must be mended first, or a later life of the job is at work.
-pub fn run<J: StreamJob>(plan: ClusterPlan, setup: StreamSetup<J>, lead: Option<LeadSetup>) -> Result<(), StreamError> {
-    let partitions = setup.source.partitions().map_err(Ending::from)?;
-    let shared = Arc::new(Shared::new(setup, lead, &plan, partitions));
+pub fn run<J: StreamJob>(
+    plan: ClusterPlan,
+    setup: StreamSetup<J>,
+    lead: Option<LeadSetup>,
+) -> Result<Drained, StreamError> {
+    let shared = Arc::new(Shared::new(setup, lead, &plan));
     let ends = cluster::run(plan, move |worker| run_worker(&shared, worker))?;
-    ends.into_iter().collect::<Result<(), Ending>>()?;
-    Ok(())
+    let ends = ends.into_iter().collect::<Result<Vec<Drained>, Ending>>()?;
+    // All workers hear the same.
+    Ok(ends.first().copied().unwrap_or(Drained::Asked))
 }
 
-fn run_worker<J: StreamJob>(shared: &Arc<Shared<J>>, worker: &mut Worker) -> Result<(), Ending> {
+fn run_worker<J: StreamJob>(shared: &Arc<Shared<J>>, worker: &mut Worker) -> Result<Drained, Ending> {
     let mut bus = Bus::build(worker);
     let started = start(shared, &mut bus, worker)?;
     let assembled = assemble(shared, bus, started, worker)?;
@@ -95,8 +99,9 @@ fn assemble<'a, J: StreamJob>(
     let required: Vec<SinkName> =
         setup.sinks.iter().filter(|sink| sink.required).map(|sink| sink.sink.name().clone()).collect();
     let mut sources = BTreeMap::new();
-    let here = shared.owners.of_process(shared.process, shared.partitions).len().max(1);
-    for partition in shared.owners.of_worker(index, shared.partitions) {
+    let partitions = started.book.partitions();
+    let here = shared.owners.of_process(shared.process, partitions).len().max(1);
+    for partition in shared.owners.of_worker(index, partitions) {
         let from = started.read_from.get(&partition).copied().unwrap_or_default();
         let durable = |sink: &SinkName| {
             let reached = started.durable.get(sink).and_then(|all| all.get(&partition));
@@ -120,7 +125,7 @@ fn assemble<'a, J: StreamJob>(
         );
         stats.in_force(&lead.in_force, None);
         let replay_offsets = lead.setup.replay_offsets;
-        let running = start_lead_threads(lead, &rows, &tell, &mut threads)?;
+        let running = start_lead_threads(lead, &rows, setup, &tell, &mut threads)?;
         let (sinks, workers) = (setup.policies(), worker.peers());
         let mut conducts = Conductor::new(started.generation, decisions, running, rows, sinks, replay_offsets, workers);
         started.durable.iter().for_each(|(sink, reached)| conducts.durable(sink, reached));
@@ -145,6 +150,7 @@ fn assemble<'a, J: StreamJob>(
         state: State::Running,
         conductor,
         unflushed,
+        told_lag: (Offsets::new(), setup.clock.now()),
         book: started.book,
     };
     for (number, binding) in worker.book.in_use(&started.read_from) {
@@ -201,7 +207,7 @@ fn start_writers<J: StreamJob>(
             catch_up: shared.catch_up(),
             report: tell.clone(),
             metrics: shared.setup.metrics.clone(),
-            backoff: Backoff::new(place as u64),
+            trial: Trial::new(format!("sink {name}"), &shared.setup.health),
         };
         threads.start(&format!("sink-{name}"), move || delivery.run(writer))?;
         outlets.push(Outlet { placement: setup.sink.placement(), selects, queue: Arc::clone(&queue) });
@@ -221,15 +227,17 @@ fn start_reader<J: StreamJob>(
     let reader = shared.setup.source.open(partition, from)?;
     let (room, tell) = (Arc::clone(room), tell.clone());
     let (source, metrics) = (Arc::clone(&shared.setup.source), shared.setup.metrics.clone());
+    let trial = Trial::new(format!("requests, partition {partition}"), &shared.setup.health);
     threads.start(&format!("read-{partition}"), move || {
         let ends = LogEnds::new(source, partition, metrics);
-        read_partition(partition, reader, batch, &room, &tell, ends);
+        read_partition(partition, reader, batch, &room, &tell, ends, trial);
     })
 }
 
-fn start_lead_threads(
+fn start_lead_threads<J>(
     lead: LeadStart,
     rows: &TableRows,
+    setup: &StreamSetup<J>,
     tell: &InboxSender<Event>,
     threads: &mut Threads,
 ) -> Result<LeadThreads, Ending> {
@@ -240,12 +248,17 @@ fn start_lead_threads(
     let over = Arc::new(Over::default());
     let (tells, log, versions) = (tell.clone(), lead.ledger.clone(), Arc::clone(&lead.setup.versions));
     threads.start("collect", move || collect(&log, &versions, &needless, &tells))?;
+    let requests = Arc::clone(&setup.source);
+    let (tells, overs, known) = (tell.clone(), Arc::clone(&over), lead.book.partitions());
+    threads.start("watch-partitions", move || watch_partitions(requests.as_ref(), known, &tells, &overs))?;
     let (tells, overs, keeps) = (tell.clone(), Arc::clone(&over), lead.book);
-    threads.start("ledger", move || keep_ledger(&lead.ledger, keeps, &tasks, &tells, &overs))?;
+    let trial = Trial::new("ledger", &setup.health);
+    threads.start("ledger", move || keep_ledger(&lead.ledger, keeps, &tasks, &tells, &overs, trial))?;
     let (tells, overs, model) = (tell.clone(), Arc::clone(&over), lead.in_force.model.clone());
     threads.start("watch-model", move || watch_model(lead.setup.model, model, &tells, &overs))?;
     let (tells, overs, rows) = (tell.clone(), Arc::clone(&over), rows.clone());
     let (table, versions) = (lead.setup.table, lead.setup.versions);
-    threads.start("watch-table", move || watch_table(table, &versions, rows, &tells, &overs))?;
+    let trial = Trial::new("table", &setup.health);
+    threads.start("watch-table", move || watch_table(table, &versions, rows, &tells, &overs, trial))?;
     Ok(LeadThreads { ledger, collector, over })
 }

@@ -10,6 +10,7 @@ use super::catch_up::{CatchUp, Recompute};
 use super::job::{StreamJob, TableSpread};
 use super::keeper::{ModelWatch, TableVersions};
 use super::owner::Owners;
+use super::reach::Insistence;
 use crate::clock::Clock;
 use crate::cluster::ClusterPlan;
 use crate::contract::{Blobs, Fault, Sink, Source, TableSource};
@@ -42,6 +43,8 @@ pub struct Limits {
     pub lagging_queue_bytes: usize,
     /// Rows up to which a table is held whole by every worker.
     pub small_table_rows: usize,
+    /// How long a step of a start is tried while a server is away.
+    pub start_patience: Duration,
     /// How long a drain waits for sinks that may lag.
     pub drain_patience: Duration,
 }
@@ -129,7 +132,6 @@ pub(super) struct Shared<J: StreamJob> {
     pub(super) owners: Owners,
     pub(super) process: ProcessIndex,
     pub(super) processes: usize,
-    pub(super) partitions: u32,
     ready: Mutex<HashMap<Binding, Arc<J::Ready>>>,
     /// What was loaded last for an entry that may still come.
     awaited: Mutex<Option<Binding>>,
@@ -138,18 +140,23 @@ pub(super) struct Shared<J: StreamJob> {
 }
 
 impl<J: StreamJob> Shared<J> {
-    pub(super) fn new(setup: StreamSetup<J>, lead: Option<LeadSetup>, plan: &ClusterPlan, partitions: u32) -> Self {
+    pub(super) fn new(setup: StreamSetup<J>, lead: Option<LeadSetup>, plan: &ClusterPlan) -> Self {
         Self {
             setup,
             lead: Mutex::new(lead),
             owners: Owners::of(plan),
             process: plan.process(),
             processes: plan.processes().get(),
-            partitions,
             ready: Mutex::default(),
             awaited: Mutex::default(),
             book: Arc::default(),
         }
+    }
+
+    /// How a start tries again.
+    pub(super) fn insistence(&self) -> Insistence {
+        let StreamSetup { health, clock, limits, .. } = &self.setup;
+        Insistence { health: health.clone(), clock: Arc::clone(clock), patience: limits.start_patience }
     }
 
     /// Loads a binding, unless it is loaded.

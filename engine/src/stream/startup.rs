@@ -25,7 +25,6 @@ use super::delivery::Writer;
 use super::job::{StreamJob, TableSpread};
 use super::lead_start::LeadStart;
 use super::message::{Message, SinkProgress};
-use super::reach::insist;
 use super::setup::{Shared, StreamSetup};
 use crate::contract::{SinkName, SinkSurvey};
 use crate::ids::WorkerIndex;
@@ -53,10 +52,18 @@ pub(super) type Bounds = BTreeMap<Partition, OffsetRange>;
 /// What each destination says.
 type Surveys = BTreeMap<SinkName, SinkSurvey>;
 
-/// All rounds, on one worker.
+/// All rounds, on one worker, from the claim on.
 pub(super) fn start<J: StreamJob>(shared: &Shared<J>, bus: &mut Bus, worker: &mut Worker) -> Result<Started, Ending> {
-    let rounds = Rounds { shared, index: WorkerIndex::new(worker.index()), workers: worker.peers() };
-    let outcome = rounds.run(bus, worker);
+    let (index, workers) = (WorkerIndex::new(worker.index()), worker.peers());
+    let outcome = claim(shared, index, bus).and_then(|lead| {
+        let (generation, book) = bus.first(worker, |message| match message {
+            Message::Claimed { generation, book } => Some((*generation, book.clone())),
+            _ => None,
+        })?;
+        let book = read_book(&book)?;
+        let rounds = Rounds { shared, index, workers, partitions: book.partitions() };
+        rounds.run((lead, generation, book), bus, worker)
+    });
     if let Err(ending) = &outcome {
         // Told to all, ourselves included; who waits ends with the same reason.
         bus.tell(Message::Failed(ending.clone()));
@@ -69,16 +76,32 @@ pub(super) struct Rounds<'a, J: StreamJob> {
     pub(super) shared: &'a Shared<J>,
     pub(super) index: WorkerIndex,
     workers: usize,
+    /// Of the request log.
+    pub(super) partitions: u32,
+}
+
+/// On worker 0: claims a generation and tells it.
+fn claim<J: StreamJob>(shared: &Shared<J>, index: WorkerIndex, bus: &mut Bus) -> Result<Option<LeadStart>, Ending> {
+    if index.get() != 0 {
+        return Ok(None);
+    }
+    let setup = shared.lead.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let setup = setup.ok_or_else(|| Ending::Failed("process 0 was started without a lead (bug)".to_owned()))?;
+    let StreamSetup { name, nonce, state, source, .. } = &shared.setup;
+    let partitions = shared.insistence().insist("asking the request log", || source.partitions())?;
+    let lead =
+        LeadStart::claim(setup, LedgerLog::new(Arc::clone(state)), name, partitions, *nonce, shared.insistence())?;
+    bus.tell(Message::Claimed { generation: lead.generation, book: write_book(&lead.book)? });
+    Ok(Some(lead))
 }
 
 impl<J: StreamJob> Rounds<'_, J> {
-    fn run(&self, bus: &mut Bus, worker: &mut Worker) -> Result<Started, Ending> {
-        let mut lead = self.claim(bus)?;
-        let (generation, book) = bus.first(worker, |message| match message {
-            Message::Claimed { generation, book } => Some((*generation, book.clone())),
-            _ => None,
-        })?;
-        let book = read_book(&book)?;
+    fn run(
+        &self,
+        (mut lead, generation, book): (Option<LeadStart>, Generation, Book),
+        bus: &mut Bus,
+        worker: &mut Worker,
+    ) -> Result<Started, Ending> {
         if self.is_steward() {
             bus.tell(self.survey(&book)?);
         }
@@ -115,20 +138,6 @@ impl<J: StreamJob> Rounds<'_, J> {
         })?;
         let book = read_book(&book)?;
         Ok(Started { generation, book, tables, spread, read_from, durable, writers, lead })
-    }
-
-    /// On worker 0: claims a generation and tells it.
-    fn claim(&self, bus: &mut Bus) -> Result<Option<LeadStart>, Ending> {
-        if self.index.get() != 0 {
-            return Ok(None);
-        }
-        let setup = self.shared.lead.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let setup = setup.ok_or_else(|| Ending::Failed("process 0 was started without a lead (bug)".to_owned()))?;
-        let StreamSetup { name, nonce, state, .. } = &self.shared.setup;
-        let ledger = LedgerLog::new(Arc::clone(state));
-        let lead = LeadStart::claim(setup, ledger, name, self.shared.partitions, *nonce)?;
-        bus.tell(Message::Claimed { generation: lead.generation, book: write_book(&lead.book)? });
-        Ok(Some(lead))
     }
 
     /// On worker 0: all that must be written and loaded before anything flows; then the word to start.
@@ -172,7 +181,7 @@ impl<J: StreamJob> Rounds<'_, J> {
             _ => None,
         })?;
         for binding in &asked {
-            insist("loading a model", || self.shared.load(binding))?;
+            self.shared.insistence().insist("loading a model", || self.shared.load(binding))?;
         }
         bus.tell(Message::Prepared { process: self.shared.process, bindings: asked, refused: None });
         Ok(())

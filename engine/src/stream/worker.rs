@@ -26,7 +26,7 @@ use super::room::Room;
 use super::setup::Shared;
 use super::stats::Stats;
 use super::threads::Threads;
-use super::{Ending, Epoch};
+use super::{Drained, Ending, Epoch};
 use crate::contract::SinkName;
 use crate::ids::WorkerIndex;
 use crate::ledger::{Book, Seq, TableVersion};
@@ -36,6 +36,9 @@ use crate::log::{Offsets, Partition, Reached};
 const NAP: Duration = Duration::from_millis(20);
 /// Records of a partition that leave at one epoch at most.
 const EMIT: usize = 4096;
+
+/// How often tools are told how far the job is.
+const TELL_LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// What a worker is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,15 +83,17 @@ pub(super) struct StreamWorker<'a, J: StreamJob> {
     pub(super) state: State,
     pub(super) conductor: Option<Conductor>,
     pub(super) unflushed: BTreeSet<SinkName>,
+    /// What tools were told last of how far the job is, and when.
+    pub(super) told_lag: (Offsets, Duration),
 }
 
 impl<J: StreamJob> StreamWorker<'_, J> {
     /// Works until the job ends.
-    pub(super) fn run(mut self, worker: &mut Worker) -> Result<(), Ending> {
+    pub(super) fn run(mut self, worker: &mut Worker) -> Result<Drained, Ending> {
         let ended = loop {
             match self.turn() {
                 Ok(None) => {}
-                Ok(Some(())) => break Ok(()),
+                Ok(Some(drained)) => break Ok(drained),
                 Err(ending) => break Err(ending),
             }
             if self.has_more() {
@@ -115,10 +120,10 @@ impl<J: StreamJob> StreamWorker<'_, J> {
     }
 
     /// Hears everything there is to hear, then does what can be done. `Some` when the job is over.
-    fn turn(&mut self) -> Result<Option<()>, Ending> {
+    fn turn(&mut self) -> Result<Option<Drained>, Ending> {
         while let Some(message) = self.bus.hear() {
             match message {
-                Message::End => return Ok(Some(())),
+                Message::End { why } => return Ok(Some(why)),
                 Message::Failed(ending) => return Err(ending),
                 message => self.message(message)?,
             }
@@ -131,7 +136,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             && matches!(self.state, State::Running | State::Stopped)
             && self.shared.setup.stop.is_raised()
         {
-            self.bus.tell(Message::Drain);
+            self.bus.tell(Message::Drain { why: Drained::Asked });
         }
         if let Some(bug) = self.flow.bug() {
             self.bus.tell(Message::Failed(Ending::Failed(format!("internal error (bug): {bug}"))));
@@ -142,7 +147,23 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         if let Some(conductor) = &mut self.conductor {
             conductor.turn(&self.book, &self.tables, now, &mut self.bus);
         }
+        self.tell_lag(now);
         Ok(None)
+    }
+
+    /// Tells tools how far the job is, if it has come further.
+    fn tell_lag(&mut self, now: Duration) {
+        let (told, at) = &mut self.told_lag;
+        if now.saturating_sub(*at) < TELL_LAG_EVERY {
+            return;
+        }
+        *at = now;
+        let settled = self.sources.iter().map(|(partition, source)| (*partition, source.room.slowest()));
+        let settled: Offsets = settled.collect();
+        if settled != *told {
+            self.shared.setup.source.settled(&settled);
+            *told = settled;
+        }
     }
 
     fn message(&mut self, message: Message) -> Result<(), Ending> {
@@ -175,7 +196,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             Message::Go if self.state == State::Stopped => self.state = State::Running,
             Message::Retire { oldest_table, needed } => self.retire(oldest_table, &needed),
             Message::Forget { below } => self.forget(below),
-            Message::Drain => self.drain(),
+            Message::Drain { why } => self.drain(why),
             Message::Drained { worker, positions } => {
                 self.conductor.iter_mut().for_each(|conductor| conductor.drained(worker, positions.clone()));
             }
@@ -264,7 +285,8 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         self.conductor.iter_mut().for_each(|conductor| conductor.durable(sink, reached));
     }
 
-    fn drain(&mut self) {
+    fn drain(&mut self, why: Drained) {
+        self.conductor.iter_mut().for_each(|conductor| conductor.drain(why));
         if !matches!(self.state, State::Running | State::Stopped) {
             return;
         }
@@ -272,7 +294,6 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         self.shared.setup.health.draining();
         self.sources.values().for_each(|source| source.room.close());
         self.flow.close();
-        self.conductor.iter_mut().for_each(Conductor::drain);
     }
 
     /// Takes the steps of a drain that nobody has to ask for.

@@ -94,6 +94,27 @@ fn a_sink_is_registered_once() {
     assert_eq!(book.admits(&written(2, register)).unwrap_err().why, Refusal::RegisteredTwice(sink));
 }
 
+#[test]
+fn a_log_grows_and_its_sinks_begin_in_what_came() {
+    let sink = SinkName("files".into());
+    let register = |starts: Offsets| EntryBody::Register { sink: sink.clone(), starts };
+    let mut book = book();
+    let known = book.partitions();
+    book.apply(Seq(5), &written(2, register(offsets([(0, 4)])))).unwrap();
+    for found in [0, known] {
+        let claim = written(3, EntryBody::Claim { nonce: 1, partitions: Some(found) });
+        assert_eq!(book.admits(&claim).unwrap_err().why, Refusal::NotGrown { found, known });
+    }
+    book.apply(Seq(6), &written(3, EntryBody::Claim { nonce: 1, partitions: Some(known + 1) })).unwrap();
+    assert_eq!(book.partitions(), known + 1);
+    assert!(matches!(
+        book.admits(&written(3, register(offsets([(0, 4), (known, 0)])))).unwrap_err().why,
+        Refusal::RegisteredTwice(_)
+    ));
+    book.apply(Seq(7), &written(3, register(offsets([(known, 0)])))).unwrap();
+    assert_eq!(book.registered()[&sink], offsets([(0, 4), (known, 0)]));
+}
+
 proptest! {
     #[test]
     fn a_refused_entry_changes_nothing(history in histories(), entry in any_entries(), skip in 0..2_u64) {

@@ -98,7 +98,8 @@ impl Life {
     pub(super) fn append(&mut self, world: &World, entry: Entry) -> Result<(), Violation> {
         if self.claim_due {
             // What was decided may be outdated when the claim is there: it is decided anew.
-            let claim = Entry { generation: self.generation, body: EntryBody::Claim { nonce: self.nonce } };
+            let claim =
+                Entry { generation: self.generation, body: EntryBody::Claim { nonce: self.nonce, partitions: None } };
             let claimed = self.writer.append(&mut self.book, claim);
             self.claim_due = claimed.is_err();
             return self.survive(claimed.map(drop));

@@ -6,7 +6,7 @@ mod toy;
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::{Ending, StreamError};
+use super::{Drained, Ending, StreamError};
 use crate::contract::{SinkName, TableRows};
 use crate::log::{Offset, Partition};
 use crate::metrics::StreamStatus;
@@ -168,6 +168,45 @@ fn a_sink_that_may_lag_holds_nobody_back_and_catches_up() {
     world.wait_for(&world.files);
     running.stop().unwrap();
     world.check();
+}
+
+/// Only a start that came later by chance read what was written to a partition that had been added meanwhile.
+#[test]
+fn partitions_that_are_added_while_it_runs_are_read_from_their_first_record() {
+    let world = World::new();
+    let running = world.start(2);
+    world.append(0..100);
+    world.wait_for(&world.topic);
+    world.log.grow(2);
+    let come = [World::PARTITIONS, World::PARTITIONS + 1].map(Partition);
+    come.iter().for_each(|partition| _ = world.log.append(*partition, "first"));
+    assert_eq!(running.ended().unwrap(), Drained::LogGrew);
+    let running = world.start(2);
+    come.iter().for_each(|partition| _ = world.log.append(*partition, "second"));
+    world.append(100..200);
+    for sink in [&world.topic, &world.collection, &world.files] {
+        world.wait_for(sink);
+    }
+    assert_eq!(running.stop().unwrap(), Drained::Asked);
+    world.check();
+    let book = world.book();
+    assert!(book.registered().values().all(|starts| come.iter().all(|partition| starts[partition] == Offset(0))));
+}
+
+#[test]
+fn tools_are_told_how_far_all_required_sinks_are() {
+    let world = World::new();
+    let running = world.start(2);
+    world.append(0..100);
+    world.wait_for(&world.topic);
+    world.collection.troubles().be_away(true);
+    world.append(100..200);
+    world.wait_for(&world.topic);
+    let far = |end| (0..World::PARTITIONS).map(|partition| (Partition(partition), Offset(end))).collect();
+    wait_until("what both sinks have is told", || world.log.told() == far(25));
+    world.collection.troubles().be_away(false);
+    wait_until("and the rest, too", || world.log.told() == far(50));
+    running.stop().unwrap();
 }
 
 /// A model that could not be loaded once was refused for ever, also when it was mended and wanted again.

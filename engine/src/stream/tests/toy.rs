@@ -12,7 +12,7 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::clock::SystemClock;
 use crate::cluster::ClusterPlan;
-use crate::contract::{Fault, Item, Placement, Standing, TableRows};
+use crate::contract::{Fault, Item, Placement, Source, Standing, TableRows};
 use crate::http::Health;
 use crate::ids::{JobName, WorkerCount};
 use crate::ledger::{AnswerFormat, Binding, Book, LedgerLog, TableVersion};
@@ -20,8 +20,8 @@ use crate::log::{LogRecord, Offset, Partition};
 use crate::memory::{MemoryBlobs, MemoryLog, MemorySink, MemoryTable};
 use crate::metrics::StreamMetrics;
 use crate::stream::{
-    Epoch, JobInputs, LeadSetup, Limits, Line, ModelWatch, Recompute, Settled, SinkSetup, StopFlag, StreamError,
-    StreamJob, StreamSetup, TableVersions, run,
+    Drained, Epoch, JobInputs, LeadSetup, Limits, Line, ModelWatch, Recompute, Settled, SinkSetup, StopFlag,
+    StreamError, StreamJob, StreamSetup, TableVersions, run,
 };
 
 /// How long a test waits for a condition before it fails.
@@ -131,7 +131,7 @@ pub(super) struct World {
 pub(super) struct Life {
     stop: StopFlag,
     pub(super) metrics: StreamMetrics,
-    thread: JoinHandle<Result<(), StreamError>>,
+    thread: JoinHandle<Result<Drained, StreamError>>,
 }
 
 impl World {
@@ -152,6 +152,7 @@ impl World {
                 read_batch_bytes: 4 << 10,
                 lagging_queue_bytes: 16 << 10,
                 small_table_rows: 1000,
+                start_patience: Duration::from_secs(30),
                 drain_patience: Duration::from_secs(60),
             },
             replay_offsets: 1_000_000,
@@ -202,7 +203,11 @@ impl World {
 
     fn ends(&self) -> BTreeMap<Partition, Offset> {
         let end = |partition| (partition, self.log.records(partition).last().map_or(Offset(0), |r| r.offset.next()));
-        (0..Self::PARTITIONS).map(Partition).map(end).collect()
+        self.partitions().map(end).collect()
+    }
+
+    fn partitions(&self) -> impl Iterator<Item = Partition> {
+        (0..self.log.partitions().expect("it is in memory")).map(Partition)
     }
 
     #[track_caller]
@@ -221,7 +226,7 @@ impl World {
         let topic: BTreeMap<_, _> =
             self.topic.contents().into_iter().map(|(p, item)| ((p, item.offset), item.body)).collect();
         let mut expected = Vec::new();
-        for partition in (0..Self::PARTITIONS).map(Partition) {
+        for partition in self.partitions() {
             for record in self.log.records(partition) {
                 if record.offset < book.kept_from(partition) {
                     // Collected: what the topic says must do.
@@ -251,14 +256,14 @@ fn nonce() -> u64 {
 
 impl Life {
     /// Asks it to drain, and gives how it ended.
-    pub(super) fn stop(self) -> Result<(), StreamError> {
+    pub(super) fn stop(self) -> Result<Drained, StreamError> {
         self.stop.raise();
         self.ended()
     }
 
     /// Waits for its end.
     #[track_caller]
-    pub(super) fn ended(self) -> Result<(), StreamError> {
+    pub(super) fn ended(self) -> Result<Drained, StreamError> {
         wait_until("the job has ended", || self.thread.is_finished());
         self.thread.join().expect("it doesn't panic")
     }
