@@ -2,7 +2,7 @@
 
 use super::setting::{Rejection, Setting, text};
 use super::value::Value;
-use crate::contract::Selects;
+use crate::contract::{Guarantee, Selects};
 use crate::telemetry::LogFormat;
 
 /// A type with a few named values.
@@ -35,6 +35,11 @@ impl<T: Choice> Setting for T {
     fn to_value(&self) -> Value {
         Value::Text(self.word().to_owned())
     }
+}
+
+impl Choice for Guarantee {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("at-least-once", Self::AtLeastOnce), ("exactly-once", Self::ExactlyOnce)];
 }
 
 impl Choice for Selects {

@@ -1,6 +1,6 @@
 //! Reading one section of a configuration, key by key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use super::in_force::Line;
@@ -91,6 +91,31 @@ impl<'t> Section<'_, 't> {
             };
             Ok(names.into_iter().map(one).collect())
         })
+    }
+
+    /// Reads a section with keys of any name, such as the settings of a library: all of its values by their names. A section
+    /// in it is a part of names with dots: `a.b = 1` and `"a.b" = 1` are the same.
+    ///
+    /// # Errors
+    /// `key` is no section, or a value in it is refused.
+    pub fn values<T: Setting>(&mut self, key: &str) -> Result<BTreeMap<String, T>, Reported> {
+        let mut values = BTreeMap::new();
+        self.section(key, |all| all.values_below("", &mut values))?;
+        Ok(values)
+    }
+
+    fn values_below<T: Setting>(&mut self, prefix: &str, values: &mut BTreeMap<String, T>) -> Result<(), Reported> {
+        let branch: &'t Branch = self.branch;
+        let mut outcome = Ok(());
+        for (key, entry) in &branch.entries {
+            let name = format!("{prefix}{key}");
+            let read = match entry.node {
+                Node::Branch(_) => self.section(key, |below| below.values_below(&format!("{name}."), values)),
+                Node::Leaf(_) => self.read_own(key).map(|value| _ = values.insert(name, value)),
+            };
+            outcome = outcome.and(read);
+        }
+        outcome
     }
 
     /// From here on, a key that is missing is taken from the section at `path` of the defaults.
@@ -202,7 +227,8 @@ impl<'t> Section<'_, 't> {
                 Ok(value)
             }
             Err(Rejection { wrong, remedy }) => {
-                let wrong = format!("`{path}` is {}, {wrong}", leaf.shown);
+                let shown = if T::IS_SHOWN { &leaf.shown } else { "not shown here" };
+                let wrong = format!("`{path}` is {shown}, {wrong}");
                 let remedy = remedy.unwrap_or_else(|| format!("write {wanted}"));
                 Err(self.report.mistake(leaf.place.clone(), path, wrong, remedy))
             }
@@ -235,13 +261,11 @@ impl<'t> Section<'_, 't> {
 
     fn note(&mut self, key: &str, value: Value, place: Place) {
         let section = self.path.clone();
-        self.report.in_force(Line { section, key: key.to_owned(), value, place });
+        self.report.in_force(Line { section, key: quoted(key), value, place });
     }
 
     fn path_of(&self, key: &str) -> String {
-        let plain = |sign: char| sign.is_ascii_alphanumeric() || "-_".contains(sign);
-        // A quoted key may hold anything, and messages are of one line.
-        let key = if key.chars().all(plain) { key.to_owned() } else { format!("{key:?}") };
+        let key = quoted(key);
         if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
     }
 
@@ -249,4 +273,10 @@ impl<'t> Section<'_, 't> {
     fn somewhere(&self) -> Place {
         self.place.clone().unwrap_or_else(|| Place { rank: 0, name: "the whole of it".into(), spot: None })
     }
+}
+
+/// A key as it must be written. A quoted one may hold anything, and messages are of one line.
+fn quoted(key: &str) -> String {
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || "-_".contains(sign);
+    if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { format!("{key:?}") }
 }

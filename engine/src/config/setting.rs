@@ -56,6 +56,9 @@ impl Rejection {
 
 /// A type that a key may have. What [`Setting::to_value`] gives is read back by [`Setting::from_value`] as the same.
 pub trait Setting: Sized {
+    /// Whether messages may show a value that is refused: not where somebody may have put a secret.
+    const IS_SHOWN: bool = true;
+
     /// What to write, for messages: goes after "write ".
     fn wanted() -> String;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use flightline_engine::config::{Reported, Section};
 use flightline_engine::contract::Selects;
 
-use super::endpoint::{Endpoint, RequestLog, TableUrl};
+use super::endpoint::{Endpoint, TableUrl};
 use super::file_url::local_territory;
 use super::sinks::SinkConfig;
 use super::{EmbeddedConfig, JobConfig, LimitsConfig, ModelConfig, RequestsConfig, TableConfig};
@@ -68,11 +68,11 @@ fn some_answers_are_required(root: &mut Section<'_, '_>, known: &Known<'_>) {
 
 fn every_destination_is_used_once(root: &mut Section<'_, '_>, known: &Known<'_>) {
     let mut used: Vec<(String, Endpoint)> = Vec::new();
-    if let Some(RequestsConfig { log: RequestLog::EmbeddedTopic(name) }) = known.requests {
-        used.push(("requests.url".to_owned(), Endpoint::EmbeddedTopic(name.clone())));
+    if let Some(RequestsConfig { log }) = known.requests {
+        used.push(("requests.url".to_owned(), Endpoint::Topic(log.clone())));
     }
-    if let Some(TableConfig { source: TableUrl::EmbeddedCollection(name), .. }) = known.table {
-        used.push(("table.url".to_owned(), Endpoint::EmbeddedCollection(name.clone())));
+    if let Some(TableConfig { source: TableUrl::Collection(url), .. }) = known.table {
+        used.push(("table.url".to_owned(), Endpoint::Collection(url.clone())));
     }
     for (name, sink) in known.enabled() {
         let (path, endpoint) = (format!("sinks.{name}.url"), sink.target.endpoint());

@@ -7,31 +7,42 @@ use flightline_engine::config::{Rejection, Setting, Value, nearest, plain_name};
 
 use super::file_url::FileUrl;
 
-/// Systems that this build can't talk to, and what takes their place: scheme, and what to write.
-const NOT_BUILT_IN: [(&str, &str); 3] = [
-    ("kafka", "embedded:topic/NAME"),
-    ("mongodb", "embedded:collection/NAME"),
-    ("mongodb+srv", "embedded:collection/NAME"),
-];
-
 const TOPIC: &str = "topic";
 const COLLECTION: &str = "collection";
 
-/// The name of an embedded topic.
+/// The name of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicName(pub Box<str>);
 
-/// The name of an embedded collection.
+/// The name of a collection; in MongoDB `DATABASE.COLLECTION`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CollectionName(pub Box<str>);
+
+/// A topic: `embedded:topic/NAME` or `kafka:topic/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TopicUrl {
+    /// Of the job's own.
+    Embedded(TopicName),
+    /// On the brokers of `[kafka]`.
+    Kafka(TopicName),
+}
+
+/// A collection: `embedded:collection/NAME` or `mongodb:collection/DATABASE.NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CollectionUrl {
+    /// Of the job's own.
+    Embedded(CollectionName),
+    /// On the server of `[mongodb]`.
+    Mongodb(CollectionName),
+}
 
 /// Something with a URL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
-    /// `embedded:topic/NAME`.
-    EmbeddedTopic(TopicName),
-    /// `embedded:collection/NAME`.
-    EmbeddedCollection(CollectionName),
+    /// A log in partitions.
+    Topic(TopicUrl),
+    /// Documents by their keys.
+    Collection(CollectionUrl),
     /// `file:PATH` or a URL of a store.
     Files(FileUrl),
 }
@@ -47,6 +58,19 @@ pub enum EndpointKind {
     Files,
 }
 
+/// Systems with topics or collections that are servers.
+struct Server {
+    /// Its scheme, its section and the cargo feature that builds its connector in.
+    scheme: &'static str,
+    is_built_in: bool,
+    holds: EndpointKind,
+}
+
+const SERVERS: [Server; 2] = [
+    Server { scheme: "kafka", is_built_in: cfg!(feature = "kafka"), holds: EndpointKind::Topic },
+    Server { scheme: "mongodb", is_built_in: cfg!(feature = "mongodb"), holds: EndpointKind::Collection },
+];
+
 impl EndpointKind {
     /// What kind of thing a URL is of, whether this build can use it or not.
     #[must_use]
@@ -57,9 +81,10 @@ impl EndpointKind {
                 COLLECTION => Some(Self::Collection),
                 _ => None,
             },
-            ("kafka", _) => Some(Self::Topic),
-            ("mongodb" | "mongodb+srv", _) => Some(Self::Collection),
-            (scheme, _) => FileUrl::has_scheme(scheme).then_some(Self::Files),
+            (scheme, _) => match SERVERS.iter().find(|server| server.scheme == scheme) {
+                Some(server) => Some(server.holds),
+                None => FileUrl::has_scheme(scheme).then_some(Self::Files),
+            },
         }
     }
 }
@@ -71,7 +96,10 @@ impl FromStr for Endpoint {
         match url.split_once(':') {
             Some(("embedded", rest)) => embedded(rest),
             Some((scheme, _)) if FileUrl::has_scheme(scheme) => url.parse().map(Self::Files),
-            Some((scheme, rest)) => Err(unknown_scheme(scheme, rest)),
+            Some((scheme, rest)) => match SERVERS.iter().find(|server| server.scheme == scheme) {
+                Some(server) => on_server(server, rest),
+                None => Err(unknown_scheme(scheme, rest)),
+            },
             None => Err(Rejection::with_remedy("which is no URL", format!("write file:{url} if it is a path"))),
         }
     }
@@ -80,32 +108,101 @@ impl FromStr for Endpoint {
 fn embedded(rest: &str) -> Result<Endpoint, Rejection> {
     let wanted = "write embedded:topic/NAME or embedded:collection/NAME";
     match rest.split_once('/') {
-        Some((TOPIC, name)) => plain_name(name).map(|()| Endpoint::EmbeddedTopic(TopicName(name.into()))),
+        Some((TOPIC, name)) => plain_name(name).map(|()| Endpoint::Topic(TopicUrl::Embedded(TopicName(name.into())))),
         Some((COLLECTION, name)) => {
-            plain_name(name).map(|()| Endpoint::EmbeddedCollection(CollectionName(name.into())))
+            plain_name(name).map(|()| Endpoint::Collection(CollectionUrl::Embedded(CollectionName(name.into()))))
         }
         _ => Err(Rejection::with_remedy("which is neither a topic nor a collection", wanted)),
     }
 }
 
-fn unknown_scheme(scheme: &str, rest: &str) -> Rejection {
-    if let Some((_, instead)) = NOT_BUILT_IN.iter().find(|(known, _)| *known == scheme) {
+fn on_server(server: &Server, rest: &str) -> Result<Endpoint, Rejection> {
+    let Server { scheme, is_built_in, holds } = server;
+    let (kind, wanted) = match holds {
+        EndpointKind::Collection => (COLLECTION, format!("{scheme}:collection/DATABASE.NAME")),
+        _ => (TOPIC, format!("{scheme}:topic/NAME")),
+    };
+    if !is_built_in {
         let wrong = format!("and this build has no {scheme}: connector");
-        return Rejection::with_remedy(wrong, format!("write {instead}"));
+        let instead = format!("write embedded:{kind}/NAME, or build with --features {scheme}");
+        return Err(Rejection::with_remedy(wrong, instead));
     }
-    let known = || std::iter::once("embedded").chain(FileUrl::schemes());
-    let remedy = match nearest(scheme, known().chain(NOT_BUILT_IN.iter().map(|(scheme, _)| *scheme))) {
+    if rest.starts_with("//") {
+        return Err(Rejection::with_remedy(
+            format!("which names a server, and the one server of a job stands in [{scheme}]"),
+            format!("write {wanted}"),
+        ));
+    }
+    match (holds, rest.split_once('/')) {
+        (EndpointKind::Topic, Some((TOPIC, name))) => {
+            plain_name(name).map(|()| Endpoint::Topic(TopicUrl::Kafka(TopicName(name.into()))))
+        }
+        (EndpointKind::Collection, Some((COLLECTION, name))) => {
+            plain_name(name)?;
+            if !name.split_once('.').is_some_and(|(database, name)| !database.is_empty() && !name.is_empty()) {
+                return Err(Rejection::with_remedy("which names no database", format!("write {wanted}")));
+            }
+            Ok(Endpoint::Collection(CollectionUrl::Mongodb(CollectionName(name.into()))))
+        }
+        _ => Err(Rejection::with_remedy(format!("which is no {kind}"), format!("write {wanted}"))),
+    }
+}
+
+fn unknown_scheme(scheme: &str, rest: &str) -> Rejection {
+    let servers = || SERVERS.iter().map(|server| server.scheme);
+    let known = || std::iter::once("embedded").chain(servers()).chain(FileUrl::schemes());
+    let remedy = match nearest(scheme, known()) {
         Some(meant) => format!("did you mean {meant}:{rest}?"),
         None => format!("known are {}:", known().collect::<Vec<_>>().join(":, ")),
     };
     Rejection::with_remedy(format!("and `{scheme}:` is no known scheme"), remedy)
 }
 
+impl TopicUrl {
+    /// The name alone.
+    #[must_use]
+    pub const fn name(&self) -> &TopicName {
+        match self {
+            Self::Embedded(name) | Self::Kafka(name) => name,
+        }
+    }
+}
+
+impl CollectionUrl {
+    /// The name alone.
+    #[must_use]
+    pub const fn name(&self) -> &CollectionName {
+        match self {
+            Self::Embedded(name) | Self::Mongodb(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for TopicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self {
+            Self::Embedded(_) => "embedded",
+            Self::Kafka(_) => "kafka",
+        };
+        write!(f, "{scheme}:{TOPIC}/{}", self.name().0)
+    }
+}
+
+impl fmt::Display for CollectionUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self {
+            Self::Embedded(_) => "embedded",
+            Self::Mongodb(_) => "mongodb",
+        };
+        write!(f, "{scheme}:{COLLECTION}/{}", self.name().0)
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EmbeddedTopic(TopicName(name)) => write!(f, "embedded:{TOPIC}/{name}"),
-            Self::EmbeddedCollection(CollectionName(name)) => write!(f, "embedded:{COLLECTION}/{name}"),
+            Self::Topic(topic) => topic.fmt(f),
+            Self::Collection(collection) => collection.fmt(f),
             Self::Files(url) => url.fmt(f),
         }
     }
@@ -113,7 +210,8 @@ impl fmt::Display for Endpoint {
 
 impl Setting for Endpoint {
     fn wanted() -> String {
-        "embedded:topic/NAME, embedded:collection/NAME or file:PATH".to_owned()
+        "embedded:topic/NAME, embedded:collection/NAME, kafka:topic/NAME, mongodb:collection/DATABASE.NAME or file:PATH"
+            .to_owned()
     }
 
     fn from_value(value: &Value) -> Result<Self, Rejection> {
@@ -126,62 +224,53 @@ impl Setting for Endpoint {
 }
 
 /// What requests can be read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestLog {
-    /// A topic of the job's own.
-    EmbeddedTopic(TopicName),
-}
-
-impl Setting for RequestLog {
+impl Setting for TopicUrl {
     fn wanted() -> String {
-        "embedded:topic/NAME".to_owned()
+        "embedded:topic/NAME or kafka:topic/NAME".to_owned()
     }
 
     fn from_value(value: &Value) -> Result<Self, Rejection> {
         match Endpoint::from_value(value)? {
-            Endpoint::EmbeddedTopic(name) => Ok(Self::EmbeddedTopic(name)),
-            Endpoint::EmbeddedCollection(_) | Endpoint::Files(_) => {
+            Endpoint::Topic(topic) => Ok(topic),
+            Endpoint::Collection(_) | Endpoint::Files(_) => {
                 Err(Rejection::new("which is no topic, and requests are read from one"))
             }
         }
     }
 
     fn to_value(&self) -> Value {
-        let Self::EmbeddedTopic(name) = self.clone();
-        Endpoint::EmbeddedTopic(name).to_value()
+        Value::Text(self.to_string())
     }
 }
 
 /// What a table can be read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TableUrl {
-    /// A collection of the job's own.
-    EmbeddedCollection(CollectionName),
+    /// A collection.
+    Collection(CollectionUrl),
     /// A file of JSON lines.
     File(FileUrl),
 }
 
 impl Setting for TableUrl {
     fn wanted() -> String {
-        "file:PATH of a file, or embedded:collection/NAME".to_owned()
+        "file:PATH of a file, embedded:collection/NAME or mongodb:collection/DATABASE.NAME".to_owned()
     }
 
     fn from_value(value: &Value) -> Result<Self, Rejection> {
         match Endpoint::from_value(value)? {
-            Endpoint::EmbeddedCollection(name) => Ok(Self::EmbeddedCollection(name)),
+            Endpoint::Collection(collection) => Ok(Self::Collection(collection)),
             Endpoint::Files(url) if url.to_string().ends_with('/') => {
                 Err(Rejection::new("which is a folder, and a table is one file"))
             }
             Endpoint::Files(url) => Ok(Self::File(url)),
-            Endpoint::EmbeddedTopic(_) => {
-                Err(Rejection::new("which is a topic, and a table is a file or a collection"))
-            }
+            Endpoint::Topic(_) => Err(Rejection::new("which is a topic, and a table is a file or a collection")),
         }
     }
 
     fn to_value(&self) -> Value {
         match self.clone() {
-            Self::EmbeddedCollection(name) => Endpoint::EmbeddedCollection(name).to_value(),
+            Self::Collection(url) => Endpoint::Collection(url).to_value(),
             Self::File(url) => Endpoint::Files(url).to_value(),
         }
     }
@@ -194,9 +283,10 @@ mod tests {
     #[test]
     fn a_url_says_what_it_is() {
         let topic: Endpoint = "embedded:topic/flight-delay-ml-request".parse().unwrap();
-        assert_eq!(topic, Endpoint::EmbeddedTopic(TopicName("flight-delay-ml-request".into())));
+        assert_eq!(topic, Endpoint::Topic(TopicUrl::Embedded(TopicName("flight-delay-ml-request".into()))));
         let collection: Endpoint = "embedded:collection/agile_data_science.x".parse().unwrap();
-        assert_eq!(collection, Endpoint::EmbeddedCollection(CollectionName("agile_data_science.x".into())));
+        let name = CollectionName("agile_data_science.x".into());
+        assert_eq!(collection, Endpoint::Collection(CollectionUrl::Embedded(name)));
         assert_eq!(collection.to_string(), "embedded:collection/agile_data_science.x");
         assert_eq!("file:a".parse(), "file:a".parse().map(Endpoint::Files));
     }
@@ -212,11 +302,41 @@ mod tests {
             ("embedded:topic/../x", "'/' in its name"),
             ("embedded:topic/..", "begins with neither a letter nor a digit"),
             ("embedded://topic/x", "neither a topic nor a collection"),
-            ("kafka://broker:9092/x", "this build has no kafka: connector; write embedded:topic/NAME"),
-            ("mongodb://host/db", "this build has no mongodb: connector; write embedded:collection/NAME"),
             ("embeded:topic/x", "did you mean embedded:topic/x?"),
             ("kafak:x", "did you mean kafka:x?"),
-            ("http://host/x", "known are embedded:, file:, hdfs:"),
+            ("http://host/x", "known are embedded:, kafka:, mongodb:, file:, hdfs:"),
+        ] {
+            let message = url.parse::<Endpoint>().unwrap_err().to_string();
+            assert!(message.contains(told), "{url}: {message}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "kafka")]
+    #[cfg(feature = "mongodb")]
+    fn what_a_server_holds_is_named_without_the_server() {
+        for url in ["kafka:topic/flight-delay-ml-request", "mongodb:collection/agile_data_science.x"] {
+            assert_eq!(url.parse::<Endpoint>().unwrap().to_string(), url);
+        }
+        for (url, told) in [
+            ("kafka://broker:9092/x", "the one server of a job stands in [kafka]; write kafka:topic/NAME"),
+            ("kafka:x", "no topic; write kafka:topic/NAME"),
+            ("kafka:collection/x", "no topic; write kafka:topic/NAME"),
+            ("mongodb:topic/x", "no collection; write mongodb:collection/DATABASE.NAME"),
+            ("mongodb:collection/x", "which names no database; write mongodb:collection/DATABASE.NAME"),
+            ("kafka:topic/a b", "has ' ' in its name"),
+        ] {
+            let message = url.parse::<Endpoint>().unwrap_err().to_string();
+            assert!(message.contains(told), "{url}: {message}");
+        }
+    }
+
+    #[test]
+    #[cfg(not(any(feature = "kafka", feature = "mongodb")))]
+    fn a_connector_that_is_not_built_in_is_named_with_its_feature() {
+        for (url, told) in [
+            ("kafka:topic/x", "no kafka: connector; write embedded:topic/NAME, or build with --features kafka"),
+            ("mongodb:collection/a.b", "write embedded:collection/NAME, or build with --features mongodb"),
         ] {
             let message = url.parse::<Endpoint>().unwrap_err().to_string();
             assert!(message.contains(told), "{url}: {message}");
@@ -241,7 +361,7 @@ mod tests {
     #[test]
     fn every_role_takes_what_it_can_use() {
         let value = |url: &str| Value::Text(url.to_owned());
-        let told = |url: &str| RequestLog::from_value(&value(url)).unwrap_err().to_string();
+        let told = |url: &str| TopicUrl::from_value(&value(url)).unwrap_err().to_string();
         assert!(told("file:x").contains("no topic") && told("embedded:collection/x").contains("no topic"));
         let told = |url: &str| TableUrl::from_value(&value(url)).unwrap_err().to_string();
         assert!(told("embedded:topic/x").contains("a topic") && told("file:x/").contains("a folder"));

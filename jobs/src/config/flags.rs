@@ -13,9 +13,10 @@ use crate::failure::{Failure, FailureKind};
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigFlags {
-    /// TOML file whose keys go over the defaults; config/default.toml names and explains all of them
+    /// TOML file whose keys go over the defaults; config/default.toml names and explains all of them. May be repeated: each
+    /// goes over the ones before
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub config: Vec<PathBuf>,
 
     /// Set one key, over the file; may be repeated: --set table.poll=2s --set sinks.files.enabled=false
     #[arg(long, value_name = "KEY=VALUE")]

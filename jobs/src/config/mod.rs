@@ -15,6 +15,7 @@ mod endpoint;
 mod file_url;
 mod flags;
 mod read;
+mod servers;
 mod sinks;
 
 use std::collections::BTreeMap;
@@ -30,13 +31,17 @@ use flightline_engine::ids::JobName;
 use flightline_engine::stream::TableSpread;
 use flightline_engine::telemetry::LogFormat;
 
-pub use endpoint::{CollectionName, Endpoint, EndpointKind, RequestLog, TableUrl, TopicName};
+pub use endpoint::{CollectionName, CollectionUrl, Endpoint, EndpointKind, TableUrl, TopicName, TopicUrl};
 pub use file_url::FileUrl;
 pub use flags::ConfigFlags;
+pub use servers::{KafkaConfig, MongodbConfig, NewTopics, Property, Secret, ServerUrl};
 pub use sinks::{AnswerFiles, SinkConfig, SinkTarget, WrittenAs};
 
 /// The text of `config/default.toml`: the one place where defaults stand.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
+
+/// Most partitions of a topic that we make.
+const MOST_PARTITIONS: u32 = 1024;
 
 /// Sections in which processes of one job may differ.
 const OF_ONE_PROCESS: [&str; 2] = ["http", "log"];
@@ -48,6 +53,10 @@ pub struct StreamConfig {
     pub job: JobConfig,
     /// Topics and collections that need no server.
     pub embedded: EmbeddedConfig,
+    /// The brokers of topics that do.
+    pub kafka: KafkaConfig,
+    /// The server of collections that do.
+    pub mongodb: MongodbConfig,
     /// Where requests come from.
     pub requests: RequestsConfig,
     /// The table of distances.
@@ -90,7 +99,7 @@ pub struct EmbeddedConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestsConfig {
     /// The log of requests.
-    pub log: RequestLog,
+    pub log: TopicUrl,
 }
 
 /// `[table]`.
@@ -124,6 +133,8 @@ pub struct LimitsConfig {
     pub read_batch: ByteSize,
     /// Answers that may wait for a sink that may lag.
     pub lagging_queue: ByteSize,
+    /// How long a step of a start is tried while a server is away.
+    pub start_patience: Duration,
     /// How long a drain waits for sinks that may lag.
     pub drain_patience: Duration,
 }
@@ -173,18 +184,18 @@ impl StreamConfig {
 
     /// The topic that answers are to be followed in: that of the first such sink by name.
     #[must_use]
-    pub fn answers_topic(&self) -> Option<&TopicName> {
+    pub fn answers_topic(&self) -> Option<&TopicUrl> {
         self.sinks_of(Selects::Answers).find_map(|(_, target)| match target {
-            SinkTarget::EmbeddedTopic(name) => Some(name),
+            SinkTarget::Topic(url) => Some(url),
             _ => None,
         })
     }
 
     /// The collection that answers are to be looked up in: that of the first such sink by name.
     #[must_use]
-    pub fn answers_collection(&self) -> Option<&CollectionName> {
+    pub fn answers_collection(&self) -> Option<&CollectionUrl> {
         self.sinks_of(Selects::Answers).find_map(|(_, target)| match target {
-            SinkTarget::EmbeddedCollection(name) => Some(name),
+            SinkTarget::Collection(url) => Some(url),
             _ => None,
         })
     }

@@ -8,13 +8,13 @@ use flightline_engine::config::{Choice, Rejection, Reported, Section, Setting, V
 use flightline_engine::stream::TableSpread;
 
 use super::checks;
+use super::servers;
 use super::sinks;
 use super::{EmbeddedConfig, HttpConfig, JobConfig, LimitsConfig, LogConfig, ModelConfig, RequestsConfig};
 use super::{StreamConfig, TableConfig};
 
 const SHORTEST_POLL: Duration = Duration::from_millis(10);
 const ONE_DAY: Duration = Duration::from_secs(86_400);
-const MOST_PARTITIONS: u32 = 1024;
 
 /// Reads everything. What can be read is checked together, even if other values are wrong.
 pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported> {
@@ -24,11 +24,13 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported>
     });
     let embedded = root.section("embedded", |embedded| {
         let folder = embedded.read("folder");
-        let partitions = embedded.read_within("partitions", 1..=MOST_PARTITIONS);
+        let partitions = embedded.read_within("partitions", 1..=super::MOST_PARTITIONS);
         let cache = embedded.read_within("cache_bytes", ByteSize::mib(1)..=ByteSize::gib(64));
         let LocalFolder(folder) = folder?;
         Ok(EmbeddedConfig { folder, partitions: partitions?, cache: cache? })
     });
+    let kafka = root.section("kafka", servers::kafka);
+    let mongodb = root.section("mongodb", servers::mongodb);
     let requests = root.section("requests", |requests| Ok(RequestsConfig { log: requests.read("url")? }));
     let table = root.section("table", table);
     let model = root.section("model", |model| {
@@ -54,6 +56,8 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported>
     Ok(StreamConfig {
         job: job?,
         embedded: embedded?,
+        kafka: kafka?,
+        mongodb: mongodb?,
         requests: requests?,
         table: table?,
         model: model?,
@@ -77,11 +81,13 @@ fn limits(limits: &mut Section<'_, '_>) -> Result<LimitsConfig, Reported> {
     let in_flight = limits.read_within("in_flight_bytes", ByteSize::mib(1)..=ByteSize::gib(64));
     let read_batch = limits.read_within("read_batch_bytes", ByteSize::kib(1)..=ByteSize::gib(1));
     let lagging_queue = limits.read_within("lagging_queue_bytes", ByteSize::kib(64)..=ByteSize::gib(64));
+    let start_patience = limits.read_within("start_patience", Duration::ZERO..=ONE_DAY);
     let drain_patience = limits.read_within("drain_patience", Duration::ZERO..=ONE_DAY);
     Ok(LimitsConfig {
         in_flight: in_flight?,
         read_batch: read_batch?,
         lagging_queue: lagging_queue?,
+        start_patience: start_patience?,
         drain_patience: drain_patience?,
     })
 }

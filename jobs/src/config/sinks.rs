@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use flightline_engine::config::{Choice, Each, Reported, Section};
 use flightline_engine::contract::{Selects, SinkName};
 
-use super::endpoint::{CollectionName, Endpoint, EndpointKind, TopicName};
+use super::endpoint::{CollectionUrl, Endpoint, EndpointKind, TopicUrl};
 use super::file_url::FileUrl;
 
 /// Keys that only a sink of files has.
@@ -31,10 +31,10 @@ pub struct SinkConfig {
 /// Where the lines of a sink go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkTarget {
-    /// A topic of the job's own.
-    EmbeddedTopic(TopicName),
-    /// A collection of the job's own.
-    EmbeddedCollection(CollectionName),
+    /// A topic.
+    Topic(TopicUrl),
+    /// A collection.
+    Collection(CollectionUrl),
     /// A folder of files.
     Files(AnswerFiles),
 }
@@ -73,8 +73,8 @@ impl SinkTarget {
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         match self {
-            Self::EmbeddedTopic(name) => Endpoint::EmbeddedTopic(name.clone()),
-            Self::EmbeddedCollection(name) => Endpoint::EmbeddedCollection(name.clone()),
+            Self::Topic(url) => Endpoint::Topic(url.clone()),
+            Self::Collection(url) => Endpoint::Collection(url.clone()),
             Self::Files(files) => Endpoint::Files(files.folder.clone()),
         }
     }
@@ -127,8 +127,8 @@ fn sink(section: &mut Section<'_, '_>) -> Result<Option<SinkConfig>, Reported> {
 
     let target = match endpoint? {
         None => None,
-        Some(Endpoint::EmbeddedTopic(name)) => Some(SinkTarget::EmbeddedTopic(name)),
-        Some(Endpoint::EmbeddedCollection(name)) => Some(SinkTarget::EmbeddedCollection(name)),
+        Some(Endpoint::Topic(url)) => Some(SinkTarget::Topic(url)),
+        Some(Endpoint::Collection(url)) => Some(SinkTarget::Collection(url)),
         Some(Endpoint::Files(folder)) => files?.map(|(format, roll_bytes, roll_every)| {
             SinkTarget::Files(AnswerFiles { folder, format, roll_bytes, roll_every })
         }),

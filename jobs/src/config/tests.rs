@@ -4,7 +4,7 @@ use super::*;
 
 mod properties;
 
-fn with(text: &str) -> Result<Loaded, Mistakes> {
+pub(super) fn with(text: &str) -> Result<Loaded, Mistakes> {
     load(&[Layer::text("my.toml", text)])
 }
 
@@ -14,7 +14,7 @@ fn mistakes(text: &str) -> Vec<(usize, String)> {
     mistakes.iter().map(|mistake| (mistake.place.line().unwrap_or_default(), mistake.to_string())).collect()
 }
 
-fn assert_told(text: &str, expected: &[(usize, &str)]) {
+pub(super) fn assert_told(text: &str, expected: &[(usize, &str)]) {
     let told = mistakes(text);
     let fits = |((line, message), (at, part)): (&(usize, String), &(usize, &str))| line == at && message.contains(part);
     assert!(told.len() == expected.len() && told.iter().zip(expected).all(fits), "{text}\n{told:#?}");
@@ -39,7 +39,7 @@ fn the_defaults_are_what_the_design_says() {
     let Loaded { config, .. } = load(&[]).unwrap();
     assert_eq!(&*config.job.name.0, "flight-delays");
     assert_eq!(config.embedded.partitions, 4);
-    assert_eq!(config.requests.log, RequestLog::EmbeddedTopic(TopicName("flight-delay-ml-request".into())));
+    assert_eq!(config.requests.log, TopicUrl::Embedded(TopicName("flight-delay-ml-request".into())));
     let sinks: Vec<(&str, String, Selects, bool)> = config
         .sinks
         .iter()
@@ -63,14 +63,14 @@ fn the_defaults_are_what_the_design_says() {
 #[test]
 fn programs_find_the_answers_where_the_sinks_put_them() {
     let of = |text: &str| with(text).unwrap().config;
-    let topic = |config: &StreamConfig| config.answers_topic().map(|name| name.0.to_string());
-    let collection = |config: &StreamConfig| config.answers_collection().map(|name| name.0.to_string());
+    let topic = |config: &StreamConfig| config.answers_topic().map(|url| url.to_string());
+    let collection = |config: &StreamConfig| config.answers_collection().map(|url| url.to_string());
     let config = of("");
-    assert_eq!(topic(&config).as_deref(), Some("flight-delay-ml-response"));
-    assert_eq!(collection(&config).as_deref(), Some("agile_data_science.flight_delay_ml_response"));
+    assert_eq!(topic(&config).as_deref(), Some("embedded:topic/flight-delay-ml-response"));
+    assert_eq!(collection(&config).as_deref(), Some("embedded:collection/agile_data_science.flight_delay_ml_response"));
     assert_eq!(config.sinks_of(Selects::DeadLetters).count(), 1);
     let config = of("sinks.topic.enabled = false\nsinks.collection.url = 'embedded:collection/mine'\n");
-    assert_eq!((topic(&config), collection(&config).as_deref()), (None, Some("mine")));
+    assert_eq!((topic(&config), collection(&config).as_deref()), (None, Some("embedded:collection/mine")));
 }
 
 #[test]
@@ -113,10 +113,10 @@ enabled = false
     let sinks = &loaded.config.sinks;
     let names: Vec<&str> = sinks.keys().map(|name| &*name.0).collect();
     assert_eq!(names, ["archive", "collection", "dead-letters", "topic"]);
-    assert_eq!(loaded.config.answers_topic(), Some(&TopicName("answers".into())));
+    assert_eq!(loaded.config.answers_topic(), Some(&TopicUrl::Embedded(TopicName("answers".into()))));
     // Its keys of files are still in the defaults, where nobody can take them out.
     let files = with("sinks.files.url = 'embedded:topic/files'").unwrap().config.sinks;
-    let target = SinkTarget::EmbeddedTopic(TopicName("files".into()));
+    let target = SinkTarget::Topic(TopicUrl::Embedded(TopicName("files".into())));
     assert_eq!(files[&SinkName("files".into())].target, target);
     let archive = &sinks[&SinkName("archive".into())];
     let SinkTarget::Files(files) = &archive.target else { panic!("{archive:?}") };
@@ -131,7 +131,7 @@ fn flags_go_over_the_file_and_the_file_over_the_presets_of_a_command() {
     std::fs::write(&file, "[table]\npoll = \"3s\"\n[embedded]\npartitions = 2\n").unwrap();
     let set = vec!["table.poll=4s".to_owned()];
     let preset = Layer::text("the demo", "[embedded]\npartitions = 1\nfolder = \"demo\"\n");
-    let loaded = ConfigFlags { config: Some(file), set, dump_config: false }.load_over(&[preset]).unwrap();
+    let loaded = ConfigFlags { config: vec![file], set, dump_config: false }.load_over(&[preset]).unwrap();
     let StreamConfig { table, embedded, .. } = &loaded.config;
     assert_eq!((table.poll, embedded.partitions), (Duration::from_secs(4), 2));
     let dump = loaded.dump();
@@ -167,9 +167,11 @@ fn a_wrong_value_is_told_with_its_line_and_what_to_write() {
         ("[embedded]\npartitions = 1.5", "which is a number with a fraction"),
         ("[embedded]\nfolder = \"file:x\"", "which is a URL; write the path alone, \"x\""),
         ("[embedded]\nfolder = \"\"", "which is empty"),
-        ("[requests]\nurl = \"kafka://b:9092/x\"", "and this build has no kafka: connector; write embedded:topic/NAME"),
-        ("[requests]\nurl = \"file:x\"", "no topic, and requests are read from one; write embedded:topic/NAME"),
-        ("[table]\nurl = \"embedded:topic/x\"", "write file:PATH of a file, or embedded:collection/NAME"),
+        (
+            "[requests]\nurl = \"file:x\"",
+            "no topic, and requests are read from one; write embedded:topic/NAME or kafka:topic/NAME",
+        ),
+        ("[table]\nurl = \"embedded:topic/x\"", "write file:PATH of a file, embedded:collection/NAME or"),
         ("[table]\npoll = \"1 parsec\"", "which is no duration: \"parsec\" is no unit of time; write a number"),
         ("[table]\npoll = \"10\"", "which lacks its unit; write a number and its unit"),
         (
@@ -180,10 +182,7 @@ fn a_wrong_value_is_told_with_its_line_and_what_to_write() {
         ("[model]\nregistry = \"s3://b/models\"", "only a folder of this computer"),
         ("[sinks.topic]\nrequired = \"yes\"", "which is a text; write true or false, without quotes"),
         ("[sinks.topic]\nselects = \"all\"", "write \"answers\" or \"dead-letters\""),
-        (
-            "[sinks.topic]\nurl = \"mongodb://u:secret@h/x\"",
-            "is \"mongodb://u:***@h/x\", and this build has no mongodb:",
-        ),
+        ("[sinks.topic]\nurl = \"mongodb://u:secret@h/x\"", "is \"mongodb://u:***@h/x\", "),
         ("[sinks.files]\nformat = \"csv\"", "write \"jsonl\", \"txt\" or \"parquet\""),
         ("[sinks.files]\nroll_bytes = \"2GiB\"", "too large; write a number and its unit"),
         (
@@ -200,7 +199,10 @@ fn a_wrong_value_is_told_with_its_line_and_what_to_write() {
         assert_told(text, &[(2, told)]);
     }
     assert_told("\n[snks.x]\nurl = 'file:x'", &[(2, "`snks` is no key; did you mean `sinks`?")]);
-    assert_told("\n[sinks.x]\n", &[(2, "`sinks.x.url` is missing; write embedded:topic/NAME")]);
+    assert_told(
+        "\n[sinks.x]\n",
+        &[(2, "`sinks.x.url` is missing; write embedded:topic/NAME, embedded:collection/NAME, kafka:topic/NAME")],
+    );
     assert_told("\n[sinks.\"a.b\"]\nurl = 'file:x'", &[(2, "\"a.b\" can't name a sink")]);
 }
 
