@@ -1,0 +1,149 @@
+//! A topic as the source of a job: partitions are assigned by the job, offsets are the job's business, and only what is
+//! committed is a request.
+//!
+//! No consumer group is joined, so nothing is ever moved under the dataflow. The end of a partition is where the first open
+//! transaction begins (the *last stable offset*): what stands behind it may still vanish. Markers and aborted records have
+//! offsets, too, so there are gaps, also at the end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use flightline_engine::contract::{Fault, PartitionReader, Source};
+use flightline_engine::log::{LogRecord, Offset, OffsetRange, Offsets, Partition};
+
+use super::cluster::{Isolation, KafkaCluster};
+use super::lag::LagMarks;
+use super::reader::{Reader, Readers};
+use super::topics::Use;
+
+/// A topic of requests. Clones share their connections.
+#[derive(Clone)]
+pub struct KafkaSource(Arc<Inner>);
+
+struct Inner {
+    cluster: KafkaCluster,
+    topic: String,
+    /// Partitions that the topic is known to have.
+    known: AtomicU32,
+    /// What was said when a partition was asked for its bounds, and did not answer.
+    silent: Mutex<BTreeMap<Partition, Fault>>,
+    readers: Arc<Readers>,
+    lag: LagMarks,
+}
+
+impl KafkaSource {
+    /// The topic as a source. Nobody is asked yet.
+    #[must_use]
+    pub fn new(cluster: KafkaCluster, topic: impl Into<String>) -> Self {
+        let topic = topic.into();
+        let readers = Arc::new(Readers::new(cluster.clone(), topic.clone()));
+        let lag = LagMarks::new(cluster.clone(), topic.clone());
+        Self(Arc::new(Inner { cluster, topic, known: AtomicU32::new(0), silent: Mutex::default(), readers, lag }))
+    }
+
+    /// The topic.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.0.topic
+    }
+
+    pub(super) fn cluster(&self) -> &KafkaCluster {
+        &self.0.cluster
+    }
+
+    /// Whether the topic is known to be there.
+    pub(super) fn is_known(&self) -> bool {
+        self.0.known.load(Ordering::Relaxed) > 0
+    }
+
+    fn must_have(&self, partition: Partition) -> Result<(), Fault> {
+        if partition.0 < self.0.known.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let count = self.partitions()?;
+        if partition.0 < count {
+            return Ok(());
+        }
+        Err(Fault::permanent(format!("topic `{}` has {count} partitions, and none is {partition}", self.0.topic)))
+    }
+
+    fn ask_bounds(&self, partition: Partition) -> Result<OffsetRange, Fault> {
+        self.must_have(partition)?;
+        self.0.cluster.bounds(&self.0.topic, partition, Isolation::Committed)
+    }
+}
+
+impl Source for KafkaSource {
+    fn partitions(&self) -> Result<u32, Fault> {
+        let Inner { cluster, topic, .. } = &*self.0;
+        let count = if self.is_known() {
+            let gone =
+                || Fault::transient(format!("topic `{topic}` was there, and now no broker knows it; was it deleted?"));
+            cluster.partitions_of(topic)?.ok_or_else(gone)?
+        } else {
+            cluster.bring_about(topic, Use::Records)?
+        };
+        self.0.known.store(count, Ordering::Relaxed);
+        Ok(count)
+    }
+
+    fn bounds(&self, partition: Partition) -> Result<OffsetRange, Fault> {
+        let bounds = self.ask_bounds(partition);
+        let mut silent = self.0.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        match &bounds {
+            Ok(_) => _ = silent.remove(&partition),
+            Err(fault) => _ = silent.insert(partition, fault.clone()),
+        }
+        bounds
+    }
+
+    fn open(&self, partition: Partition, from: Offset) -> Result<Box<dyn PartitionReader>, Fault> {
+        let bounds = self.ask_bounds(partition)?;
+        if from < bounds.from || bounds.to < from {
+            return Err(Fault::permanent(format!(
+                "offset {from} of partition {partition} of topic `{}` can't be read: the topic holds {bounds}; its retention \
+                 was too short, or it was made anew",
+                self.0.topic
+            )));
+        }
+        let reader = Readers::open(&self.0.readers, partition, from, bounds.to)?;
+        Ok(Box::new(Heard { source: self.clone(), partition, reader }))
+    }
+
+    fn settled(&self, progress: &Offsets) {
+        self.0.lag.mark(progress);
+    }
+}
+
+impl fmt::Debug for KafkaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSource").field("cluster", &self.0.cluster).field("topic", &self.0.topic).finish()
+    }
+}
+
+/// A reader that says so when there is nothing to read because nobody answers.
+struct Heard {
+    source: KafkaSource,
+    partition: Partition,
+    reader: Reader,
+}
+
+impl PartitionReader for Heard {
+    fn read(&mut self, limit: usize, patience: Duration) -> Result<Vec<LogRecord>, Fault> {
+        let records = self.reader.read(limit, patience)?;
+        if records.is_empty() {
+            let silent = self.source.0.silent.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(fault) = silent.get(&self.partition) {
+                return Err(fault.clone());
+            }
+        }
+        Ok(records)
+    }
+
+    fn passed(&self) -> Option<Offset> {
+        self.reader.passed()
+    }
+}

@@ -1,0 +1,112 @@
+//! A broker that is paused, killed and stopped while answers are written.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use flightline_connectors::kafka::{KafkaCluster, KafkaOptions};
+use flightline_engine::contract::{Fault, FlushReason, Guarantee, JobId, OpenSink, Sink, SinkBatch};
+use flightline_engine::ledger::Generation;
+use flightline_engine::log::{Offset, Partition};
+
+use super::{LONG, contents_at, lines, options, sink, stretch};
+use crate::services::Services;
+
+const PARTITIONS: [Partition; 2] = [Partition(0), Partition(1)];
+
+/// A writer that goes on until it is told to stop, and what is seen of it from outside.
+#[derive(Default)]
+struct Load {
+    stop: AtomicBool,
+    written: AtomicU64,
+    faults: AtomicU64,
+}
+
+impl Load {
+    /// Writes three lines at a time for each partition; tries again after transient faults. Gives how many lines there must be.
+    fn write(&self, cluster: &KafkaCluster, topic: &str, guarantee: Guarantee) -> u64 {
+        let sink = sink(cluster, topic, guarantee);
+        sink.adopt(&JobId("job#1".into()), &PARTITIONS.map(|partition| (partition, Offset(0))).into()).unwrap();
+        let mut writer = sink.open(Generation(1), &PARTITIONS).unwrap();
+        let mut next = 0;
+        while !self.stop.load(Ordering::SeqCst) {
+            let both = PARTITIONS.iter().flat_map(|partition| stretch(partition.0, next, next + 3).answers);
+            let batch = SinkBatch { answers: both.collect() };
+            self.patiently(&mut *writer, |writer| writer.write(&batch));
+            next += 3;
+            self.written.store(next, Ordering::SeqCst);
+        }
+        self.patiently(&mut *writer, |writer| writer.flush(FlushReason::Closing));
+        assert!(writer.durable().values().all(|reached| reached.next == Offset(next)));
+        next
+    }
+
+    fn patiently(&self, writer: &mut dyn OpenSink, step: impl Fn(&mut dyn OpenSink) -> Result<(), Fault>) {
+        while let Err(fault) = step(writer) {
+            assert!(matches!(fault, Fault::Transient(_)), "{fault:?}");
+            self.faults.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn wait_for(&self, what: &AtomicU64, more: u64) {
+        let (begun, enough) = (Instant::now(), what.load(Ordering::SeqCst) + more);
+        while what.load(Ordering::SeqCst) < enough {
+            assert!(
+                begun.elapsed() < 6 * LONG,
+                "{} written, {} faults",
+                self.written.load(Ordering::SeqCst),
+                self.faults.load(Ordering::SeqCst)
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Commits are cut off at any point, also where nobody knows whether they happened, and transactions outlive their time.
+#[test]
+fn a_broker_that_stumbles_loses_and_doubles_nothing() {
+    let services = Services::up(&["kafka"]);
+    let cluster = || {
+        let timeouts = (Duration::from_millis(1500), Duration::from_secs(3));
+        let brokers = services.address("KAFKA_BROKERS");
+        KafkaCluster::new(KafkaOptions { brokers, timeout: timeouts.0, transaction_timeout: timeouts.1, ..options() })
+            .unwrap()
+    };
+    let loads = [Load::default(), Load::default()];
+    let guarantees = [Guarantee::ExactlyOnce, Guarantee::AtLeastOnce];
+    let (exactly, at_least) = thread::scope(|scope| {
+        let write = |place: usize| {
+            let (load, guarantee, cluster) = (&loads[place], guarantees[place], cluster());
+            scope.spawn(move || load.write(&cluster, &format!("{guarantee:?}"), guarantee))
+        };
+        let writers = [write(0), write(1)];
+        let each = |what: fn(&Load) -> &AtomicU64, more| loads.iter().for_each(|load| load.wait_for(what(load), more));
+        for trouble in ["pause", "kill", "pause", "stop", "pause"] {
+            each(|load| &load.written, 30);
+            services.run(trouble, &["kafka"]);
+            each(|load| &load.faults, 3);
+            services.run(if trouble == "pause" { "resume" } else { "start" }, &["kafka"]);
+        }
+        each(|load| &load.written, 30);
+        loads.iter().for_each(|load| load.stop.store(true, Ordering::SeqCst));
+        let [exactly, at_least] = writers.map(|writer| writer.join().unwrap());
+        (exactly, at_least)
+    });
+    let expected = |count| {
+        let mut lines = PARTITIONS.iter().flat_map(|partition| lines(partition.0, 0, count)).collect::<Vec<_>>();
+        lines.sort_unstable();
+        lines
+    };
+    let brokers = services.address("KAFKA_BROKERS");
+    let found = |guarantee: Guarantee| -> Vec<Bytes> {
+        let mut found = contents_at(&brokers, &cluster(), &format!("{guarantee:?}")).concat();
+        found.sort_unstable();
+        found
+    };
+    assert!(found(Guarantee::ExactlyOnce) == expected(exactly), "each line once");
+    let at_least_once = found(Guarantee::AtLeastOnce).into_iter().collect::<BTreeSet<_>>();
+    assert!(at_least_once == expected(at_least).into_iter().collect(), "each line, and no other");
+}
