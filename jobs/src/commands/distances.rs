@@ -74,11 +74,28 @@ const UNITS_PER_MILE: f64 = 18_446_744_073_709_551_616.0;
 /// # Errors
 /// Flags, input or output that can't be used, or too many bad rows; nothing stands under the final name then.
 pub fn run(flags: &DistancesFlags) -> Result<ReadCounts, Failure> {
-    let plan = flags.cluster.plan()?;
-    let input = Input::resolve(&flags.input, flags.read.format, plan.workers())?;
+    let (counts, table) = gather(&flags.input, &flags.read, &flags.cluster)?;
+    if let Some(table) = table {
+        write_table(&table, flags)?;
+    }
+    Ok(counts)
+}
+
+/// The mean distance of each route of the flights in some files, and what was read by all workers. Process 0 has the
+/// table.
+///
+/// # Errors
+/// Flags or input that can't be used, or too many bad rows.
+pub(super) fn gather(
+    input: &[String],
+    read: &ReadFlags,
+    cluster: &ClusterFlags,
+) -> Result<(ReadCounts, Option<DistanceTable>), Failure> {
+    let plan = cluster.plan()?;
+    let input = Input::resolve(input, read.format, plan.workers())?;
     let progress = Progress::to_stderr();
     let stage = progress.stage("distances", input.unit(), plan.workers_here().get());
-    let (is_lead, limit) = (plan.is_lead(), flags.read.max_bad_rows.get());
+    let (is_lead, limit) = (plan.is_lead(), read.max_bad_rows.get());
     let plan = plan.with_fingerprint(input.agreement(&format!("distances {limit}")));
     let outcomes = cluster::run(plan, move |worker| mean_distances(worker, &input, &stage))?;
     progress.finish();
@@ -86,10 +103,7 @@ pub fn run(flags: &DistancesFlags) -> Result<ReadCounts, Failure> {
     let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (counts, table) = outcomes.into_iter().next().unwrap_or_default();
     counts.check(limit)?;
-    if is_lead {
-        write_table(&table, flags)?;
-    }
-    Ok(counts)
+    Ok((counts, is_lead.then_some(table)))
 }
 
 /// The table (on worker 0, others get an empty one) and the counts of all workers (on each).

@@ -120,6 +120,15 @@ pub fn rows_from_json_lines(bytes: &[u8]) -> Result<TableRows, String> {
     to_rows(&table).map_err(|error| format!("internal error (bug): a row can't be written as JSON: {error}"))
 }
 
+/// The row of a document of a collection, an object of JSON.
+///
+/// # Errors
+/// Why it is no row; it reads on after the name of the document and a colon.
+pub fn row_from_json(line: &[u8]) -> Result<(String, String), String> {
+    let row = DistanceRow::from_json(line).map_err(|reason| reason.to_string())?;
+    to_text(&row).map_err(|error| format!("internal error (bug): a row can't be written as JSON: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -147,6 +156,18 @@ mod tests {
             let found = rows_from_json_lines(text.as_bytes()).unwrap_err();
             assert!(found.starts_with(reason), "{found}");
         }
+    }
+
+    #[test]
+    fn a_document_is_a_row_whatever_type_its_number_has() {
+        let expected = ("EWR-ALB".to_owned(), "{\"Origin\":\"EWR\",\"Dest\":\"ALB\",\"Distance\":143.0}".to_owned());
+        for line in [
+            r#"{"Origin":"EWR","Dest":"ALB","Distance":143}"#,
+            r#"{"Distance":143.0,"Dest":"ALB","Origin":"EWR","more":1}"#,
+        ] {
+            assert_eq!(row_from_json(line.as_bytes()), Ok(expected.clone()));
+        }
+        assert_eq!(row_from_json(br#"{"Dest":"ALB","Distance":1}"#), Err("null Origin".to_owned()));
     }
 
     #[test]

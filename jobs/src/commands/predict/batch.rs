@@ -18,7 +18,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::flight::label::DelayClass;
 use crate::input::Input;
 use crate::model::{Model, ModelId, Registry};
-use crate::predicting::{PredictPlan, Summary, Target, golden, run_worker};
+use crate::predicting::{Delivery, PredictPlan, Summary, Target, golden, run_worker};
 use crate::table::{DistanceTable, TableError};
 
 /// Runs the command.
@@ -39,7 +39,8 @@ pub(crate) fn predict(flags: &PredictFlags) -> Result<(ModelId, Summary), Failur
     let distances = read_distances(&flags.batch.distances)?;
     let input = Input::resolve(&flags.batch.input, flags.read.format, cluster.workers())?;
     let existing = if flags.batch.replace { Existing::Replace } else { Existing::Refuse };
-    let (target, whole) = Target::prepare(&flags.batch.output, flags.batch.output_format, existing, &cluster)?;
+    let delivery = Delivery::prepare(&flags.batch.output, existing, &cluster)?;
+    let (target, whole) = Target::prepare(&delivery.folder(), flags.batch.output_format, existing, &cluster)?;
 
     let progress = Progress::to_stderr();
     let stage = progress.stage("predict", input.unit(), cluster.workers_here().get());
@@ -51,6 +52,7 @@ pub(crate) fn predict(flags: &PredictFlags) -> Result<(ModelId, Summary), Failur
     progress.finish();
     let summaries = ends.into_iter().collect::<Result<Vec<_>, _>>()?;
     whole.map_or(Ok(()), flightline_connectors::files::AtomicDir::commit)?;
+    delivery.deliver()?;
     Ok((model, summaries.into_iter().next().unwrap_or_default()))
 }
 

@@ -8,7 +8,7 @@ use super::PredictFlags;
 use crate::commands::{Level, start_logging};
 use crate::config::Loaded;
 use crate::failure::Failure;
-use crate::service::{AsConfigured, Service};
+use crate::service::{Drained, Service, StopFlag};
 
 /// Runs the job until it is asked to end.
 ///
@@ -20,11 +20,18 @@ pub fn run(flags: &PredictFlags) -> Result<(), Failure> {
         return Ok(());
     }
     start_logging(loaded.config.log.format, Level::INFO)?;
-    let service = Service::open(&loaded, flags.cluster.plan()?, nonce(), &AsConfigured)?;
-    let stop = service.stop_flag();
-    install_drain_policy(move || stop.raise());
-    announce(&loaded, &service);
-    service.run()
+    let stop = StopFlag::default();
+    let on_signal = stop.clone();
+    install_drain_policy(move || on_signal.raise());
+    loop {
+        let service = Service::open(&loaded, flags.cluster.plan()?, nonce(), stop.clone())?;
+        announce(&loaded, &service);
+        match service.run()? {
+            // A life reads the partitions that were there when it began.
+            Drained::LogGrew if !stop.is_raised() => {}
+            Drained::LogGrew | Drained::Asked => return Ok(()),
+        }
+    }
 }
 
 /// A number that no other start has.
