@@ -1,19 +1,26 @@
 //! The engine's small objects (ledger, checkpoints, versions of a table) in a folder of any store.
 //!
-//! What a killed writer left under a staging name of its store is never listed.
+//! What a killed writer left under a staging name of its store is never listed. Whoever writes here clears it away, too, when
+//! he lists: as soon as its own name is there, or a later one. The engine's names are numbers, and who comes too late with a
+//! low one must not succeed anyway; with other names a living writer may lose a try.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use flightline_engine::contract::{Blobs, Created, Fault};
 
 use super::error::FileError;
 use super::folder::Folder;
-use super::staging::final_name;
+use super::staging::{clear, final_name, staged};
 use super::stores::Stores;
 
 /// A folder of objects that are created once, and last.
 #[derive(Clone, Debug)]
 pub struct StoreBlobs {
     folder: Folder,
+    /// Whether anything was created here: who only reads clears nothing away.
+    writes: Arc<AtomicBool>,
 }
 
 impl StoreBlobs {
@@ -24,14 +31,28 @@ impl StoreBlobs {
     pub fn open(stores: &Stores, url: &str) -> Result<Self, FileError> {
         let folder = Folder::at(stores, url)?;
         folder.make()?;
-        Ok(Self { folder })
+        Ok(Self { folder, writes: Arc::default() })
+    }
+
+    /// Clears away what killed writers left in a folder with these objects.
+    fn sweep(&self, folder: &str, listed: &[String], names: &[String]) {
+        let Some(last) = names.last() else { return };
+        for name in staged(&self.folder, folder, listed) {
+            if final_name(&name).is_some_and(|target| target <= last.as_str()) {
+                clear(&self.folder, &format!("{folder}/{name}"));
+            }
+        }
     }
 }
 
 impl Blobs for StoreBlobs {
     fn list(&self, folder: &str) -> Result<Vec<String>, Fault> {
-        let mut names = self.folder.names(folder.trim_end_matches('/'))?;
-        names.retain(|name| final_name(name).is_none());
+        let folder = folder.trim_end_matches('/');
+        let listed = self.folder.names(folder)?;
+        let names: Vec<String> = listed.iter().filter(|name| final_name(name).is_none()).cloned().collect();
+        if self.writes.load(Ordering::Relaxed) {
+            self.sweep(folder, &listed, &names);
+        }
         Ok(names)
     }
 
@@ -40,6 +61,7 @@ impl Blobs for StoreBlobs {
     }
 
     fn create(&self, name: &str, bytes: Bytes) -> Result<Created, Fault> {
+        self.writes.store(true, Ordering::Relaxed);
         self.folder.create(name, bytes.into())
     }
 
@@ -95,9 +117,13 @@ mod tests {
         blobs.create("ledger/00.json", Bytes::from_static(b"{}")).unwrap();
         fs::write(path.join("ledger/01.json#1"), "half").unwrap();
         fs::write(path.join("ledger/.01.json.tmp.1"), "half").unwrap();
-        assert_eq!(blobs.list("ledger").unwrap(), ["00.json"]);
+        let left = || fs::read_dir(path.join("ledger")).unwrap().count();
+        let reader = StoreBlobs::open(&Stores::new().unwrap(), path.to_str().unwrap()).unwrap();
+        assert_eq!((blobs.list("ledger").unwrap(), left()), (vec!["00.json".to_owned()], 3), "somebody may be at 01");
         assert_eq!(blobs.create("ledger/01.json", Bytes::from_static(b"[]")).unwrap(), Created::Ours);
-        assert_eq!(blobs.list("ledger/").unwrap(), ["00.json", "01.json"]);
+        let both = ["00.json".to_owned(), "01.json".to_owned()];
+        assert_eq!((reader.list("ledger/").unwrap(), left()), (both.to_vec(), 4), "who only reads removes nothing");
+        assert_eq!((blobs.list("ledger/").unwrap(), left()), (both.to_vec(), 2));
     }
 
     #[test]

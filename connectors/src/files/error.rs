@@ -7,6 +7,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 
+use super::refusal::Refusal;
+
 /// An error of reading or writing files.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FileError {
@@ -152,6 +154,13 @@ pub enum FileError {
         cause: String,
     },
 
+    /// A store did not take output, in its own words.
+    #[error("{told}")]
+    Refused {
+        /// What was tried, where, why it failed and what to do.
+        told: String,
+    },
+
     /// Output that would replace what is there.
     #[error("`{path}` exists already and is left as it is; choose another name, or ask for it to be replaced")]
     Exists {
@@ -181,6 +190,7 @@ impl FileError {
             Self::Changed { .. }
             | Self::Store { .. }
             | Self::Write { .. }
+            | Self::Refused { .. }
             | Self::Exists { .. }
             | Self::Runtime { .. } => true,
             Self::NotFound { .. }
@@ -214,7 +224,8 @@ impl FileError {
                 cause: "it is not the file that was there when the job started".to_owned(),
             },
             other => {
-                let cause = io_cause(other).map_or_else(|| innermost(other), explain);
+                let refused = Refusal::behind(other).map(ToString::to_string);
+                let cause = refused.unwrap_or_else(|| io_cause(other).map_or_else(|| innermost(other), explain));
                 Self::Store { action, file: name.to_owned(), cause }
             }
         }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -32,11 +33,18 @@ pub(crate) struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
     fates: Mutex<VecDeque<Fate>>,
     rewrites: Mutex<VecDeque<&'static str>>,
+    ignores_conditions: AtomicBool,
 }
 
 impl FaultyStore {
     pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Arc<Self> {
-        Arc::new(Self { inner, fates: Mutex::default(), rewrites: Mutex::default() })
+        let (fates, rewrites, ignores_conditions) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        Arc::new(Self { inner, fates, rewrites, ignores_conditions })
+    }
+
+    /// From now on each put replaces what is there, as on servers that don't know conditions.
+    pub(crate) fn ignore_conditions(&self) {
+        self.ignores_conditions.store(true, Ordering::Relaxed);
     }
 
     /// What becomes of the next puts; of later ones, they work.
@@ -80,6 +88,8 @@ impl ObjectStore for FaultyStore {
             if fate == Fate::FailsBefore {
                 return trouble();
             }
+            let ignores = self.ignores_conditions.load(Ordering::Relaxed);
+            let options = if ignores { PutOptions::default() } else { options };
             let put = self.inner.put_opts(location, payload, options).await;
             if fate == Fate::FailsAfter { trouble() } else { put }
         })

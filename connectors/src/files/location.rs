@@ -153,12 +153,19 @@ impl Source {
 pub(crate) fn matches(pattern: &Pattern, name: &str) -> bool {
     const OPTIONS: MatchOptions =
         MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-    (!name.starts_with('_') || pattern.as_str().starts_with('_')) && pattern.matches_with(name, OPTIONS)
+    // The options alone would let `*.*` match `.x`, by a star for nothing.
+    let is_asked_for = ['.', '_'].iter().all(|sign| !name.starts_with(*sign) || pattern.as_str().starts_with(*sign));
+    is_asked_for && !is_being_copied(name) && pattern.matches_with(name, OPTIONS)
 }
 
 /// True for names that folders and `**` leave out: what tools put beside data (`_SUCCESS`, `.crc`, temporaries).
 pub(crate) fn is_hidden(name: &str) -> bool {
-    name.starts_with(['.', '_'])
+    name.starts_with(['.', '_']) || is_being_copied(name)
+}
+
+/// True for what Hadoop's tools call a file that they are still copying.
+fn is_being_copied(name: &str) -> bool {
+    name.ends_with("._COPYING_")
 }
 
 /// The key of a local path. `..` is resolved by the file system, for it may lead through a link.
@@ -271,6 +278,9 @@ mod tests {
         assert!(matches(&any, "a.csv"));
         assert!(!matches(&any, "_SUCCESS"));
         assert!(!matches(&any, ".x.crc"));
+        let dotted = Pattern::new("*.*").unwrap();
+        assert!(!matches(&dotted, ".a.csv.tmp.1") && matches(&dotted, "a.csv"), "it matched what a killed writer left");
+        assert!(!matches(&any, "a.csv._COPYING_") && is_hidden("a.csv._COPYING_"));
         assert!(matches(&Pattern::new("_*").unwrap(), "_SUCCESS"));
         assert!(matches(&Pattern::new(".x*").unwrap(), ".x.crc"));
     }

@@ -4,13 +4,18 @@
 //! its own: waiting blocks the calling thread, so it is for reader threads and start-up, never for an operator or
 //! an async task (where tokio would panic).
 
-use std::collections::HashMap;
+mod connect;
+#[cfg(feature = "hdfs")]
+mod hdfs;
+mod options;
+
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
+pub use options::{HdfsOptions, S3Access, S3Options, StoreOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::error::FileError;
@@ -31,7 +36,15 @@ struct Shared {
     /// Only `None` while it is being dropped.
     runtime: Option<Runtime>,
     handle: Handle,
-    open: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
+    options: StoreOptions,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    clients: HashMap<String, Arc<dyn ObjectStore>>,
+    /// Stores that were seen to refuse a put whose name is taken.
+    conditional: BTreeSet<String>,
 }
 
 impl Stores {
@@ -40,6 +53,14 @@ impl Stores {
     /// # Errors
     /// [`FileError::Runtime`] if the operating system gives no threads.
     pub fn new() -> Result<Self, FileError> {
+        Self::with_options(StoreOptions::default())
+    }
+
+    /// As [`Stores::new`], with settings of one's own.
+    ///
+    /// # Errors
+    /// As [`Stores::new`].
+    pub fn with_options(options: StoreOptions) -> Result<Self, FileError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(IO_THREADS)
             .thread_name("file-io")
@@ -47,29 +68,43 @@ impl Stores {
             .build()
             .map_err(|cause| FileError::Runtime { cause: Arc::new(cause) })?;
         let handle = runtime.handle().clone();
-        let open = Mutex::new(HashMap::new());
-        Ok(Self { shared: Arc::new(Shared { runtime: Some(runtime), handle, open }) })
+        Ok(Self { shared: Arc::new(Shared { runtime: Some(runtime), handle, options, open: Mutex::default() }) })
     }
 
     /// Uses `store` for all URLs that start with `root`, such as `memory://test` or `s3://bucket`: for stores that
     /// need settings of their own.
     #[must_use]
     pub fn with_store(self, root: &str, store: Arc<dyn ObjectStore>) -> Self {
-        self.lock().insert(root.trim_end_matches('/').to_owned(), store);
+        self.lock().clients.insert(root.trim_end_matches('/').to_owned(), store);
         self
     }
 
     /// The store of `root` (scheme and authority), made if it is not open yet; `name` is what the user typed.
     pub(crate) fn open(&self, root: &str, name: &str) -> Result<Arc<dyn ObjectStore>, FileError> {
         let mut open = self.lock();
-        if let Some(store) = open.get(root.trim_end_matches('/')) {
+        if let Some(store) = open.clients.get(root.trim_end_matches('/')) {
             return Ok(Arc::clone(store));
         }
         // Some clients spawn tasks when they are made, and need to find the runtime.
         let _context = self.shared.handle.enter();
-        let store = connect(root, name, &self.shared.handle)?;
-        open.insert(root.trim_end_matches('/').to_owned(), Arc::clone(&store));
+        let store = connect::connect(root, name, &self.shared.options, &self.shared.handle)?;
+        open.clients.insert(root.trim_end_matches('/').to_owned(), Arc::clone(&store));
         Ok(store)
+    }
+
+    /// Whether nobody has seen yet that this store refuses a put whose name is taken, though it is of a kind that may not.
+    pub(crate) fn must_prove_conditions(&self, root: &str) -> bool {
+        connect::may_ignore_conditions(root) && !self.lock().conditional.contains(root)
+    }
+
+    /// Somebody has seen it.
+    pub(crate) fn has_proved_conditions(&self, root: &str) {
+        self.lock().conditional.insert(root.to_owned());
+    }
+
+    /// How stores are reached.
+    pub(crate) fn options(&self) -> &StoreOptions {
+        &self.shared.options
     }
 
     /// Waits for `future` on the calling thread.
@@ -82,8 +117,8 @@ impl Stores {
         &self.shared.handle
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<dyn ObjectStore>>> {
-        // The map is whole between any two operations on it, so a panic elsewhere can't have spoilt it.
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        // It is whole between any two operations on it, so a panic elsewhere can't have spoilt it.
         self.shared.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -99,76 +134,8 @@ impl Drop for Shared {
 
 impl fmt::Debug for Stores {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Stores").field("open", &self.lock().keys().collect::<Vec<_>>()).finish()
+        out.debug_struct("Stores").field("open", &self.lock().clients.keys().collect::<Vec<_>>()).finish()
     }
-}
-
-fn connect(root: &str, name: &str, io: &Handle) -> Result<Arc<dyn ObjectStore>, FileError> {
-    let (scheme, authority) = root.split_once("://").unwrap_or((root, ""));
-    match scheme {
-        // What is created must outlive a crash of the machine; reading is not touched by it.
-        "file" => Ok(Arc::new(LocalFileSystem::new().with_fsync(true))),
-        "hdfs" | "viewfs" => hdfs(root, authority, name, io),
-        "s3" | "s3a" => s3(authority, name),
-        "gs" => gs(authority, name),
-        other => Err(FileError::BadLocation {
-            name: name.to_owned(),
-            cause: format!("`{other}:` is no known kind of store; known are file:, hdfs:, s3: and gs:"),
-        }),
-    }
-}
-
-#[cfg(any(feature = "hdfs", feature = "s3", feature = "gs"))]
-fn built(store: object_store::Result<impl ObjectStore>, name: &str) -> Result<Arc<dyn ObjectStore>, FileError> {
-    match store {
-        Ok(store) => Ok(Arc::new(store)),
-        Err(error) => Err(FileError::from_store("open the store of", name, &error)),
-    }
-}
-
-#[cfg(feature = "hdfs")]
-fn hdfs(root: &str, authority: &str, name: &str, io: &Handle) -> Result<Arc<dyn ObjectStore>, FileError> {
-    use hdfs_native_object_store::HdfsObjectStoreBuilder;
-    let builder = HdfsObjectStoreBuilder::new().with_io_runtime(io.clone());
-    // Without an authority (`hdfs:///path`) the client takes `fs.defaultFS` of the Hadoop configuration.
-    let builder = if authority.is_empty() { builder } else { builder.with_url(root) };
-    built(builder.build(), name)
-}
-
-#[cfg(not(feature = "hdfs"))]
-fn hdfs(_root: &str, _authority: &str, name: &str, _io: &Handle) -> Result<Arc<dyn ObjectStore>, FileError> {
-    Err(FileError::FeatureMissing { name: name.to_owned(), feature: "hdfs" })
-}
-
-/// The transport of these stores takes the process's provider of cryptography, and there is none unless somebody says so.
-#[cfg(any(feature = "s3", feature = "gs"))]
-fn choose_cryptography() {
-    // An error says that there is one already, which is as good.
-    let _chosen = rustls::crypto::ring::default_provider().install_default();
-}
-
-#[cfg(feature = "s3")]
-fn s3(bucket: &str, name: &str) -> Result<Arc<dyn ObjectStore>, FileError> {
-    use object_store::aws::AmazonS3Builder;
-    choose_cryptography();
-    built(AmazonS3Builder::from_env().with_bucket_name(bucket).build(), name)
-}
-
-#[cfg(not(feature = "s3"))]
-fn s3(_bucket: &str, name: &str) -> Result<Arc<dyn ObjectStore>, FileError> {
-    Err(FileError::FeatureMissing { name: name.to_owned(), feature: "s3" })
-}
-
-#[cfg(feature = "gs")]
-fn gs(bucket: &str, name: &str) -> Result<Arc<dyn ObjectStore>, FileError> {
-    use object_store::gcp::GoogleCloudStorageBuilder;
-    choose_cryptography();
-    built(GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).build(), name)
-}
-
-#[cfg(not(feature = "gs"))]
-fn gs(_bucket: &str, name: &str) -> Result<Arc<dyn ObjectStore>, FileError> {
-    Err(FileError::FeatureMissing { name: name.to_owned(), feature: "gs" })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use flightline_engine::clock::{Clock, SystemClock};
 use flightline_engine::contract::{Fault, TableRows, TableSource};
 use object_store::Error as StoreError;
 
-use self::watch::{Stamp, Watch};
+use self::watch::{SETTLING, Stamp, Watch};
 use super::error::FileError;
 use super::fault::{READ, fault};
 use super::folder::Folder;
@@ -86,7 +86,8 @@ impl FileTable {
     /// What the file looks like now; `None` if it is not there.
     fn stamp(&self) -> Result<Option<Stamp>, Fault> {
         let Some(path) = self.file.on_disk("") else {
-            return Ok(self.file.about("")?.map(Stamp::remote));
+            let stamp = if self.file.is_in_hdfs() { Stamp::Hdfs } else { Stamp::Object };
+            return Ok(self.file.about("")?.map(stamp));
         };
         match std::fs::metadata(path) {
             Ok(metadata) => Ok(Some(Stamp::local(&metadata))),
@@ -106,6 +107,10 @@ impl FileTable {
             let Some(bytes) = self.file.read("")? else { return Ok(None) };
             if self.stamp()?.as_ref() == Some(&before) {
                 let is_final = self.watch.read(before.clone(), seen_at);
+                if before.may_be_open() && self.known.is_some() && !is_final {
+                    thread::sleep(SETTLING);
+                    continue;
+                }
                 return Ok(Some((bytes, before, is_final)));
             }
         }

@@ -12,6 +12,7 @@
 
 mod columns;
 mod dataflow;
+mod delivery;
 pub mod golden;
 pub mod operators;
 mod output;
@@ -20,6 +21,7 @@ mod summary;
 mod writer;
 
 pub use dataflow::{PredictPlan, run_worker};
+pub use delivery::Delivery;
 pub use output::{OutputFormat, Target};
 pub use reading::RowKind;
 pub use summary::Summary;

@@ -145,7 +145,7 @@ fn is_temporary(name: &str) -> bool {
 }
 
 /// The worker that a file of ours belongs to.
-fn owner(name: &str) -> Option<usize> {
+pub(super) fn owner(name: &str) -> Option<usize> {
     let rest = name.strip_prefix(PART).or_else(|| name.strip_prefix(DEAD_LETTERS))?;
     let (number, ending) = rest.split_once('.')?;
     number.parse().ok().filter(|_| ["jsonl", "parquet"].contains(&ending))

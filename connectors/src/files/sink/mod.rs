@@ -57,7 +57,7 @@ pub struct FileSinkOptions {
     pub name: SinkName,
     /// Which lines it writes.
     pub selects: Selects,
-    /// Path or URL of its folder.
+    /// Path or URL of its folder. An `hdfs:` URL without a path is that of `/user/flight_predictions`.
     pub url: String,
     /// What it writes.
     pub format: FileFormat,
@@ -97,7 +97,7 @@ impl FileSink {
     /// # Errors
     /// [`FileError`] for a name that makes no sense, or a store that this build leaves out.
     pub fn new(stores: &Stores, options: FileSinkOptions) -> Result<Self, FileError> {
-        let folder = Folder::at(stores, &options.url)?;
+        let folder = name::folder_at(stores, &options.url)?;
         Ok(Self { options, folder })
     }
 

@@ -13,13 +13,33 @@
 
 use flightline_engine::log::{Offset, Partition};
 
+use crate::files::error::FileError;
+use crate::files::folder::Folder;
+use crate::files::stores::Stores;
+
 /// The object that says whose folder it is.
 pub(super) const OWNER: &str = "_flightline.json";
 
+/// The folder of answers in HDFS, unless a URL names another.
+const IN_HDFS: &str = "user/flight_predictions";
 const FOLDER: &str = "log_partition=";
 const START: &str = "_start.json";
 /// As many as the largest offset has.
 const DIGITS: usize = 20;
+
+/// The folder of answers that a path or URL names.
+pub(super) fn folder_at(stores: &Stores, url: &str) -> Result<Folder, FileError> {
+    Folder::at(stores, &with_folder(url))
+}
+
+/// The URL with the folder that it leaves out.
+fn with_folder(url: &str) -> String {
+    let is_bare = |rest: &str| rest.split_once('/').is_none_or(|(_, path)| path.trim_matches('/').is_empty());
+    match url.strip_prefix("hdfs://").filter(|rest| is_bare(rest)) {
+        Some(rest) => format!("hdfs://{}/{IN_HDFS}", rest.trim_end_matches('/')),
+        None => url.to_owned(),
+    }
+}
 
 /// The folder of a partition.
 pub(super) fn folder_of(partition: Partition) -> String {
@@ -68,6 +88,20 @@ mod tests {
             prop_assert_eq!(base_of(&first, "jsonl"), Some(one));
             prop_assert_eq!(first.cmp(&second), one.cmp(&other));
             prop_assert_eq!(base_of(&first, "txt"), None);
+        }
+    }
+
+    #[test]
+    fn answers_have_a_folder_of_their_own_in_hdfs() {
+        for (url, expected) in [
+            ("hdfs://nn:8020", "hdfs://nn:8020/user/flight_predictions"),
+            ("hdfs://nn/", "hdfs://nn/user/flight_predictions"),
+            ("hdfs:///", "hdfs:///user/flight_predictions"),
+            ("hdfs://nn/x", "hdfs://nn/x"),
+            ("s3://bucket", "s3://bucket"),
+            ("/", "/"),
+        ] {
+            assert_eq!(with_folder(url), expected);
         }
     }
 

@@ -44,10 +44,13 @@ pub(super) fn furthest(names: &[String]) -> Option<&str> {
 /// The notes that say less than `reached`, when the last file begins at `base`. Those of files that are yet to come are
 /// not among them, for somebody may be about to put such a file.
 pub(super) fn stale(listing: &Listing, base: Offset, reached: Offset) -> Vec<String> {
-    let says_less = |name: &&String| {
-        place_of(name).is_some_and(|next| next < reached) || file_of(name).is_some_and(|file| file < base)
-    };
-    listing.names.iter().filter(says_less).cloned().collect()
+    listing.names.iter().filter(|name| says_less(name, base, reached)).cloned().collect()
+}
+
+/// Whether this is the name of a note that is of no use when all below `reached` is durable and the last file begins at
+/// `base`.
+pub(super) fn says_less(name: &str, base: Offset, reached: Offset) -> bool {
+    place_of(name).is_some_and(|next| next < reached) || file_of(name).is_some_and(|file| file < base)
 }
 
 fn place_of(name: &str) -> Option<Offset> {

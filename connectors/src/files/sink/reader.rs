@@ -25,7 +25,7 @@ impl FileReader {
     /// # Errors
     /// [`FileError`] for a name that makes no sense, or a store that this build leaves out.
     pub fn new(stores: &Stores, url: &str) -> Result<Self, FileError> {
-        Ok(Self { folder: Folder::at(stores, url)? })
+        Ok(Self { folder: name::folder_at(stores, url)? })
     }
 
     /// The partitions that have a folder, in order.

@@ -145,7 +145,7 @@ impl Rolling {
             buffer: Buffer::default(),
             unnoted: None,
             notes: notes::stale(&listing, last, place.reached.next),
-            leftovers: Leftovers::sweep(&chain.folder, partition, &listing),
+            leftovers: Leftovers::sweep(&chain.folder, partition, &listing, last, place.reached.next),
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use object_store::ObjectMeta;
 
 /// The coarsest step in which a file system tells times (FAT's), and so how long a new look may hide a later change.
-const SETTLING: Duration = Duration::from_secs(2);
+pub(super) const SETTLING: Duration = Duration::from_secs(2);
 
 /// All that can be told of a file without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub(super) enum Stamp {
         /// Device, inode, and the time of the last change of the inode, which nobody can set back.
         identity: [i64; 4],
     },
-    /// An object in a store.
-    Remote(ObjectMeta),
+    /// An object in a store that replaces objects as a whole.
+    Object(ObjectMeta),
+    /// A file in HDFS, which may be written anew in its place: then it is empty until it is closed, or longer than a block.
+    Hdfs(ObjectMeta),
 }
 
 impl Stamp {
@@ -34,17 +36,18 @@ impl Stamp {
         }
     }
 
-    /// Whether it may be the same file as another one, written anew in its place. An object is always replaced as a whole.
+    /// Whether it may be the same file as another one, written anew in its place.
     pub(super) fn is_in_place_of(&self, other: &Self) -> bool {
         let file = |stamp: &Self| match stamp {
             Self::Local { identity: [device, inode, ..], created, .. } => Some((*device, *inode, *created)),
-            Self::Remote(_) => None,
+            Self::Object(_) | Self::Hdfs(_) => None,
         };
         file(self).is_some_and(|this| file(other) == Some(this))
     }
 
-    pub(super) const fn remote(about: ObjectMeta) -> Self {
-        Self::Remote(about)
+    /// Whether it may be open, and show nothing of what is in it.
+    pub(super) fn may_be_open(&self) -> bool {
+        matches!(self, Self::Hdfs(about) if about.size == 0)
     }
 }
 
