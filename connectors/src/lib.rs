@@ -7,6 +7,8 @@
 //! |---|---|
 //! | [`files`] | batch input and output on the local disk and, behind the features `hdfs`, `s3` and `gs`, on those stores |
 //! | [`embedded`] | topics and collections in files of this machine: source, table, sinks, and the routes to ask for them |
+//! | `kafka` | topics of Kafka, behind the feature `kafka`: source, sinks, and what others ask of them |
+//! | `mongodb` | collections of MongoDB, with the feature of that name: sink, table, client, import |
 //! | [`client`] | topics and collections as others use them: of this process, or of a running job over HTTP |
 
 // A failed expectation of a test is told best by a panic right there.
@@ -15,3 +17,7 @@
 pub mod client;
 pub mod embedded;
 pub mod files;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;

@@ -19,7 +19,7 @@ pub const VARIABLE: &str = "FLIGHTLINE_FAILPOINT";
 
 /// All failpoints: the name, and what has happened when the process dies there. Sinks of dead letters pass those of
 /// their kind, too.
-pub const ALL: [(&str, &str); 14] = [
+pub const ALL: &[(&str, &str)] = &[
     ("topic-sink/before-commit", "Answers and progress stand in an open transaction of a topic; nothing is durable."),
     ("topic-sink/after-commit", "Answers and progress of a topic are durable; the engine doesn't know yet."),
     (
@@ -27,8 +27,36 @@ pub const ALL: [(&str, &str); 14] = [
         "Answers and progress stand in an open transaction of a collection; nothing is durable.",
     ),
     ("collection-sink/after-commit", "Answers and progress of a collection are durable; the engine doesn't know yet."),
+    ("mongodb-sink/before-answers", "A batch of answers is ready; none of them is in the collection of MongoDB."),
+    (
+        "mongodb-sink/before-progress",
+        "The answers of a batch are in the collection of MongoDB, at a majority; its progress is not.",
+    ),
+    (
+        "mongodb-sink/after-progress",
+        "Answers and progress of a collection of MongoDB are durable; the engine doesn't know yet.",
+    ),
     ("file-sink/before-put", "A file's bytes are complete in memory; the file isn't there."),
     ("file-sink/after-put", "The file is there; the writer doesn't know yet, and the engine neither."),
+    ("kafka-sink/after-claim", "A topic of answers is claimed; where its partitions begin isn't written."),
+    ("kafka-sink/before-fence", "A life is announced; no older one is fenced off."),
+    ("kafka-sink/after-fence", "Older lives are fenced off; how far they came isn't read."),
+    ("kafka-sink/before-begin", "Answers are about to be written; no transaction is open."),
+    ("kafka-sink/after-begin", "A transaction has begun; nothing is in it."),
+    ("kafka-sink/before-commit", "Answers and progress stand in an open transaction; nothing is committed."),
+    ("kafka-sink/after-commit", "Answers and progress are committed; the engine doesn't know yet."),
+    ("kafka-sink/before-send", "At least once: answers are about to be sent."),
+    ("kafka-sink/after-acks", "At least once: answers were acknowledged; progress isn't written."),
+    ("kafka-sink/before-progress", "At least once: progress is about to be written."),
+    ("kafka-sink/after-progress", "At least once: progress is written; the engine doesn't know yet."),
+    (
+        "hdfs/under-construction",
+        "An object's bytes are with HDFS under a staging name; that file isn't closed, and its lease is held.",
+    ),
+    (
+        "hdfs/before-rename",
+        "An object is whole and durable in HDFS under its staging name; it doesn't have its own yet.",
+    ),
     ("ledger/before-create", "An entry is decided; it isn't written."),
     ("ledger/after-create", "An entry is durable; nobody has acted on it."),
     ("table/before-create", "A new version of the table is known; it isn't written."),
@@ -133,7 +161,7 @@ pub fn hit(name: &str) {
 }
 
 fn names() -> String {
-    ALL.map(|(name, _)| name).join(", ")
+    ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -93,6 +93,17 @@ pub enum ClientError {
         limit: usize,
     },
 
+    /// What a server that is no job of ours came to: Kafka, say.
+    #[error("{sentence}")]
+    Server {
+        /// What was tried, where, what happened, and what to do.
+        sentence: String,
+        /// Whether the same may work later.
+        transient: bool,
+        /// Whether it may have been done all the same.
+        uncertain: bool,
+    },
+
     /// An open topic or collection of this process.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
@@ -104,6 +115,7 @@ impl ClientError {
     pub const fn is_uncertain(&self) -> bool {
         match self {
             Self::Uncertain { .. } => true,
+            Self::Server { uncertain, .. } => *uncertain,
             Self::Embedded(error) => error.is_transient(),
             _ => false,
         }
@@ -116,6 +128,7 @@ impl ClientError {
             Self::Unreachable { .. } | Self::Uncertain { .. } | Self::NoAnswer { .. } | Self::Nowhere { .. } => true,
             Self::Refused { status, .. } => *status == 503 || *status == 408,
             Self::Embedded(error) => error.is_transient(),
+            Self::Server { transient, .. } => *transient,
             Self::BadAddress { .. } | Self::TooLarge { .. } | Self::TooMany { .. } => false,
         }
     }
