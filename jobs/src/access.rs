@@ -1,6 +1,7 @@
 //! How a command reaches the topics and collections of a job that is not in its own process.
 //!
 //! ```text
+//! on a server               ──► the server is asked, whether a job runs or not
 //! the job's files are free ──► nobody runs: they are opened here, as their owner would
 //! the job's files are held ──► a job runs: it is asked through its HTTP ports
 //! ```
@@ -29,8 +30,9 @@ use flightline_engine::log::Partition;
 
 use self::lines::OrderedLines;
 use self::ports::{Asked, Port};
-use crate::config::{CollectionName, HttpConfig, RequestLog, SinkTarget, StreamConfig, TopicName};
+use crate::config::{CollectionName, CollectionUrl, HttpConfig, SinkTarget, StreamConfig, TopicName, TopicUrl};
 use crate::failure::{Failure, FailureKind};
+use crate::servers::Servers;
 
 /// How often both ways are tried, while somebody holds the files and does not answer yet.
 const TRIES: u32 = 6;
@@ -42,6 +44,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Access {
     way: Way,
+    servers: Servers,
     requests: Arc<dyn TopicClient>,
 }
 
@@ -51,6 +54,8 @@ enum Way {
     Job { job: RemoteJob, ports: Vec<Port> },
     /// No job runs, and its files are open here.
     Files(Arc<EmbeddedStore>),
+    /// It has nothing of its own; whether it runs can't be told from here.
+    Servers,
 }
 
 /// Why the files can't be opened.
@@ -67,36 +72,19 @@ impl Access {
     /// # Errors
     /// There is neither a job nor what one has left; or somebody holds the files, and does not answer at the job's port.
     pub fn open(config: &StreamConfig) -> Result<Self, Failure> {
-        let RequestLog::EmbeddedTopic(topic) = &config.requests.log;
-        let (mut tries, mut wait) = (TRIES, FIRST_WAIT);
-        loop {
-            let closed = match open_files(&config.embedded.folder, topic)? {
-                Ok((store, requests)) => return Ok(Self { way: Way::Files(store), requests }),
-                Err(closed) => closed,
-            };
-            tries -= 1;
-            // Files that aren't there won't come.
-            let last = tries == 0 || matches!(closed, Closed::Absent(_));
-            match ports::ask(&config.http, topic) {
-                Asked::Job { ports, whole } if whole || last => return Self::of_job(ports, topic),
-                Asked::Nobody(why) if last => return Err(nobody(&closed, &why, &config.http)),
-                Asked::Job { .. } | Asked::Nobody(_) => {}
-            }
-            thread::sleep(wait);
-            wait *= 2;
-        }
+        let servers = Servers::of(config);
+        let way = match embedded_topic(config) {
+            Some(topic) => Way::to_embedded(config, topic)?,
+            None => Way::Servers,
+        };
+        let requests = way.topic(&servers, &config.requests.log)?;
+        Ok(Self { way, servers, requests })
     }
 
-    fn of_job(ports: Vec<Port>, topic: &TopicName) -> Result<Self, Failure> {
-        let job = RemoteJob::new(ports.iter().map(Port::address))?;
-        let requests = Arc::new(job.topic(&topic.0));
-        Ok(Self { way: Way::Job { job, ports }, requests })
-    }
-
-    /// Whether a job runs that will do something with what is appended.
+    /// Whether a job runs that will do something with what is appended; on servers: may run.
     #[must_use]
     pub const fn is_running(&self) -> bool {
-        matches!(self.way, Way::Job { .. })
+        !matches!(self.way, Way::Files(_))
     }
 
     /// The log of requests.
@@ -109,35 +97,81 @@ impl Access {
     ///
     /// # Errors
     /// It isn't there, or can't be opened.
-    pub fn topic(&self, name: &TopicName) -> Result<Arc<dyn TopicClient>, Failure> {
-        Ok(match &self.way {
-            Way::Job { job, .. } => Arc::new(job.topic(&name.0)),
-            Way::Files(store) => open_topic(store, name)?,
-        })
+    pub fn topic(&self, url: &TopicUrl) -> Result<Arc<dyn TopicClient>, Failure> {
+        self.way.topic(&self.servers, url)
     }
 
     /// A collection of the job, which must be there.
     ///
     /// # Errors
     /// It isn't there, or can't be opened.
-    pub fn collection(&self, name: &CollectionName) -> Result<Arc<dyn CollectionClient>, Failure> {
-        Ok(match &self.way {
-            Way::Job { job, .. } => Arc::new(job.collection(&name.0)),
-            Way::Files(store) => open_collection(store, name)?,
-        })
+    pub fn collection(&self, url: &CollectionUrl) -> Result<Arc<dyn CollectionClient>, Failure> {
+        match url {
+            CollectionUrl::Mongodb(name) => self.servers.collection(name),
+            CollectionUrl::Embedded(name) => Ok(match &self.way {
+                Way::Job { job, .. } => Arc::new(job.collection(&name.0)),
+                Way::Files(store) => open_collection(store, name)?,
+                Way::Servers => return Err(out_of_reach(&url.to_string())),
+            }),
+        }
     }
 
-    /// The lines of a sink in the order of their requests; `None` for a collection, which has no such order.
+    /// The lines of a sink in the order of their requests; `None` for a destination that has no such order.
     ///
     /// # Errors
     /// The destination isn't there, or can't be opened.
     pub fn ordered_lines(&self, target: &SinkTarget) -> Result<Option<OrderedLines>, Failure> {
         Ok(match target {
-            SinkTarget::EmbeddedTopic(name) => Some(OrderedLines::of_topic(self.topic(name)?)),
-            SinkTarget::EmbeddedCollection(_) => None,
+            SinkTarget::Topic(url) => Some(OrderedLines::of_topic(self.topic(url)?)),
+            SinkTarget::Collection(_) => None,
             SinkTarget::Files(files) => Some(OrderedLines::of_files(files)?),
         })
     }
+}
+
+impl Way {
+    /// To a job that has this topic of its own.
+    fn to_embedded(config: &StreamConfig, topic: &TopicName) -> Result<Self, Failure> {
+        let (mut tries, mut wait) = (TRIES, FIRST_WAIT);
+        loop {
+            let closed = match open_files(&config.embedded.folder, topic)? {
+                Ok(store) => return Ok(Self::Files(store)),
+                Err(closed) => closed,
+            };
+            tries -= 1;
+            // Files that aren't there won't come.
+            let last = tries == 0 || matches!(closed, Closed::Absent(_));
+            match ports::ask(&config.http, topic) {
+                Asked::Job { ports, whole } if whole || last => {
+                    let job = RemoteJob::new(ports.iter().map(Port::address))?;
+                    return Ok(Self::Job { job, ports });
+                }
+                Asked::Nobody(why) if last => return Err(nobody(&closed, &why, &config.http)),
+                Asked::Job { .. } | Asked::Nobody(_) => {}
+            }
+            thread::sleep(wait);
+            wait *= 2;
+        }
+    }
+
+    fn topic(&self, servers: &Servers, url: &TopicUrl) -> Result<Arc<dyn TopicClient>, Failure> {
+        match url {
+            TopicUrl::Kafka(name) => servers.topic(name),
+            TopicUrl::Embedded(name) => Ok(match self {
+                Self::Job { job, .. } => Arc::new(job.topic(&name.0)),
+                Self::Files(store) => open_topic(store, name)?,
+                Self::Servers => return Err(out_of_reach(&url.to_string())),
+            }),
+        }
+    }
+}
+
+/// What only a job with a topic of its own can be asked for.
+fn out_of_reach(url: &str) -> Failure {
+    Failure::new(
+        FailureKind::Usage,
+        format!("{url} can't be reached: the job has no topic of its own by which it could be found"),
+    )
 }
 
 impl fmt::Display for Access {
@@ -148,20 +182,31 @@ impl fmt::Display for Access {
                 write!(f, "the running job at {}", addresses.join(", "))
             }
             Way::Files(store) => write!(f, "the files in `{}`, since no job runs", store.folder().display()),
+            Way::Servers => f.write_str("the servers of its configuration"),
         }
     }
 }
 
-type Opened = (Arc<EmbeddedStore>, Arc<Topic>);
+/// The first embedded topic that a configuration names: by it a job is known.
+fn embedded_topic(config: &StreamConfig) -> Option<&TopicName> {
+    let sinks = config.sinks.values().filter_map(|sink| match &sink.target {
+        SinkTarget::Topic(url) => Some(url),
+        SinkTarget::Collection(_) | SinkTarget::Files(_) => None,
+    });
+    std::iter::once(&config.requests.log).chain(sinks).find_map(|url| match url {
+        TopicUrl::Embedded(name) => Some(name),
+        TopicUrl::Kafka(_) => None,
+    })
+}
 
-fn open_files(folder: &Path, topic: &TopicName) -> Result<Result<Opened, Closed>, Failure> {
+fn open_files(folder: &Path, topic: &TopicName) -> Result<Result<Arc<EmbeddedStore>, Closed>, Failure> {
     // A store is made where there is none, and a command that looks must not make one.
     if !folder.join("topics").is_dir() {
         return Ok(Err(Closed::Absent(format!("`{}` (embedded.folder) holds no topics", folder.display()))));
     }
     let store = EmbeddedStore::open(folder)?;
     match opened(&store, topic) {
-        Ok(requests) => Ok(Ok((store, requests))),
+        Ok(_) => Ok(Ok(store)),
         Err(error @ EmbeddedError::Held { .. }) => Ok(Err(Closed::Held(error))),
         Err(error @ EmbeddedError::NoTopic { .. }) => Ok(Err(Closed::Absent(error.to_string()))),
         Err(error) => Err(error.into()),

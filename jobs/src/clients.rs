@@ -6,4 +6,6 @@ pub use flightline_connectors::client::{
 pub use flightline_connectors::embedded::{Collection, EmbeddedStore, Topic};
 pub use flightline_connectors::files::Stores;
 pub use flightline_connectors::files::sink::FileReader;
+#[cfg(feature = "mongodb")]
+pub use flightline_connectors::mongodb::{MongoCollection, MongoError, MongoName, MongoOptions, MongoServer};
 pub use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};

@@ -18,6 +18,7 @@ pub mod replaying;
 pub mod report;
 pub mod request;
 pub mod response;
+pub mod servers;
 pub mod service;
 pub mod streaming;
 pub mod table;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use clap::Parser;
-use flightline_jobs::clients::RemoteJob;
-use flightline_jobs::commands::{Level, LogFormat, start_logging};
+use flightline_jobs::clients::{CollectionClient, RemoteJob, TopicClient};
+use flightline_jobs::commands::{Level, start_logging};
+use flightline_jobs::config::{CollectionUrl, ConfigFlags, StreamConfig, TopicUrl};
 use flightline_jobs::failure::{Failure, FailureKind};
+use flightline_jobs::servers::Servers;
 use flightline_jobs::service::install_drain_policy;
 
 use crate::backend::ClientBackend;
@@ -17,40 +19,31 @@ const EXAMPLES: &str = "\
 Examples:
   web                                            for a job on this machine; then open http://127.0.0.1:5000/
   web --job host1:9464 --job host2:9464          a job of two processes
+  web --config config/servers.toml               over Kafka and MongoDB, where nobody asks the job itself
   web --listen 0.0.0.0:80                        for others to see
 
 The job need not run: until it does, and whenever it is away, the page says so, and goes on by itself when it is there.
 Answers that came in the meantime are found in the collection.
 
-Exit codes: 0 asked to end by Ctrl-C or SIGTERM, 2 command line, 5 the address can't be listened on.";
+Exit codes: 0 asked to end by Ctrl-C or SIGTERM, 2 command line or configuration, 4 a server refuses, 5 the address can't be
+listened on.";
 
 /// The page where a traveller asks about a flight, in front of a running `predict`.
-#[derive(Clone, Debug, PartialEq, Eq, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "web", version, after_help = EXAMPLES)]
 pub struct WebFlags {
     /// Where the page is served; there is no log-in, so think before you name an address that others reach
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5000")]
     pub listen: String,
 
-    /// Address of a process of the running job, as it says it at its start; once for each of its processes
+    /// Address of a process of the running job, as it says it at its start; once for each of its processes. Asked only for
+    /// embedded topics and collections
     #[arg(long = "job", value_name = "URL", default_value = "http://127.0.0.1:9464")]
     pub jobs: Vec<String>,
 
-    /// Topic that requests are put into
-    #[arg(long, value_name = "NAME", default_value = "flight-delay-ml-request")]
-    pub request_topic: String,
-
-    /// Topic that answers come from
-    #[arg(long, value_name = "NAME", default_value = "flight-delay-ml-response")]
-    pub response_topic: String,
-
-    /// Collection that answers stay in
-    #[arg(long, value_name = "NAME", default_value = "agile_data_science.flight_delay_ml_response")]
-    pub collection: String,
-
-    /// How log lines look, on standard error
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub log_format: LogFormat,
+    /// The job's configuration: it says where requests go, and where answers come and stay.
+    #[command(flatten)]
+    pub config: ConfigFlags,
 }
 
 /// Serves the page until the process is asked to end. The job need not run yet: the page says so until it does.
@@ -58,17 +51,42 @@ pub struct WebFlags {
 /// # Errors
 /// An address that is none, a port that is taken, no thread, or logs that can't be started.
 pub fn run(flags: &WebFlags) -> Result<(), Failure> {
-    start_logging(flags.log_format, Level::INFO)?;
-    serve(flags)
+    let loaded = flags.config.load()?;
+    if flags.config.dumped(&loaded)? {
+        return Ok(());
+    }
+    start_logging(loaded.config.log.format, Level::INFO)?;
+    serve(flags, &loaded.config)
 }
 
-fn serve(flags: &WebFlags) -> Result<(), Failure> {
+/// The backend that a configuration names.
+fn backend(flags: &WebFlags, config: &StreamConfig) -> Result<ClientBackend, Failure> {
+    let servers = Servers::of(config);
     let job = RemoteJob::new(&flags.jobs).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
-    let backend = ClientBackend::new(
-        Arc::new(job.topic(&flags.request_topic)),
-        Arc::new(job.topic(&flags.response_topic)),
-        Arc::new(job.collection(&flags.collection)),
-    );
+    let topic = |url: &TopicUrl| -> Result<Arc<dyn TopicClient>, Failure> {
+        match url {
+            TopicUrl::Embedded(name) => Ok(Arc::new(job.topic(&name.0))),
+            TopicUrl::Kafka(name) => servers.topic(name),
+        }
+    };
+    let collection = |url: &CollectionUrl| -> Result<Arc<dyn CollectionClient>, Failure> {
+        match url {
+            CollectionUrl::Embedded(name) => Ok(Arc::new(job.collection(&name.0))),
+            CollectionUrl::Mongodb(name) => servers.collection(name),
+        }
+    };
+    let missing = |what: &str| {
+        let sentence =
+            format!("no sink of answers is a {what}, and the page needs one: enable one in the configuration");
+        Failure::new(FailureKind::Usage, sentence)
+    };
+    let responses = config.answers_topic().ok_or_else(|| missing("topic"))?;
+    let answers = config.answers_collection().ok_or_else(|| missing("collection"))?;
+    Ok(ClientBackend::new(topic(&config.requests.log)?, topic(responses)?, collection(answers)?))
+}
+
+fn serve(flags: &WebFlags, config: &StreamConfig) -> Result<(), Failure> {
+    let backend = backend(flags, config)?;
     let listener = TcpListener::bind(&flags.listen).map_err(|error| {
         let listen = &flags.listen;
         Failure::new(
@@ -109,12 +127,17 @@ mod tests {
 
     #[test]
     fn what_can_not_start_says_why() {
-        let no_address = serve(&WebFlags::parse_from(["web", "--job", "ftp://x"])).unwrap_err();
+        let refusal = |arguments: &[&str]| {
+            let flags = WebFlags::parse_from([&["web"], arguments].concat());
+            let loaded = flags.config.load().unwrap();
+            serve(&flags, &loaded.config).unwrap_err()
+        };
+        let no_address = refusal(&["--job", "ftp://x"]);
         assert_eq!(no_address.kind, FailureKind::Usage);
         assert!(no_address.message.contains("ftp://x"), "{no_address}");
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
-        let no_port = serve(&WebFlags::parse_from(["web", "--listen", &address])).unwrap_err();
+        let no_port = refusal(&["--listen", &address]);
         assert!(no_port.message.contains(&address) && no_port.message.contains("--listen"), "{no_port}");
     }
 }

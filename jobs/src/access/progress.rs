@@ -1,9 +1,8 @@
 //! How far the sinks of a job have come: what lies below must be there, and what lies above may still come.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use flightline_connectors::embedded::{EmbeddedCollectionSink, EmbeddedStore, EmbeddedTopicSink};
+use flightline_connectors::embedded::{EmbeddedCollectionSink, EmbeddedTopicSink};
 use flightline_connectors::files::Stores;
 use flightline_connectors::files::sink::{Column, ColumnType, Columns, FileFormat, FileSink, FileSinkOptions};
 use flightline_engine::contract::{Selects, Sink, SinkName};
@@ -11,8 +10,8 @@ use flightline_engine::log::{Offsets, Partition};
 use serde::Deserialize;
 
 use super::ports::Port;
-use super::{Access, Way, open_collection, open_topic};
-use crate::config::{AnswerFiles, SinkConfig, SinkTarget, WrittenAs};
+use super::{Access, Way, open_collection, open_topic, out_of_reach};
+use crate::config::{AnswerFiles, CollectionUrl, SinkConfig, SinkTarget, TopicUrl, WrittenAs};
 use crate::failure::{Failure, FailureKind};
 
 impl Access {
@@ -23,8 +22,22 @@ impl Access {
     pub fn progress(&self, name: &SinkName, sink: &SinkConfig, partitions: &[Partition]) -> Result<Offsets, Failure> {
         match (&sink.target, &self.way) {
             (SinkTarget::Files(files), _) => surveyed(&file_sink(name, sink.selects, files)?, partitions),
-            (_, Way::Files(store)) => surveyed(&*embedded_sink(store, name, sink)?, partitions),
+            (SinkTarget::Topic(TopicUrl::Kafka(topic)), _) => {
+                surveyed(&*self.servers.topic_sink(name.clone(), topic, sink.selects)?, partitions)
+            }
+            (SinkTarget::Collection(CollectionUrl::Mongodb(collection)), _) => {
+                surveyed(&*self.servers.collection_sink(name.clone(), collection, sink.selects)?, partitions)
+            }
+            (SinkTarget::Topic(TopicUrl::Embedded(topic)), Way::Files(store)) => {
+                let topic = open_topic(store, topic)?;
+                surveyed(&EmbeddedTopicSink::new(name.clone(), topic, sink.selects), partitions)
+            }
+            (SinkTarget::Collection(CollectionUrl::Embedded(collection)), Way::Files(store)) => {
+                let collection = open_collection(store, collection)?;
+                surveyed(&EmbeddedCollectionSink::new(name.clone(), collection, sink.selects), partitions)
+            }
             (_, Way::Job { ports, .. }) => told(ports, name),
+            (target, Way::Servers) => Err(out_of_reach(&target.endpoint().to_string())),
         }
     }
 }
@@ -32,17 +45,6 @@ impl Access {
 fn surveyed(sink: &dyn Sink, partitions: &[Partition]) -> Result<Offsets, Failure> {
     let survey = sink.survey(partitions).map_err(|fault| Failure::new(FailureKind::Storage, fault.to_string()))?;
     Ok(survey.progress.into_iter().map(|(partition, reached)| (partition, reached.next)).collect())
-}
-
-fn embedded_sink(store: &EmbeddedStore, name: &SinkName, sink: &SinkConfig) -> Result<Arc<dyn Sink>, Failure> {
-    let (name, selects) = (name.clone(), sink.selects);
-    Ok(match &sink.target {
-        SinkTarget::EmbeddedTopic(topic) => Arc::new(EmbeddedTopicSink::new(name, open_topic(store, topic)?, selects)),
-        SinkTarget::EmbeddedCollection(collection) => {
-            Arc::new(EmbeddedCollectionSink::new(name, open_collection(store, collection)?, selects))
-        }
-        SinkTarget::Files(files) => Arc::new(file_sink(&name, selects, files)?),
-    })
 }
 
 /// A sink that looks, and could not write: of the columns of a Parquet file it knows only those that every one has.

@@ -77,11 +77,11 @@ fn nothing_is_made_where_nothing_is() {
     let mut world = answered();
     let config = world.loaded().config;
     world.stop();
-    let missing = CollectionName("other".into());
+    let missing = CollectionUrl::Embedded(CollectionName("other".into()));
     let access = Access::open(&config).unwrap();
     let failure = access.collection(&missing).unwrap_err();
     assert!(failure.message.contains("there is no collection `other`"), "{failure}");
-    let failure = access.topic(&TopicName("other".into())).unwrap_err();
+    let failure = access.topic(&TopicUrl::Embedded(TopicName("other".into()))).unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadInput);
     drop(access);
 

@@ -166,8 +166,8 @@ impl Sink {
 fn store(access: &Access, target: &SinkTarget) -> Result<Store, Failure> {
     Ok(match (access.ordered_lines(target)?, target) {
         (Some(lines), _) => Store::Ordered(lines),
-        (None, SinkTarget::EmbeddedCollection(name)) => Store::Collection(access.collection(name)?),
-        (None, SinkTarget::EmbeddedTopic(_) | SinkTarget::Files(_)) => Store::Nowhere,
+        (None, SinkTarget::Collection(name)) => Store::Collection(access.collection(name)?),
+        (None, SinkTarget::Topic(_) | SinkTarget::Files(_)) => Store::Nowhere,
     })
 }
 

@@ -97,7 +97,7 @@ impl World {
 
     pub(crate) fn loaded(&self) -> Loaded {
         let set = self.flags().into_iter().filter(|word| word != "--set").collect();
-        ConfigFlags { config: None, set, dump_config: false }.load().unwrap()
+        ConfigFlags { config: Vec::new(), set, dump_config: false }.load().unwrap()
     }
 
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
@@ -243,12 +243,12 @@ impl World {
     fn sink(&self, name: &SinkName, target: &SinkTarget, selects: Selects) -> Box<dyn Sink> {
         let (store, name) = (self.store(), name.clone());
         match target {
-            SinkTarget::EmbeddedTopic(topic) => {
-                let topic = store.topic(&topic.0, &TopicShape::whole(PARTITIONS)).unwrap();
+            SinkTarget::Topic(topic) => {
+                let topic = store.topic(&topic.name().0, &TopicShape::whole(PARTITIONS)).unwrap();
                 Box::new(EmbeddedTopicSink::new(name, topic, selects))
             }
-            SinkTarget::EmbeddedCollection(collection) => {
-                Box::new(EmbeddedCollectionSink::new(name, store.collection(&collection.0).unwrap(), selects))
+            SinkTarget::Collection(collection) => {
+                Box::new(EmbeddedCollectionSink::new(name, store.collection(&collection.name().0).unwrap(), selects))
             }
             SinkTarget::Files(files) => {
                 let options = FileSinkOptions::new(name, selects, files.folder.location(), FileFormat::JsonLines);

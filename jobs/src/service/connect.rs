@@ -14,9 +14,12 @@ use flightline_engine::stream::{LeadSetup, Owners, SinkSetup};
 
 use super::elsewhere::Elsewhere;
 use super::{Replace, adapters, columns, storage};
-use crate::config::{AnswerFiles, RequestLog, SinkConfig, SinkTarget, StreamConfig, TableUrl, TopicName, WrittenAs};
+use crate::config::{
+    AnswerFiles, CollectionUrl, SinkConfig, SinkTarget, StreamConfig, TableUrl, TopicName, TopicUrl, WrittenAs,
+};
 use crate::failure::{Failure, FailureKind};
 use crate::model::Registry;
+use crate::servers::Servers;
 use crate::streaming::ANSWER_FORMATS;
 use crate::streaming::table_rows;
 
@@ -24,6 +27,7 @@ use crate::streaming::table_rows;
 pub(super) struct Connections<'a> {
     pub(super) config: &'a StreamConfig,
     pub(super) store: &'a Arc<EmbeddedStore>,
+    pub(super) servers: Servers,
     pub(super) owners: Owners,
     pub(super) process: ProcessIndex,
 }
@@ -31,8 +35,10 @@ pub(super) struct Connections<'a> {
 impl Connections<'_> {
     /// The log of requests.
     pub(super) fn source(&self) -> Result<Arc<dyn Source>, Failure> {
-        let RequestLog::EmbeddedTopic(name) = &self.config.requests.log;
-        Ok(Arc::new(EmbeddedSource(self.topic(name)?)))
+        match &self.config.requests.log {
+            TopicUrl::Embedded(name) => Ok(Arc::new(EmbeddedSource(self.topic(name)?))),
+            TopicUrl::Kafka(name) => self.servers.source(name),
+        }
     }
 
     /// The sinks, in the order of their names.
@@ -47,9 +53,15 @@ impl Connections<'_> {
 
     /// A sink that may lag catches up from the request log, and so must stand where its partitions are.
     fn check_catches_up(&self, name: &SinkName, config: &SinkConfig) -> Result<(), Failure> {
-        let is_on_lead = matches!(config.target, SinkTarget::EmbeddedCollection(_));
-        let all = self.owners.of_process(self.process, self.config.embedded.partitions).len();
-        if config.required || !is_on_lead || all == self.config.embedded.partitions as usize {
+        let is_on_lead = matches!(config.target, SinkTarget::Collection(CollectionUrl::Embedded(_)));
+        let reads_all = match self.config.requests.log {
+            TopicUrl::Embedded(_) => {
+                let all = self.config.embedded.partitions;
+                self.owners.of_process(self.process, all).len() == all as usize
+            }
+            TopicUrl::Kafka(_) => true,
+        };
+        if config.required || !is_on_lead || reads_all {
             return Ok(());
         }
         Err(Failure::new(
@@ -91,9 +103,10 @@ impl Connections<'_> {
                 };
                 Ok(Box::new(FileTable::new(&stores()?, options)?))
             }
-            TableUrl::EmbeddedCollection(name) => {
+            TableUrl::Collection(CollectionUrl::Embedded(name)) => {
                 Ok(Box::new(EmbeddedTable::new(self.store.collection(&name.0).map_err(storage)?)))
             }
+            TableUrl::Collection(CollectionUrl::Mongodb(name)) => self.servers.table(name, self.config.table.poll),
         }
     }
 
@@ -107,13 +120,19 @@ impl Connections<'_> {
     fn sink(&self, name: &SinkName, config: &SinkConfig) -> Result<Arc<dyn Sink>, Failure> {
         let (name, selects) = (name.clone(), config.selects);
         Ok(match &config.target {
-            SinkTarget::EmbeddedTopic(topic) => Arc::new(EmbeddedTopicSink::new(name, self.topic(topic)?, selects)),
-            SinkTarget::EmbeddedCollection(_) if self.process.get() > 0 => {
+            SinkTarget::Topic(TopicUrl::Embedded(topic)) => {
+                Arc::new(EmbeddedTopicSink::new(name, self.topic(topic)?, selects))
+            }
+            SinkTarget::Topic(TopicUrl::Kafka(topic)) => self.servers.topic_sink(name, topic, selects)?,
+            SinkTarget::Collection(CollectionUrl::Embedded(_)) if self.process.get() > 0 => {
                 Arc::new(Elsewhere { name, selects, guarantee: Guarantee::ExactlyOnce })
             }
-            SinkTarget::EmbeddedCollection(collection) => {
+            SinkTarget::Collection(CollectionUrl::Embedded(collection)) => {
                 let collection = self.store.collection(&collection.0).map_err(storage)?;
                 Arc::new(EmbeddedCollectionSink::new(name, collection, selects))
+            }
+            SinkTarget::Collection(CollectionUrl::Mongodb(collection)) => {
+                self.servers.collection_sink(name, collection, selects)?
             }
             SinkTarget::Files(files) => Arc::new(FileSink::new(&stores()?, file_options(name, selects, files)?)?),
         })

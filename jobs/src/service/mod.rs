@@ -26,12 +26,13 @@ use flightline_engine::http::{Health, HttpPort};
 use flightline_engine::ids::WorkerCount;
 pub use flightline_engine::metrics::StreamMetrics;
 pub use flightline_engine::process::install_drain_policy;
-pub use flightline_engine::stream::StopFlag;
 use flightline_engine::stream::{self, Ending, LeadSetup, Limits, Owners, SinkSetup, StreamError, StreamSetup};
+pub use flightline_engine::stream::{Drained, StopFlag};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{EmbeddedConfig, Loaded, StreamConfig};
 use crate::failure::{Failure, FailureKind};
+use crate::servers::Servers;
 use crate::streaming::{FlightsJob, Ready};
 use connect::Connections;
 
@@ -73,12 +74,13 @@ impl Service {
         ClusterPlan::local(WorkerCount::new(workers))
     }
 
-    /// Opens all that the configuration names, and the port. `nonce` is a random number, a new one for each start.
+    /// Opens all that the configuration names, and the port. `nonce` is a random number, a new one for each start; `stop`
+    /// asks the job to drain.
     ///
     /// # Errors
     /// What can't be opened, by name.
-    pub fn open(loaded: &Loaded, plan: ClusterPlan, nonce: u64, replace: &dyn Replace) -> Result<Self, Failure> {
-        Self::open_on(open_store(&loaded.config)?, loaded, plan, nonce, replace)
+    pub fn open(loaded: &Loaded, plan: ClusterPlan, nonce: u64, stop: StopFlag) -> Result<Self, Failure> {
+        Self::open_on(open_store(&loaded.config)?, loaded, plan, nonce, stop, &AsConfigured)
     }
 
     /// The same on a store that is open already.
@@ -90,11 +92,18 @@ impl Service {
         loaded: &Loaded,
         plan: ClusterPlan,
         nonce: u64,
+        stop: StopFlag,
         replace: &dyn Replace,
     ) -> Result<Self, Failure> {
         let config = &loaded.config;
         let plan = plan.with_fingerprint(xxh3_64(format!("stream {}", loaded.agreement()).as_bytes()));
-        let connections = Connections { config, store: &store, owners: Owners::of(&plan), process: plan.process() };
+        let connections = Connections {
+            config,
+            store: &store,
+            servers: Servers::of(config),
+            owners: Owners::of(&plan),
+            process: plan.process(),
+        };
         let source = connections.source()?;
         let sinks = connections.sinks(replace)?;
         let state = replace.state(connections.state()?);
@@ -120,15 +129,9 @@ impl Service {
             metrics,
             health: health.clone(),
             clock: Arc::new(SystemClock::new()),
-            stop: StopFlag::default(),
+            stop,
         };
         Ok(Self { plan, setup, lead, current, store, health, port })
-    }
-
-    /// Asks the job to drain.
-    #[must_use]
-    pub fn stop_flag(&self) -> StopFlag {
-        self.setup.stop.clone()
     }
 
     /// The topics and collections that this process has open.
@@ -155,11 +158,11 @@ impl Service {
         self.setup.sinks.iter().map(|sink| sink.sink.guarantee()).min()
     }
 
-    /// Runs until the job has drained.
+    /// Runs until the job has drained, and says why it did.
     ///
     /// # Errors
     /// The processes don't come together, something must be mended first, or a later life of the job is at work.
-    pub fn run(self) -> Result<(), Failure> {
+    pub fn run(self) -> Result<Drained, Failure> {
         let Self { plan, setup, lead, current, health, port, store } = self;
         let ended = stream::run(plan, setup, lead);
         if let Err(error) = &ended {
@@ -204,6 +207,7 @@ fn limits(config: &StreamConfig) -> Limits {
         read_batch_bytes: bytes(config.limits.read_batch),
         lagging_queue_bytes: bytes(config.limits.lagging_queue),
         small_table_rows: config.table.small_rows as usize,
+        start_patience: config.limits.start_patience,
         drain_patience: config.limits.drain_patience,
     }
 }

@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 
 use flightline_jobs::clients::{CollectionClient, TopicClient};
-use flightline_jobs::config::{Loaded, RequestLog};
+use flightline_jobs::config::Loaded;
 use flightline_jobs::failure::{Failure, FailureKind};
-use flightline_jobs::service::{AsConfigured, Service, StopFlag, StreamMetrics, install_drain_policy};
+use flightline_jobs::service::{Service, StopFlag, StreamMetrics, install_drain_policy};
 use uuid::Uuid;
 
 use super::flags::DemoFlags;
@@ -33,10 +33,11 @@ impl Life {
     pub(super) fn start(flags: &DemoFlags, loaded: &Loaded) -> Result<Self, Failure> {
         // Before the job: a port that is taken must not begin a life of it.
         let listener = listen(flags.listen)?;
-        let service =
-            Service::open(loaded, Service::alone(flags.workers.get()), Uuid::new_v4().as_u64_pair().0, &AsConfigured)?;
+        let stop = StopFlag::default();
+        let nonce = Uuid::new_v4().as_u64_pair().0;
+        let service = Service::open(loaded, Service::alone(flags.workers.get()), nonce, stop.clone())?;
         let (requests, responses, collection) = clients(loaded, &service)?;
-        let (stop, metrics, job_address) = (service.stop_flag(), service.metrics(), service.address());
+        let (metrics, job_address) = (service.metrics(), service.address());
         let on_signal = stop.clone();
         install_drain_policy(move || on_signal.raise());
         let (tell, ended) = channel();
@@ -44,7 +45,7 @@ impl Life {
             .name("job".to_owned())
             .spawn(move || {
                 // Nobody may be left to hear it.
-                let _ = tell.send(service.run());
+                let _ = tell.send(service.run().map(|_drained| ()));
             })
             .map_err(|error| Failure::new(FailureKind::ClusterStart, format!("no thread for the job: {error}")))?;
         let backend = ClientBackend::new(Arc::clone(&requests), Arc::clone(&responses), Arc::clone(&collection));
@@ -90,13 +91,13 @@ impl Life {
 type Clients = (Arc<dyn TopicClient>, Arc<dyn TopicClient>, Arc<dyn CollectionClient>);
 
 fn clients(loaded: &Loaded, service: &Service) -> Result<Clients, Failure> {
-    let RequestLog::EmbeddedTopic(requests) = &loaded.config.requests.log;
+    let requests = loaded.config.requests.log.name();
     let missing = |what: &str| Failure::new(FailureKind::Usage, format!("the demo needs a sink that is a {what}"));
     let topic = |name: &str| service.store().opened_topic(name).ok_or_else(|| missing("topic"));
     let responses = loaded.config.answers_topic().ok_or_else(|| missing("topic"))?;
     let answers = loaded.config.answers_collection().ok_or_else(|| missing("collection"))?;
-    let collection = service.store().opened_collection(&answers.0).ok_or_else(|| missing("collection"))?;
-    Ok((topic(&requests.0)?, topic(&responses.0)?, collection))
+    let collection = service.store().opened_collection(&answers.name().0).ok_or_else(|| missing("collection"))?;
+    Ok((topic(&requests.0)?, topic(&responses.name().0)?, collection))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

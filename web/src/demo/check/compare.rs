@@ -120,8 +120,8 @@ pub(super) fn all(
     let mut findings = Vec::new();
     for (name, target) in loaded.config.sinks_of(flightline_jobs::config::Selects::Answers) {
         let lines = match target {
-            SinkTarget::EmbeddedTopic(_) => topic_lines(life, before)?,
-            SinkTarget::EmbeddedCollection(_) => documents(life, expected)?,
+            SinkTarget::Topic(_) => topic_lines(life, before)?,
+            SinkTarget::Collection(_) => documents(life, expected)?,
             SinkTarget::Files(files) => file_lines(files.folder.location(), before, ends)?,
         };
         findings.push(Findings::of(&name.0, expected, lines.iter().map(|line| &line[..])));
