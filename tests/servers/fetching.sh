@@ -18,6 +18,10 @@ look_for_programs() {
                 look_for_java kafka
                 ;;
             hdfs) look_for_java hdfs ;;
+            mongo-java)
+                look_for_java mongo-java
+                is_fetched mongo-java || command -v javac > /dev/null || missing+=(default-jdk-headless)
+                ;;
             ferretdb)
                 command -v openssl > /dev/null || missing+=(openssl)
                 is_fetched ferretdb || command -v go > /dev/null || missing+=(golang)
@@ -60,7 +64,8 @@ item_of() {
 inputs_of() {
     case $1 in
         kafka | hdfs) echo "$here/$1/pom.xml" ;;
-        ferretdb) echo "$here/ferretdb/go.mod" "$here/ferretdb/go.sum" ;;
+        mongo-java) echo "$here/mongo-java/pom.xml" "$here/mongo-java/MongoJava.java" ;;
+        ferretdb) echo "$here/ferretdb/go.mod" "$here/ferretdb/go.sum" "$here/ferretdb.sh" ;;
         python) echo "$here/python/requirements.txt" "$here/python/constraints.txt" ;;
     esac
 }

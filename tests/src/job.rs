@@ -8,8 +8,10 @@ mod holdings;
 mod life;
 mod load;
 mod models;
+mod places;
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +45,7 @@ pub const PARTITIONS: u32 = 4;
 pub struct Job {
     processes: Vec<Running>,
     ports: Vec<u16>,
+    requests: Arc<dyn TopicClient>,
 }
 
 impl Job {
@@ -51,6 +54,12 @@ impl Job {
     pub fn client(&self) -> RemoteJob {
         let addresses = self.ports.iter().map(|port| format!("http://127.0.0.1:{port}"));
         RemoteJob::new(addresses).expect("these are addresses")
+    }
+
+    /// The log of its requests.
+    #[must_use]
+    pub fn requests(&self) -> Arc<dyn TopicClient> {
+        Arc::clone(&self.requests)
     }
 
     /// Waits until records flow in all processes.
@@ -82,7 +91,7 @@ impl Job {
     #[track_caller]
     pub fn ask(&self, partition: u32, requests: impl IntoIterator<Item = impl Into<Bytes>>) -> OffsetRange {
         let records = requests.into_iter().map(Into::into).collect();
-        self.client().topic(REQUESTS).append_to(Partition(partition), records).expect("the job takes requests")
+        self.requests.append_to(Partition(partition), records).expect("the job takes requests")
     }
 
     /// Waits until process 0 logs a line, and gives it.
@@ -100,7 +109,7 @@ impl Job {
     /// Waits until every sink has all that the request topic holds now.
     #[track_caller]
     pub fn wait_until_done(&self) {
-        let requests = self.client().topic(REQUESTS);
+        let requests = &self.requests;
         let ends: Offsets = (0..PARTITIONS)
             .map(|partition| {
                 let partition = Partition(partition);

@@ -3,6 +3,7 @@
 //! - [`Folder`] is a temporary folder of one test; [`Invocation`] is a command line in it.
 //! - [`Invocation::finish`] waits for the end and gives an [`Ended`]; [`Invocation::start`] gives a [`Running`], to be
 //!   watched, signalled and killed. Every wait is for a condition and has a deadline.
+//! - [`address`] says where the servers of `tests/services` are.
 //! - [`rows`] reads the bundled flights and writes them in every format; [`Chance`] is a source of chance whose seed is
 //!   printed and can be given.
 //!
@@ -20,6 +21,7 @@
     reason = "a harness of tests: what can't go on must fail the test, and says why"
 )]
 
+mod addresses;
 mod binaries;
 mod chance;
 mod collected;
@@ -30,8 +32,10 @@ pub mod job;
 mod network;
 pub mod rows;
 mod running;
+pub mod servers;
 mod wait;
 
+pub use addresses::address;
 pub use binaries::{bundled_distances, bundled_flights, project_root};
 pub use chance::Chance;
 pub use ended::Ended;

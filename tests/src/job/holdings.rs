@@ -4,12 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flightline_engine::contract::{Guarantee, SinkName};
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
-use flightline_jobs::clients::{EmbeddedStore, FileReader, Stores, Topic};
+use flightline_jobs::clients::{
+    EmbeddedStore, FileReader, MongoCollection, MongoOptions, MongoServer, Stores, TopicClient,
+};
+use flightline_jobs::config::{SinkTarget, StreamConfig};
 use flightline_jobs::dead_letter::DeadLetter;
 use flightline_jobs::request::{self, Request};
 use serde_json::Value;
 
+use super::places::OnServers;
 use super::{COLLECTION, DEAD_LETTERS, PARTITIONS, REQUESTS, RESPONSES, World};
 
 /// A position in the request topic.
@@ -31,20 +36,45 @@ impl Holdings {
             let shape = flightline_connectors::embedded::TopicShape::whole(PARTITIONS);
             store.topic(name, &shape).expect("the topic can be opened")
         };
-        let requests = records(&topic(REQUESTS))
-            .into_iter()
-            .map(|(partition, record)| ((u64::from(partition.0), record.offset.0), record.payload));
-        let placed = |name: &str| -> Vec<(Position, Bytes)> {
-            records(&topic(name)).into_iter().map(|(_, record)| (position(&record.payload), record.payload)).collect()
-        };
         let documents = store.collection(COLLECTION).expect("the collection can be opened");
         let collection = documents.scan(None, usize::MAX).expect("it can be read").into_iter().collect();
+        let [requests, responses, dead_letters] = [REQUESTS, RESPONSES, DEAD_LETTERS].map(topic);
+        let files = files(&world.folder().join("predictions").display().to_string());
+        Self::of([&*requests, &*responses, &*dead_letters], collection, files)
+    }
+
+    pub(super) fn on_servers(config: &StreamConfig) -> Self {
+        let of_sink = |name: &str| &config.sinks[&SinkName(name.into())].target;
+        let topic_of_sink = |name: &str| match of_sink(name) {
+            SinkTarget::Topic(url) => OnServers::topic(config, url),
+            other => panic!("{other:?} is no topic"),
+        };
+        let requests = OnServers::topic(config, &config.requests.log);
+        let (responses, dead_letters) = (topic_of_sink("topic"), topic_of_sink("dead-letters"));
+        let SinkTarget::Collection(collection) = of_sink("collection") else {
+            panic!("the answers are in a collection")
+        };
+        let SinkTarget::Files(files) = of_sink("files") else { panic!("the files are files") };
+        let collection = documents(config, &collection.name().0);
+        Self::of([&*requests, &*responses, &*dead_letters], collection, self::files(files.folder.location()))
+    }
+
+    fn of(
+        [requests, responses, dead_letters]: [&dyn TopicClient; 3],
+        collection: BTreeMap<String, Bytes>,
+        files: Vec<(Position, Bytes)>,
+    ) -> Self {
+        let place =
+            |(partition, record): (Partition, LogRecord)| ((u64::from(partition.0), record.offset.0), record.payload);
+        let placed = |topic: &dyn TopicClient| -> Vec<(Position, Bytes)> {
+            records(topic).into_iter().map(|(_, record)| (position(&record.payload), record.payload)).collect()
+        };
         Self {
-            requests: requests.collect(),
-            topic: placed(RESPONSES),
+            requests: records(requests).into_iter().map(place).collect(),
+            topic: placed(responses),
             collection,
-            files: files(world),
-            dead_letters: placed(DEAD_LETTERS),
+            files,
+            dead_letters: placed(dead_letters),
         }
     }
 
@@ -102,9 +132,17 @@ impl Holdings {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), String> {
-        let topic = once("topic", &self.topic)?;
-        let files = once("files", &self.files)?;
-        let dead = once("dead letters", &self.dead_letters)?;
+        self.check_as(Guarantee::ExactlyOnce)
+    }
+
+    /// The same of a job whose topics promise this: at least once, a line may be there again with the same bytes.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check_as(&self, topics: Guarantee) -> Result<(), String> {
+        let topic = by_position("topic", &self.topic, topics)?;
+        let files = by_position("files", &self.files, Guarantee::ExactlyOnce)?;
+        let dead = by_position("dead letters", &self.dead_letters, topics)?;
         for (position, line) in &dead {
             let letter = DeadLetter::parse(line).map_err(|error| format!("{position:?}: {error}"))?;
             if self.requests.get(position) != Some(&letter.bytes) {
@@ -163,11 +201,21 @@ impl Holdings {
     }
 }
 
-fn once<'a>(sink: &str, lines: &'a [(Position, Bytes)]) -> Result<HashMap<Position, &'a Bytes>, String> {
-    let mut once = HashMap::with_capacity(lines.len());
+fn by_position<'a>(
+    sink: &str,
+    lines: &'a [(Position, Bytes)],
+    promised: Guarantee,
+) -> Result<HashMap<Position, &'a Bytes>, String> {
+    let mut once: HashMap<Position, &Bytes> = HashMap::with_capacity(lines.len());
     for (position, line) in lines {
-        if once.insert(*position, line).is_some() {
-            return Err(format!("{position:?} is twice in the {sink}"));
+        match once.insert(*position, line) {
+            Some(_) if promised == Guarantee::ExactlyOnce => {
+                return Err(format!("{position:?} is twice in the {sink}"));
+            }
+            Some(before) if before != line => {
+                return Err(format!("{position:?} is in the {sink} as {before:?} and as {line:?}"));
+            }
+            Some(_) | None => {}
         }
     }
     Ok(once)
@@ -183,23 +231,30 @@ fn position(line: &[u8]) -> Position {
     (number("Partition"), number("Offset"))
 }
 
-fn records(topic: &Topic) -> Vec<(Partition, LogRecord)> {
+fn records(topic: &dyn TopicClient) -> Vec<(Partition, LogRecord)> {
     let mut all = Vec::new();
     for partition in (0..PARTITIONS).map(Partition) {
         let OffsetRange { mut from, to } = topic.bounds(partition).expect("it has bounds");
         while from < to {
             let some = topic.read(partition, from, 8 << 20, Duration::ZERO).expect("it can be read");
-            from = some.last().expect("there are more").offset.next();
+            // Only the marks of transactions stand at the end of a topic of Kafka.
+            let Some(last) = some.last() else { break };
+            from = last.offset.next();
             all.extend(some.into_iter().map(|record| (partition, record)));
         }
     }
     all
 }
 
-fn files(world: &World) -> Vec<(Position, Bytes)> {
+fn documents(config: &StreamConfig, name: &str) -> BTreeMap<String, Bytes> {
+    let server = MongoServer::new(MongoOptions::new(config.mongodb.url.0.clone())).expect("the server can be named");
+    let collection = MongoCollection::new(server, name.parse().expect("it is a name"));
+    collection.scan(None, usize::MAX).expect("it can be read").into_iter().collect()
+}
+
+fn files(folder: &str) -> Vec<(Position, Bytes)> {
     let stores = Stores::new().expect("stores can be had");
-    let folder = world.folder().join("predictions").display().to_string();
-    let reader = FileReader::new(&stores, &folder).expect("a folder can be read");
+    let reader = FileReader::new(&stores, folder).expect("a folder can be read");
     let all = OffsetRange::new(Offset(0), Offset(u64::MAX));
     let mut lines = Vec::new();
     for partition in (0..PARTITIONS).map(Partition) {

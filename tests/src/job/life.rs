@@ -9,7 +9,7 @@ use flightline_engine::log::Offsets;
 use flightline_jobs::clients::{EmbeddedStore, Partition};
 use flightline_jobs::config::{Layer, load};
 use flightline_jobs::failure::Failure;
-use flightline_jobs::service::{Replace, Service, StopFlag, StreamMetrics};
+use flightline_jobs::service::{Drained, Replace, Service, StopFlag, StreamMetrics};
 
 use super::{PARTITIONS, REQUESTS, World, some_request};
 use crate::{Chance, wait_until};
@@ -23,7 +23,7 @@ pub struct Life {
     store: Arc<EmbeddedStore>,
     stop: StopFlag,
     metrics: StreamMetrics,
-    thread: JoinHandle<Result<(), Failure>>,
+    thread: JoinHandle<Result<Drained, Failure>>,
 }
 
 impl Life {
@@ -37,9 +37,10 @@ impl Life {
         let configuration = Layer::text("job.toml", world.configuration(0));
         let loaded = load(&[configuration]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let nonce = RandomState::new().hash_one("another one for each life");
-        let service = Service::open_on(Arc::clone(store), &loaded, Service::alone(1), nonce, replace);
+        let stop = StopFlag::default();
+        let service = Service::open_on(Arc::clone(store), &loaded, Service::alone(1), nonce, stop.clone(), replace);
         let service = service.unwrap_or_else(|failure| panic!("{failure}"));
-        let (stop, metrics) = (service.stop_flag(), service.metrics());
+        let metrics = service.metrics();
         Self { store: Arc::clone(store), stop, metrics, thread: thread::spawn(move || service.run()) }
     }
 
@@ -78,7 +79,7 @@ impl Life {
     /// If it panicked.
     pub fn end(self) -> Result<(), Failure> {
         wait_until("the life ends", || self.thread.is_finished());
-        self.thread.join().expect("a life ends without a panic")
+        self.thread.join().expect("a life ends without a panic").map(|_drained| ())
     }
 
     /// Asks it to drain, and waits until it has.

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use flightline_jobs::clients::{Partition, RemoteJob, TopicClient};
+use flightline_jobs::clients::{Partition, TopicClient};
 use serde_json::json;
 
-use super::{PARTITIONS, REQUESTS};
+use super::PARTITIONS;
 use crate::Chance;
 use crate::rows::{FlightRow, bundled};
 
@@ -26,13 +26,12 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts sending to a job, alive or dead: what a dead job does not take is sent again.
+    /// Starts sending to a topic, whether it can be reached or not: what is not taken is sent again.
     #[must_use]
-    pub fn start(client: RemoteJob, mut chance: Chance) -> Self {
+    pub fn start(topic: Arc<dyn TopicClient>, mut chance: Chance) -> Self {
         let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (is_over, counter) = (Arc::clone(&over), Arc::clone(&sent));
         let thread = thread::spawn(move || {
-            let topic = client.topic(REQUESTS);
             while !is_over.load(Ordering::SeqCst) {
                 let lines: Vec<_> = (0..TOGETHER).map(|_| some_request(&mut chance).into()).collect();
                 let partition = Partition(u32::try_from(chance.below(PARTITIONS as usize)).expect("a few"));

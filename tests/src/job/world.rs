@@ -1,11 +1,16 @@
-//! What survives the lives of a job: a folder with models, a table, a configuration, and all that the job keeps there.
+//! What survives the lives of a job: a folder with models, a table, a configuration, and all that the job keeps there or on
+//! servers.
 
 use std::fs;
 use std::sync::Arc;
 
-use flightline_jobs::clients::EmbeddedStore;
+use flightline_engine::contract::Guarantee;
+use flightline_jobs::clients::{EmbeddedStore, RemoteJob, TopicClient};
+use flightline_jobs::config::{Layer, StreamConfig, load};
 
-use super::{Holdings, Job, PARTITIONS, models};
+use super::places::OnServers;
+use super::{Holdings, Job, PARTITIONS, REQUESTS, models};
+use crate::servers::Servers;
 use crate::{Folder, Invocation, Running, bundled_distances, free_ports_in_a_row};
 
 /// Processes of a job at most.
@@ -18,6 +23,8 @@ pub struct World {
     models: [String; 2],
     /// Port of process 0, and those above it.
     port: u16,
+    /// Where its topics, collections and files are, if not in its folder.
+    servers: Option<OnServers>,
 }
 
 /// How a job is started.
@@ -68,11 +75,26 @@ impl World {
     /// A new one. Its files roll every 300 ms, and its models and table are looked at every 20 ms.
     #[must_use]
     pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// The same with requests, answers and dead letters in Kafka, the table and answers in MongoDB, and answers in HDFS,
+    /// under names of its own.
+    #[must_use]
+    pub fn on(servers: &Servers, guarantee: Guarantee) -> Self {
+        let places = OnServers::new(servers, guarantee);
+        servers.make_collections(places.database(), "flight_delay_ml_response");
+        let world = Self::with(Some(places));
+        world.bring_table();
+        world
+    }
+
+    fn with(servers: Option<OnServers>) -> Self {
         let folder = Folder::new();
         let models = models::write(&folder);
         fs::copy(bundled_distances(), folder.join("distances.jsonl")).expect("the table can be copied");
         let port = free_ports_in_a_row(MOST_PROCESSES);
-        let world = Self { folder, models, port };
+        let world = Self { folder, models, port, servers };
         world.folder.write("job.toml", world.configuration(port));
         world
     }
@@ -81,14 +103,36 @@ impl World {
     #[must_use]
     pub fn configuration(&self, port: u16) -> String {
         let folder = self.folder.path().display();
+        let places = match &self.servers {
+            Some(servers) => servers.configuration(),
+            None => format!(
+                "[job]\nname = \"storm\"\nstate = \"file:{folder}/state\"\n\
+                 [table]\nurl = \"file:{folder}/distances.jsonl\"\npoll = \"20ms\"\n\
+                 [sinks.files]\nurl = \"file:{folder}/predictions\"\nroll_every = \"300ms\"\nrequired = false\n"
+            ),
+        };
         format!(
-            "[job]\nname = \"storm\"\nstate = \"file:{folder}/state\"\n\
+            "{places}\
              [embedded]\nfolder = \"{folder}/embedded\"\npartitions = {PARTITIONS}\n\
-             [table]\nurl = \"file:{folder}/distances.jsonl\"\npoll = \"20ms\"\n\
              [model]\nregistry = \"{folder}/models\"\npoll = \"20ms\"\n\
-             [sinks.files]\nurl = \"file:{folder}/predictions\"\nroll_every = \"300ms\"\nrequired = false\n\
              [http]\nlisten = \"127.0.0.1:{port}\"\n"
         )
+    }
+
+    /// What its topics promise.
+    #[must_use]
+    pub fn promised(&self) -> Guarantee {
+        self.servers.as_ref().map_or(Guarantee::ExactlyOnce, OnServers::guarantee)
+    }
+
+    /// The same, as programs see it.
+    ///
+    /// # Panics
+    /// If it is wrong.
+    #[must_use]
+    pub fn loaded(&self) -> StreamConfig {
+        let layer = Layer::text("job.toml", self.configuration(self.port));
+        load(&[layer]).unwrap_or_else(|mistakes| panic!("{mistakes}")).config
     }
 
     /// Its folder.
@@ -149,6 +193,16 @@ impl World {
     fn replace_table(&self, lines: &str) {
         let beside = self.folder.write("distances.new", lines);
         fs::rename(beside, self.folder.join("distances.jsonl")).expect("a file can be renamed");
+        if self.servers.is_some() {
+            self.bring_table();
+        }
+    }
+
+    /// Brings the table to the server.
+    fn bring_table(&self) {
+        let servers = self.servers.as_ref().expect("only a server's table is brought to it");
+        let import = self.folder.run("import").words("distances --table distances.jsonl --prune --to");
+        import.arg(servers.table()).arg("--mongodb-url").arg(servers.mongodb()).succeed();
     }
 
     /// Changes something that a job must notice, by turns a model and the table; another thing at each step.
@@ -187,7 +241,25 @@ impl World {
             invocation.start()
         };
         let running: Vec<Running> = (0..shape.processes).map(process).collect();
-        Job { processes: running, ports: (self.port..self.port + processes).collect() }
+        let ports: Vec<u16> = (self.port..self.port + processes).collect();
+        let requests: Arc<dyn TopicClient> = match &self.servers {
+            Some(_) => self.requests_on_server(),
+            None => {
+                let addresses = ports.iter().map(|port| format!("http://127.0.0.1:{port}"));
+                Arc::new(RemoteJob::new(addresses).expect("these are addresses").topic(REQUESTS))
+            }
+        };
+        Job { processes: running, ports, requests }
+    }
+
+    /// The request topic of a job on servers, whether it runs or not.
+    ///
+    /// # Panics
+    /// If it is in the world's folder.
+    #[must_use]
+    pub fn requests_on_server(&self) -> Arc<dyn TopicClient> {
+        let config = self.loaded();
+        OnServers::topic(&config, &config.requests.log)
     }
 
     /// Its topics and collections. Only while no process has them.
@@ -199,7 +271,10 @@ impl World {
     /// What all sinks hold. Only while no job runs.
     #[must_use]
     pub fn holdings(&self) -> Holdings {
-        self.holdings_in(&self.store())
+        match &self.servers {
+            Some(_) => Holdings::on_servers(&self.loaded()),
+            None => self.holdings_in(&self.store()),
+        }
     }
 
     /// The same, with a store that this process has open.

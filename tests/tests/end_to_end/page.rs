@@ -203,7 +203,7 @@ fn a_page_that_can_not_start_says_why() {
     let web = |words: &str| folder.run("web").words(words);
     web("--job ftp://x").finish().expect(Exit::Usage).says(&["ftp://x"]);
     web("--listen 127.0.0.1:0").env("FLIGHTLINE_LOG", "a=loud").finish().expect(Exit::Usage).says(&["FLIGHTLINE_LOG"]);
-    let json = web("--listen 127.0.0.1:0 --log-format json --job 127.0.0.1:9").start();
+    let json = web("--listen 127.0.0.1:0 --set log.format=json --job 127.0.0.1:9").start();
     let mut json = json;
     let line = json.wait_for_line("that it can't follow", |line| line.contains("can't be followed"));
     let line: Value = serde_json::from_str(&line).expect("a line is an object");

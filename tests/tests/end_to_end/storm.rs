@@ -8,7 +8,7 @@
 //! | `paused` | the same of a life that sleeps while a later one does its work, and wakes up |
 //! | `planted` | that the storm would see it: it finds each of three planted bugs |
 
-mod failpoints;
+pub(crate) mod failpoints;
 mod paused;
 mod planted;
 mod random;
@@ -24,15 +24,15 @@ const SOME: u64 = 200;
 /// Few enough that a life collects what it no longer needs of its ledger.
 const REMEMBER_LITTLE: &str = "job.replay_offsets=100";
 
-fn shape(processes: usize, workers: usize) -> Shape {
+pub(crate) fn shape(processes: usize, workers: usize) -> Shape {
     Shape::of(processes, workers).set(REMEMBER_LITTLE)
 }
 
 /// Kills a job under load so often, at random moments and while models and tables change, lets its last life finish, and
 /// says what is wrong in its sinks.
-fn storm(world: &World, shape: &Shape, chance: &mut Chance, kills: usize) -> Result<(), String> {
+pub(crate) fn storm(world: &World, shape: &Shape, chance: &mut Chance, kills: usize) -> Result<(), String> {
     let mut job = world.start(shape);
-    let load = Load::start(job.client(), chance.fork());
+    let load = Load::start(job.requests(), chance.fork());
     for kill in 0..kills {
         // A moment of the start or of the work; with waiting for work in between, or it would only ever start.
         if kill % 3 > 0 {
@@ -59,18 +59,18 @@ fn disturb(world: &World, chance: &mut Chance) {
 }
 
 /// Waits until a job that must live takes requests.
-fn wait_for_work(job: &Job, load: &Load) {
+pub(crate) fn wait_for_work(job: &Job, load: &Load) {
     let sent = load.sent();
     job.wait_until("it takes requests", || load.sent() > sent + SOME);
 }
 
 /// Ends the load, then the job when it has answered everything, and says what is wrong in its sinks.
-fn finish(world: &World, job: Job, load: Load, story: &str) -> Result<(), String> {
+pub(crate) fn finish(world: &World, job: Job, load: Load, story: &str) -> Result<(), String> {
     load.stop();
     job.wait_until_running();
     job.wait_until_done();
     job.stop();
     let holdings = world.holdings();
     println!("{} requests with {} bindings, {story}", holdings.requests(), holdings.bindings().len());
-    holdings.check()
+    holdings.check_as(world.promised())
 }

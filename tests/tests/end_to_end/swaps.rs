@@ -21,7 +21,7 @@ fn swap_under_load(shape: &Shape) {
     let world = World::new();
     let job = world.start(shape);
     job.wait_until_running();
-    let load = Load::start(job.client(), Chance::new());
+    let load = Load::start(job.requests(), Chance::new());
     for round in 1..=4_usize {
         let sent = load.sent();
         wait_until("the job takes requests", || load.sent() > sent + 200);

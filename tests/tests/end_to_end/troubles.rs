@@ -103,7 +103,7 @@ fn sinks_that_are_away_for_half_a_minute_lose_nothing_and_double_nothing() {
     let world = World::new();
     let job = world.start(&troubled());
     job.wait_until_running();
-    let load = Load::start(job.client(), Chance::new());
+    let load = Load::start(job.requests(), Chance::new());
     wait_until("the job takes requests", || load.sent() > 1000);
     let away = Instant::now();
     trouble(&world, "away topic collection files");

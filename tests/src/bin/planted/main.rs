@@ -19,7 +19,7 @@ use flightline_engine::telemetry::{self, Level};
 use flightline_jobs::commands::end_service_with;
 use flightline_jobs::config::ConfigFlags;
 use flightline_jobs::failure::{Failure, FailureKind};
-use flightline_jobs::service::{Replace, Service, install_drain_policy, open_store};
+use flightline_jobs::service::{Replace, Service, StopFlag, install_drain_policy, open_store};
 
 use hasty_state::HastyState;
 use plain_sink::{Care, PlainSink};
@@ -103,8 +103,8 @@ fn run(flags: &Flags) -> Result<(), Failure> {
     let store = open_store(&loaded.config)?;
     let plant = Plant { planted: Planted::chosen()?, store: Arc::clone(&store) };
     let nonce = RandomState::new().hash_one("another one for each start");
-    let service = Service::open_on(store, &loaded, flags.cluster.plan()?, nonce, &plant)?;
-    let stop = service.stop_flag();
+    let stop = StopFlag::default();
+    let service = Service::open_on(store, &loaded, flags.cluster.plan()?, nonce, stop.clone(), &plant)?;
     install_drain_policy(move || stop.raise());
-    service.run()
+    service.run().map(|_drained| ())
 }
