@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Makes the collections of a job, with their indexes, before the job runs.
 
-FerretDB 1.24 over SQLite stands still for ever, for all its clients, when one of them makes a collection or an index while
-another one's write to the same database is under way. MongoDB doesn't; a job makes what it needs by itself.
+A job makes what it needs by itself. But FerretDB 1.24 over SQLite was seen to stand still while many tests did that at once.
 
     make_collections.py MONGODB_URL DATABASE ANSWERS
 """

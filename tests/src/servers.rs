@@ -85,8 +85,7 @@ impl Servers {
 }
 
 impl Servers {
-    /// Makes the collections of a job in a database, as a server of collections that is no MongoDB needs it:
-    /// `make_collections.py` beside the servers says why.
+    /// Makes the collections of a job in a database before it runs; `make_collections.py` beside the servers says why.
     ///
     /// # Panics
     /// If the server doesn't take them.
