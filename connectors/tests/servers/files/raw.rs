@@ -31,6 +31,8 @@ pub(crate) fn hdfs(url: &str) -> Client {
 }
 
 fn s3() -> AmazonS3 {
+    // Its transport takes the process's cryptography. An error says that there is one already.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
     let builder = AmazonS3Builder::new().with_endpoint(address("S3_ENDPOINT")).with_allow_http(true);
     let builder = builder.with_bucket_name(address("S3_BUCKET")).with_access_key_id(address("S3_ACCESS_KEY_ID"));
     builder.with_secret_access_key(address("S3_SECRET_ACCESS_KEY")).build().unwrap()
@@ -39,11 +41,7 @@ fn s3() -> AmazonS3 {
 /// Puts an object, in the place of what is there, in one step.
 pub(crate) fn replace(kind: Kind, url: &str, bytes: Bytes) {
     match kind {
-        Kind::S3 => {
-            // Its transport takes the process's cryptography, which our stores choose.
-            let _stores = kind.stores();
-            runtime().block_on(s3().put(&Path::from(path_of(url)), bytes.into())).unwrap();
-        }
+        Kind::S3 => _ = runtime().block_on(s3().put(&Path::from(path_of(url)), bytes.into())).unwrap(),
         Kind::Hdfs => runtime().block_on(async {
             let (client, path) = (hdfs(url), path_of(url));
             let new = format!("{path}._COPYING_");
