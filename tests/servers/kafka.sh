@@ -27,14 +27,15 @@ write_kafka_settings() {
         CONTROLLER="$(port kafka kafka_controller)"
 }
 
-# The user has to be known before the first start: only a broker that lets somebody in could add one.
+# The user has to be known before the first start: only a broker that lets somebody in could add one. A cluster's id that
+# begins with a hyphen, as one of 64 does, would be taken for an option.
 format_kafka() {
     local folder=$state/kafka password
     rm -rf "$folder/data"
     password=$(openssl rand -hex 16)
     (umask 077 && printf '%s' "$password" > "$folder/sasl-password")
     run_kafka_java 128m run_tool kafka kafka.tools.StorageTool format --config "$folder/server.properties" \
-        --cluster-id "$(openssl rand -base64 16 | tr '+/' '-_' | tr -d '=')" \
+        --cluster-id "$(openssl rand -base64 16 | tr '+/' '-_' | tr -d '=' | sed 's/^-/f/')" \
         --add-scram "SCRAM-SHA-256=[name=flightline,password=$password]" \
         --add-scram "SCRAM-SHA-512=[name=flightline,password=$password]" || return 1
     touch "$folder/formatted"
