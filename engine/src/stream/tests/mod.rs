@@ -179,10 +179,11 @@ fn partitions_that_are_added_while_it_runs_are_read_from_their_first_record() {
     world.wait_for(&world.topic);
     world.log.grow(2);
     let come = [World::PARTITIONS, World::PARTITIONS + 1].map(Partition);
-    come.iter().for_each(|partition| _ = world.log.append(*partition, "first"));
+    // The collection keeps one of each text.
+    come.iter().for_each(|partition| _ = world.log.append(*partition, format!("first of {partition}")));
     assert_eq!(running.ended().unwrap(), Drained::LogGrew);
     let running = world.start(2);
-    come.iter().for_each(|partition| _ = world.log.append(*partition, "second"));
+    come.iter().for_each(|partition| _ = world.log.append(*partition, format!("second of {partition}")));
     world.append(100..200);
     for sink in [&world.topic, &world.collection, &world.files] {
         world.wait_for(sink);
@@ -199,6 +200,7 @@ fn tools_are_told_how_far_all_required_sinks_are() {
     let running = world.start(2);
     world.append(0..100);
     world.wait_for(&world.topic);
+    world.wait_for(&world.collection);
     world.collection.troubles().be_away(true);
     world.append(100..200);
     world.wait_for(&world.topic);
