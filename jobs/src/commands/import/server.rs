@@ -54,6 +54,7 @@ impl fmt::Display for Destination {
 }
 
 /// What is said of the server by flags or, where they say nothing, by the environment.
+#[cfg_attr(not(feature = "mongodb"), allow(dead_code, reason = "only a build with the connector asks a server"))]
 pub(super) struct Said {
     pub(super) url: String,
     pub(super) user: Option<String>,
