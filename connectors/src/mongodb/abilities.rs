@@ -2,8 +2,9 @@
 //!
 //! Servers that speak MongoDB's protocol differ in what an update is. MongoDB finds a document and changes it in one step.
 //! FerretDB looks first and writes afterwards, so two writers can both find what only one of them may change, and it
-//! stops a batch of updates at the first key that is taken. What all of them do in one step is to insert a document if
-//! there is none with its `_id`.
+//! stops a batch of updates at the first key that is taken. It keeps a connection to its store for each update of a
+//! command until the command ends, and has a hundred: with more updates it waits for itself for ever. What all of them do
+//! in one step is to insert a document if there is none with its `_id`.
 
 use std::fmt;
 
@@ -42,10 +43,14 @@ pub struct Abilities {
     pub majority: Majority,
     /// The most documents in one command.
     pub batch: usize,
+    /// The most updates in one command.
+    pub updates: usize,
 }
 
 /// The most documents in one command, whatever the server would take.
 const MOST_AT_ONCE: i64 = 10_000;
+/// The most updates in one command to FerretDB: of the hundred connections that a database has, other clients need some.
+const FERRETDB_UPDATES: usize = 8;
 
 impl Abilities {
     /// Reads the answers to `hello` (or `isMaster`) and `buildInfo`.
@@ -62,6 +67,7 @@ impl Abilities {
                 change_streams: false,
                 majority: Majority::PassedOver,
                 batch,
+                updates: FERRETDB_UPDATES,
             };
         }
         let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok()).unwrap_or(0);
@@ -73,6 +79,7 @@ impl Abilities {
             change_streams: is_member || is_router,
             majority: Majority::Waits,
             batch,
+            updates: batch,
         }
     }
 }
@@ -122,6 +129,7 @@ mod tests {
         ] {
             let abilities = Abilities::of(&doc! {"maxWriteBatchSize": 100_000}, &doc! {"version": version});
             assert_eq!((abilities.writing, abilities.batch), (writing, 10_000), "{version}");
+            assert_eq!(abilities.updates, abilities.batch);
             assert_eq!(abilities.majority, Majority::Waits);
         }
     }
@@ -147,7 +155,7 @@ mod tests {
             abilities.to_string(),
             "FerretDB v1.24.0 (as MongoDB 7.0.42): batches of inserts, no change streams, knows no majority"
         );
-        assert_eq!(abilities.batch, 1000);
+        assert_eq!((abilities.batch, abilities.updates), (1000, FERRETDB_UPDATES));
     }
 
     #[test]

@@ -76,22 +76,25 @@ impl Desk {
     /// Inserts documents. Those whose `_id` is taken are told by their places.
     pub(super) fn insert(&self, collection: &str, documents: Vec<Document>) -> Result<Vec<usize>, MongoError> {
         let patience = self.server.patience();
+        let most = self.server.abilities()?.batch;
         let written =
-            self.write(collection, documents, |documents| command::insert(collection, documents, patience))?;
+            self.write(collection, documents, most, |documents| command::insert(collection, documents, patience))?;
         Ok(written.duplicates)
     }
 
     /// Makes updates. Those that would have to insert a document whose `_id` is taken are told by their places.
     pub(super) fn update(&self, collection: &str, updates: Vec<Document>) -> Result<Written, MongoError> {
         let patience = self.server.patience();
-        self.write(collection, updates, |updates| command::update(collection, updates, patience))
+        let most = self.server.abilities()?.updates;
+        self.write(collection, updates, most, |updates| command::update(collection, updates, patience))
     }
 
     /// Deletes the documents of these ids, and says how many there were.
     pub(super) fn delete(&self, collection: &str, ids: Vec<Bson>) -> Result<i64, MongoError> {
         let patience = self.server.patience();
+        let most = self.server.abilities()?.batch;
         let ids = ids.into_iter().map(|id| doc! {"_id": id}).collect();
-        let written = self.write(collection, ids, |ids| {
+        let written = self.write(collection, ids, most, |ids| {
             command::delete(
                 collection,
                 ids.into_iter().filter_map(|id: Document| id.get("_id").cloned()).collect(),
@@ -143,17 +146,18 @@ impl Desk {
         }
     }
 
-    /// Carries out a command of many documents, in as many parts as the server asks for.
+    /// Carries out a command of many documents, in parts of no more than `most`.
     fn write(
         &self,
         collection: &str,
         documents: Vec<Document>,
+        most: usize,
         command: impl Fn(Vec<Document>) -> Document,
     ) -> Result<Written, MongoError> {
         let action = format!("write {}", self.of(collection));
         let failed = |problem: &Problem| self.server.doing(&action).failed(problem);
         let sizes = documents.iter().map(size);
-        let shares = command::shares(sizes, self.server.abilities()?.batch);
+        let shares = command::shares(sizes, most);
         let mut documents = documents.into_iter();
         let mut all = Written { found: 0, duplicates: Vec::new() };
         for share in shares {

@@ -47,6 +47,22 @@ fn more_rows_than_one_command_takes() {
     assert!(told.len() > 3, "the progress moves: {told:?}");
 }
 
+/// FerretDB keeps a connection to its store for each update of a command, and has a hundred: a table of which more than that
+/// changed made it wait for itself, and with it every client that made a collection.
+#[test]
+fn a_table_that_changes_as_a_whole_does_not_stop_the_server() {
+    for url in [ferretdb(), in_memory()] {
+        let (server, name) = (server(&url), fresh("distances"));
+        for miles in [1, 2] {
+            let lines: Vec<_> =
+                (0..250).map(|row| format!(r#"{{"Origin":"A{row}","Dest":"B","Distance":{miles}.0}}"#)).collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let brought = rows(&server, &name, &lines).bring(true, &mut |_| {}).unwrap();
+            assert_eq!((brought.new, brought.changed), if miles == 1 { (250, 0) } else { (0, 250) });
+        }
+    }
+}
+
 #[test]
 fn a_row_without_its_key_is_refused() {
     let mut rows = MongoRows::new(server(&ferretdb()), fresh("distances"), ["Origin", "Dest"]);
