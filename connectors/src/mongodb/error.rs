@@ -185,6 +185,10 @@ fn judge(problem: &Problem) -> Verdict {
         What::Code(73 | 20 | 2 | 9 | 14 | 52 | 57 | 121 | 166 | 10_334 | 17_280) => {
             lasting("what was sent does not fit the server or the collection; look at its validation rules and names")
         }
+        What::Code(85 | 86) => lasting(
+            "an index on the same fields has another name or other options: drop it, and the one that is needed is made",
+        ),
+        What::Code(148) => lasting("let the server serve reads of what a majority has (enableMajorityReadConcern)"),
         What::Code(14_031) => passing("the server's disk is full; free some space there"),
         What::Code(10_107 | 13_435 | 13_436 | 10_058 | 189 | 91 | 11_600 | 11_602) => {
             passing("it is no primary now; another one is elected, or this one comes back")
@@ -242,7 +246,9 @@ mod tests {
             (What::Credentials, Kind::Lasting),
             (What::Code(18), Kind::Lasting),
             (What::Code(13), Kind::Lasting),
+            (What::Code(85), Kind::Lasting),
             (What::Code(121), Kind::Lasting),
+            (What::Code(148), Kind::Lasting),
             (What::Code(238), Kind::Lasting),
             (What::Concern(100), Kind::Lasting),
             (What::Concern(79), Kind::Lasting),

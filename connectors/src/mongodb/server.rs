@@ -87,7 +87,7 @@ impl MongoServer {
         let build = self.command("admin", action, doc! {"buildInfo": 1})?;
         let abilities = Abilities::of(&hello, &build);
         let server = self.shown();
-        tracing::info!(server, "{abilities}");
+        tracing::info!("{server}: {abilities}");
         if abilities.majority == Majority::PassedOver {
             tracing::warn!(
                 server,

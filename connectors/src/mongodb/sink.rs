@@ -53,7 +53,7 @@ impl MongoSink {
 
     /// A collection that holds answers although nobody owns it: whoever wrote them can't tell which are whose any more.
     fn check_is_free(&self, owner: &Owner) -> Result<(), Fault> {
-        let ours = doc! {"Offset": {"$exists": true}, "Partition": {"$exists": true}, "Model": {"$exists": true}};
+        let ours = doc! {"Offset": {"$exists": true}, "Partition": {"$exists": true}};
         let shape = doc! {"limit": 1, "projection": {"_id": 1}};
         if self.desk.find(self.desk.name.collection(), ours, shape)?.is_empty() {
             return Ok(());
