@@ -21,7 +21,6 @@
     reason = "a harness of tests: what can't go on must fail the test, and says why"
 )]
 
-mod addresses;
 mod binaries;
 mod chance;
 mod collected;
@@ -35,7 +34,6 @@ mod running;
 pub mod servers;
 mod wait;
 
-pub use addresses::address;
 pub use binaries::{bundled_distances, bundled_flights, project_root};
 pub use chance::Chance;
 pub use ended::Ended;

@@ -8,7 +8,7 @@ use super::inbox::{Gone, InboxSender};
 use super::retry::Trial;
 use super::room::{Admission, Room};
 use crate::contract::{Fault, PartitionReader, Source};
-use crate::log::{LogRecord, Partition};
+use crate::log::{LogRecord, Offset, Partition};
 use crate::metrics::StreamMetrics;
 
 /// How long to wait before looking whether the job has ended.
@@ -23,12 +23,15 @@ pub(super) enum Reading {
     Failed(Ending),
 }
 
-/// Tells the metrics where the log ends, so that they know how far behind we are; not at every read.
+/// Tells the metrics where the log ends, and tools of the log how far the job is, so that they know how far behind we are; not
+/// at every read.
 pub(super) struct LogEnds {
     source: Arc<dyn Source>,
     partition: Partition,
     metrics: StreamMetrics,
     next: Instant,
+    /// What tools were told last.
+    told: Offset,
 }
 
 impl LogEnds {
@@ -36,10 +39,10 @@ impl LogEnds {
     const EVERY: Duration = Duration::from_millis(500);
 
     pub(super) fn new(source: Arc<dyn Source>, partition: Partition, metrics: StreamMetrics) -> Self {
-        Self { source, partition, metrics, next: Instant::now() }
+        Self { source, partition, metrics, next: Instant::now(), told: Offset::default() }
     }
 
-    fn look(&mut self) {
+    fn look(&mut self, room: &Room) {
         if Instant::now() < self.next {
             return;
         }
@@ -47,6 +50,11 @@ impl LogEnds {
         // A log that can't be asked will say so to the reader.
         if let Ok(bounds) = self.source.bounds(self.partition) {
             self.metrics.log_end(self.partition, bounds.to);
+        }
+        let settled = room.slowest();
+        if settled != self.told {
+            self.source.settled(&[(self.partition, settled)].into());
+            self.told = settled;
         }
     }
 }
@@ -62,7 +70,7 @@ pub(super) fn read_partition<E: From<Reading>>(
     mut trial: Trial,
 ) {
     loop {
-        ends.look();
+        ends.look(room);
         match room.admission(PATIENCE) {
             Admission::Closed => return,
             Admission::Full => continue,

@@ -150,7 +150,6 @@ fn assemble<'a, J: StreamJob>(
         state: State::Running,
         conductor,
         unflushed,
-        told_lag: (Offsets::new(), setup.clock.now()),
         book: started.book,
     };
     for (number, binding) in worker.book.in_use(&started.read_from) {

@@ -37,9 +37,6 @@ const NAP: Duration = Duration::from_millis(20);
 /// Records of a partition that leave at one epoch at most.
 const EMIT: usize = 4096;
 
-/// How often tools are told how far the job is.
-const TELL_LAG_EVERY: Duration = Duration::from_secs(1);
-
 /// What a worker is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -83,8 +80,6 @@ pub(super) struct StreamWorker<'a, J: StreamJob> {
     pub(super) state: State,
     pub(super) conductor: Option<Conductor>,
     pub(super) unflushed: BTreeSet<SinkName>,
-    /// What tools were told last of how far the job is, and when.
-    pub(super) told_lag: (Offsets, Duration),
 }
 
 impl<J: StreamJob> StreamWorker<'_, J> {
@@ -147,23 +142,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         if let Some(conductor) = &mut self.conductor {
             conductor.turn(&self.book, &self.tables, now, &mut self.bus);
         }
-        self.tell_lag(now);
         Ok(None)
-    }
-
-    /// Tells tools how far the job is, if it has come further.
-    fn tell_lag(&mut self, now: Duration) {
-        let (told, at) = &mut self.told_lag;
-        if now.saturating_sub(*at) < TELL_LAG_EVERY {
-            return;
-        }
-        *at = now;
-        let settled = self.sources.iter().map(|(partition, source)| (*partition, source.room.slowest()));
-        let settled: Offsets = settled.collect();
-        if settled != *told {
-            self.shared.setup.source.settled(&settled);
-            *told = settled;
-        }
     }
 
     fn message(&mut self, message: Message) -> Result<(), Ending> {

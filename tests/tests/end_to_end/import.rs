@@ -5,7 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 
 use flightline_engine::process::Exit;
-use flightline_tests::{Ended, Folder, Invocation, address, bundled_distances, bundled_flights};
+use flightline_tests::servers::Servers;
+use flightline_tests::{Ended, Folder, Invocation, bundled_distances, bundled_flights};
 
 /// A collection that nobody uses.
 fn fresh() -> String {
@@ -14,7 +15,10 @@ fn fresh() -> String {
 }
 
 fn import(folder: &Folder, to: &str) -> Invocation {
-    folder.run("import").args(["distances", "--to", to]).env("FLIGHTLINE_MONGODB_URL", &address("MONGODB_URL"))
+    folder
+        .run("import")
+        .args(["distances", "--to", to])
+        .env("FLIGHTLINE_MONGODB_URL", Servers::shared().address("MONGODB_URL"))
 }
 
 /// What was done, without where.
