@@ -8,29 +8,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{Folder, Invocation};
 
-/// Ports of this host that are free now. No port is given out twice by this test program, whose tests run side by side.
+/// Ports of this host that are free now, and that no client is given by chance: a port is listened on some time after it
+/// was found free, and again when its process comes back. None is given out twice by this test program, whose tests run
+/// side by side.
 ///
 /// # Panics
 /// If there are none.
 #[must_use]
 pub fn free_ports(number: usize) -> Vec<u16> {
-    let mut given = given();
-    // All are held until all are known, or the same one would come again and again.
-    let mut held = Vec::new();
-    let mut ports = Vec::new();
-    while ports.len() < number {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-        let port = listener.local_addr().expect("a bound socket has an address").port();
-        held.push(listener);
-        if given.insert(port) {
-            ports.push(port);
-        }
-    }
-    ports
+    (0..number).map(|_| free_ports_in_a_row(1)).collect()
 }
 
-/// The first of some ports in a row that are free now, and that no client is given by chance: the ports of a job that dies
-/// and comes back while others use the network.
+/// The first of some such ports in a row.
 ///
 /// # Panics
 /// If there are none.
