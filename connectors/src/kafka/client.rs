@@ -33,7 +33,7 @@ impl KafkaTopic {
         Self { source: KafkaSource::new(cluster, topic), sender: Mutex::new(None) }
     }
 
-    /// What is committed from now on, of all partitions.
+    /// What is committed from now on, of all partitions. A topic that is missing is made, if that is allowed.
     ///
     /// # Errors
     /// The topic can't be reached.
@@ -47,6 +47,14 @@ impl KafkaTopic {
             return Ok(Arc::clone(sender));
         }
         Ok(Arc::clone(sender.insert(Arc::new(Sender::plain(self.source.cluster())?))))
+    }
+
+    /// Who writes makes a topic that is missing, if that is allowed, or hears of it before a message waits for it.
+    fn bring_about(&self) -> Result<(), ClientError> {
+        if !self.source.is_known() {
+            self.source.partitions().map_err(server)?;
+        }
+        Ok(())
     }
 
     fn send<'a>(&self, messages: impl IntoIterator<Item = Outgoing<'a>>) -> Result<Vec<Landed>, ClientError> {
@@ -75,11 +83,12 @@ impl TopicClient for KafkaTopic {
     }
 
     fn partitions(&self) -> Result<u32, ClientError> {
-        self.source.partitions().map_err(server)
+        self.source.count().map_err(server)
     }
 
     /// As said there, but that some may stand and others not when it fails; and those of others may stand in between.
     fn append_to(&self, partition: Partition, records: Vec<Bytes>) -> Result<OffsetRange, ClientError> {
+        self.bring_about()?;
         if records.is_empty() {
             let end = self.bounds(partition)?.to;
             return Ok(OffsetRange::new(end, end));
@@ -112,10 +121,7 @@ impl TopicClient for KafkaTopic {
 
     /// In the partition where Kafka's own clients put the key, too.
     fn append(&self, key: &[u8], payload: Bytes) -> Result<Position, ClientError> {
-        // A topic that is missing is made, or told of, before a message waits for it.
-        if !self.source.is_known() {
-            self.partitions()?;
-        }
+        self.bring_about()?;
         let message = Outgoing {
             topic: self.source.topic(),
             partition: None,

@@ -28,7 +28,7 @@ pub struct KafkaOptions {
     pub progress_prefix: String,
     /// How missing topics are made; `None`: they aren't.
     pub create_topics: Option<NewTopics>,
-    /// How long a broker has for an answer before that is a fault.
+    /// How long a broker has for an answer before that is a fault; within a transaction no longer than that may last.
     pub timeout: Duration,
     /// After what time the brokers end a transaction whose writer has vanished.
     pub transaction_timeout: Duration,
@@ -80,14 +80,6 @@ pub enum KafkaOptionsError {
         /// The setting.
         name: String,
     },
-    /// Times that don't fit together.
-    #[error("Kafka: the transaction timeout ({transaction:?}) must not be shorter than the timeout ({timeout:?})")]
-    Timeouts {
-        /// How long a broker has for an answer.
-        timeout: Duration,
-        /// How long a transaction may last.
-        transaction: Duration,
-    },
     /// The settings contradict each other, or name a file that can't be read.
     #[error("Kafka: no client can be made with these settings: {0}")]
     Client(String),
@@ -138,10 +130,6 @@ impl KafkaOptions {
                 return Err(KafkaOptionsError::Ours { name: name.clone(), reason });
             }
         }
-        let (timeout, transaction) = (self.timeout, self.transaction_timeout);
-        if transaction < timeout {
-            return Err(KafkaOptionsError::Timeouts { timeout, transaction });
-        }
         Ok(())
     }
 
@@ -186,11 +174,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_reached_without_brokers_or_with_times_that_cannot_be() {
+    fn nothing_is_reached_without_brokers() {
         let nobody = KafkaOptions { brokers: " , ".to_owned(), ..KafkaOptions::default() };
         assert_eq!(nobody.check(), Err(KafkaOptionsError::NoBrokers));
-        let short = KafkaOptions { transaction_timeout: Duration::from_secs(1), ..KafkaOptions::default() };
-        assert!(matches!(short.check(), Err(KafkaOptionsError::Timeouts { .. })));
     }
 
     #[test]

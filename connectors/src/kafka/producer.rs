@@ -49,20 +49,24 @@ pub(super) struct Sender {
 impl Sender {
     /// A producer whose messages stand where they land.
     pub(super) fn plain(cluster: &KafkaCluster) -> Result<Self, Fault> {
-        Self::new(cluster, |_| {})
+        Self::new(cluster, cluster.options().timeout, |_| {})
     }
 
     /// A producer that writes in transactions, once it is [begun](Self::fence).
     pub(super) fn transactional(cluster: &KafkaCluster, id: &str) -> Result<Self, Fault> {
-        let limit = cluster.options().transaction_timeout.as_millis().to_string();
-        Self::new(cluster, |config| _ = config.set("transactional.id", id).set("transaction.timeout.ms", &limit))
+        let limit = cluster.options().transaction_timeout;
+        let timeout = cluster.options().timeout.min(limit);
+        let limit = limit.as_millis().to_string();
+        Self::new(cluster, timeout, |config| _ = config.set("transactional.id", id).set("transaction.timeout.ms", &limit))
     }
 
-    fn new(cluster: &KafkaCluster, change: impl FnOnce(&mut ClientConfig)) -> Result<Self, Fault> {
-        let timeout = cluster.options().timeout;
+    fn new(
+        cluster: &KafkaCluster,
+        timeout: Duration,
+        change: impl FnOnce(&mut ClientConfig),
+    ) -> Result<Self, Fault> {
         let mut config = cluster.base_config();
-        let ours = ["linger.ms"].map(|name| cluster.options().properties.contains_key(name));
-        if ours == [false] {
+        if !cluster.options().properties.contains_key("linger.ms") {
             config.set("linger.ms", "1");
         }
         config

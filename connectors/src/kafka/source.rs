@@ -59,11 +59,22 @@ impl KafkaSource {
         self.0.known.load(Ordering::Relaxed) > 0
     }
 
+    /// How many partitions the topic has. It isn't made.
+    pub(super) fn count(&self) -> Result<u32, Fault> {
+        let Inner { cluster, topic, known, .. } = &*self.0;
+        let count = cluster.partitions_of(topic)?.ok_or_else(|| match self.is_known() {
+            true => Fault::transient(format!("topic `{topic}` was there, and now no broker knows it; was it deleted?")),
+            false => cluster.missing(topic),
+        })?;
+        known.store(count, Ordering::Relaxed);
+        Ok(count)
+    }
+
     fn must_have(&self, partition: Partition) -> Result<(), Fault> {
         if partition.0 < self.0.known.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let count = self.partitions()?;
+        let count = self.count()?;
         if partition.0 < count {
             return Ok(());
         }
@@ -78,14 +89,10 @@ impl KafkaSource {
 
 impl Source for KafkaSource {
     fn partitions(&self) -> Result<u32, Fault> {
-        let Inner { cluster, topic, .. } = &*self.0;
-        let count = if self.is_known() {
-            let gone =
-                || Fault::transient(format!("topic `{topic}` was there, and now no broker knows it; was it deleted?"));
-            cluster.partitions_of(topic)?.ok_or_else(gone)?
-        } else {
-            cluster.bring_about(topic, Use::Records)?
-        };
+        if self.is_known() {
+            return self.count();
+        }
+        let count = self.0.cluster.bring_about(&self.0.topic, Use::Records)?;
         self.0.known.store(count, Ordering::Relaxed);
         Ok(count)
     }

@@ -43,7 +43,6 @@ fn many_ask_at_the_same_time() {
 #[test]
 fn records_of_one_request_stand_in_their_order() {
     let topic = KafkaTopic::new(cluster(), unique("ordered"));
-    assert_eq!(topic.partitions().unwrap(), 3);
     let records: Vec<Bytes> = (0..50).map(|number| Bytes::from(number.to_string())).collect();
     let range = topic.append_to(Partition(1), records.clone()).unwrap();
     assert_eq!((range.from, range.to), (Offset(0), Offset(50)));
@@ -51,6 +50,17 @@ fn records_of_one_request_stand_in_their_order() {
     let read = topic.read(Partition(1), Offset(0), usize::MAX, LONG).unwrap();
     assert_eq!(read.into_iter().map(|record| record.payload).collect::<Vec<_>>(), records);
     assert!(topic.read(Partition(1), Offset(51), 1, Duration::ZERO).is_err());
+}
+
+#[test]
+fn who_only_looks_makes_nothing() {
+    let name = unique("looked-for");
+    let topic = KafkaTopic::new(cluster(), &name);
+    for error in [topic.partitions().unwrap_err(), topic.bounds(Partition(0)).unwrap_err()] {
+        assert!(error.to_string().contains(&name) && !error.is_transient(), "{error}");
+    }
+    topic.append(b"key", Bytes::new()).unwrap();
+    assert_eq!(topic.partitions(), Ok(3));
 }
 
 /// The page waits for answers from the moment on at which it asks.

@@ -20,6 +20,8 @@ const PARTITIONS: [Partition; 2] = [Partition(0), Partition(1)];
 #[derive(Default)]
 struct Load {
     stop: AtomicBool,
+    /// The test has failed; nobody resumes the broker.
+    abandoned: AtomicBool,
     written: AtomicU64,
     faults: AtomicU64,
 }
@@ -46,6 +48,7 @@ impl Load {
     fn patiently(&self, writer: &mut dyn OpenSink, step: impl Fn(&mut dyn OpenSink) -> Result<(), Fault>) {
         while let Err(fault) = step(writer) {
             assert!(matches!(fault, Fault::Transient(_)), "{fault:?}");
+            assert!(!self.abandoned.load(Ordering::SeqCst), "the test has failed elsewhere");
             self.faults.fetch_add(1, Ordering::SeqCst);
             thread::sleep(Duration::from_millis(50));
         }
@@ -54,13 +57,21 @@ impl Load {
     fn wait_for(&self, what: &AtomicU64, more: u64) {
         let (begun, enough) = (Instant::now(), what.load(Ordering::SeqCst) + more);
         while what.load(Ordering::SeqCst) < enough {
-            assert!(
-                begun.elapsed() < 6 * LONG,
-                "{} written, {} faults",
-                self.written.load(Ordering::SeqCst),
-                self.faults.load(Ordering::SeqCst)
-            );
+            let seen = [&self.written, &self.faults].map(|count| count.load(Ordering::SeqCst));
+            assert!(begun.elapsed() < 6 * LONG, "lines of each partition and faults: {seen:?}");
             thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Lets the writers end when the test fails.
+struct Abandon<'a>(&'a [Load]);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        for load in self.0 {
+            load.abandoned.store(thread::panicking(), Ordering::SeqCst);
+            load.stop.store(true, Ordering::SeqCst);
         }
     }
 }
@@ -83,6 +94,7 @@ fn a_broker_that_stumbles_loses_and_doubles_nothing() {
             scope.spawn(move || load.write(&cluster, &format!("{guarantee:?}"), guarantee))
         };
         let writers = [write(0), write(1)];
+        let abandon = Abandon(&loads);
         let each = |what: fn(&Load) -> &AtomicU64, more| loads.iter().for_each(|load| load.wait_for(what(load), more));
         for trouble in ["pause", "kill", "pause", "stop", "pause"] {
             each(|load| &load.written, 30);
@@ -91,7 +103,7 @@ fn a_broker_that_stumbles_loses_and_doubles_nothing() {
             services.run(if trouble == "pause" { "resume" } else { "start" }, &["kafka"]);
         }
         each(|load| &load.written, 30);
-        loads.iter().for_each(|load| load.stop.store(true, Ordering::SeqCst));
+        drop(abandon);
         let [exactly, at_least] = writers.map(|writer| writer.join().unwrap());
         (exactly, at_least)
     });

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use flightline_connectors::client::TopicClient;
 use flightline_connectors::kafka::{
-    AnswerHeaders, KafkaCluster, KafkaOptions, KafkaSink, KafkaSinkOptions, KafkaTopic, NewTopics,
+    AnswerHeaders, KafkaCluster, KafkaOptions, KafkaSink, KafkaSinkOptions, KafkaSource, KafkaTopic, NewTopics,
 };
-use flightline_engine::contract::{Answers, Guarantee, Item, Selects, SinkBatch, SinkName, Standing};
+use flightline_engine::contract::{Answers, Guarantee, Item, Selects, SinkBatch, SinkName, Source, Standing};
 use flightline_engine::ids::JobName;
 use flightline_engine::log::{Offset, Partition, Reached, Witness};
 use rdkafka::ClientConfig;
@@ -61,6 +61,12 @@ fn sink_options(topic: &str, guarantee: Guarantee) -> KafkaSinkOptions {
 
 fn sink(cluster: &KafkaCluster, topic: &str, guarantee: Guarantee) -> KafkaSink {
     KafkaSink::new(cluster.clone(), sink_options(topic, guarantee))
+}
+
+/// A topic that was made.
+fn made(cluster: &KafkaCluster, topic: &str) -> KafkaTopic {
+    assert!(KafkaSource::new(cluster.clone(), topic).partitions().unwrap() > 0);
+    KafkaTopic::new(cluster.clone(), topic)
 }
 
 /// A producer as others have them.

@@ -16,7 +16,7 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseRecord, Producer};
 use rdkafka::{ClientConfig, TopicPartitionList};
 
-use super::{LONG, cluster, lines, options, settle, sink, sink_options, sorted, stranger, stretch};
+use super::{LONG, cluster, lines, made, options, settle, sink, sink_options, sorted, stranger, stretch};
 use crate::addresses::{address, unique};
 
 const HERE: Partition = Partition(0);
@@ -251,8 +251,7 @@ fn what_may_not_be_made_or_would_forget_is_refused() {
     assert!(matches!(&refused, Err(Fault::Permanent(why)) if why.0.contains(&topic)), "{refused:?}");
 
     // A topic of progress with several partitions, that is not compacted.
-    let wrong = KafkaTopic::new(cluster(), format!("flightline-progress-{topic}"));
-    assert_eq!(wrong.partitions().unwrap(), 3);
+    assert_eq!(made(&cluster(), &format!("flightline-progress-{topic}")).partitions(), Ok(3));
     let refused = sink(&cluster(), &topic, Guarantee::AtLeastOnce).adopt(&job("job"), &starts());
     assert!(matches!(&refused, Err(Fault::Permanent(why)) if why.0.contains("3 partitions")), "{refused:?}");
 }

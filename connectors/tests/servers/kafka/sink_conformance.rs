@@ -7,7 +7,7 @@ use flightline_engine::conformance::sink::{SinkHarness, Stored, Trouble};
 use flightline_engine::contract::{Guarantee, Sink};
 use flightline_engine::log::{Offset, Partition};
 
-use super::{PARTITIONS, all_of, cluster, settle, sink, stranger};
+use super::{PARTITIONS, all_of, cluster, made, settle, sink, stranger};
 use crate::addresses::unique;
 
 struct TopicAsSink {
@@ -29,7 +29,7 @@ impl TopicAsSink {
 impl SinkHarness for TopicAsSink {
     fn fresh(&mut self) {
         *self = Self::new(self.guarantee);
-        self.topic.partitions().unwrap();
+        self.topic = made(&self.cluster, self.topic.name());
     }
 
     fn sink(&mut self) -> Box<dyn Sink> {

@@ -15,7 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, TopicPartitionList};
 
-use super::{LONG, cluster, cluster_of, options, settle, stranger};
+use super::{LONG, cluster, cluster_of, made, options, settle, stranger};
 use crate::addresses::{address, unique};
 
 const HERE: Partition = Partition(0);
@@ -35,7 +35,7 @@ impl TopicAsSource {
 impl SourceHarness for TopicAsSource {
     fn fresh(&mut self, partitions: u32) {
         *self = Self::new(partitions);
-        self.topic.partitions().unwrap();
+        self.topic = made(&self.cluster, self.topic.name());
     }
 
     fn source(&mut self) -> Box<dyn Source> {
@@ -119,8 +119,7 @@ fn only_what_is_committed_is_a_request() {
 #[test]
 fn who_opens_where_another_has_stopped_goes_on() {
     let (cluster, topic) = (cluster_of(1), unique("stretches"));
-    let requests = KafkaTopic::new(cluster.clone(), &topic);
-    requests.partitions().unwrap();
+    let requests = made(&cluster, &topic);
     requests.append_to(HERE, (0..100).map(|number| Bytes::from(number.to_string())).collect()).unwrap();
     let source = KafkaSource::new(cluster, &topic);
     let (mut next, mut found) = (Offset(0), Vec::new());
