@@ -58,7 +58,7 @@ pub(super) struct BatchFlags {
     /// Requests (JSON lines) or flights (JSON lines, Parquet, BTS CSV; .gz .bz2 .zst .zip): files, folders, globs or URLs
     #[arg(long, value_name = "GLOB", num_args = 1.., conflicts_with_all = ["config", "set", "dump_config"])]
     pub(super) input: Vec<String>,
-    /// Folder to make
+    /// Folder to make, or the URL of one in a store
     #[arg(long, value_name = "DIR", default_value = "predictions")]
     pub(super) output: PathBuf,
     /// Form of the answers

@@ -15,6 +15,7 @@ mod upload;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ struct Shared {
     options: StoreOptions,
     io: Handle,
     connected: Mutex<Connected>,
+    /// Calls without an answer since the last one that had one.
+    silences: AtomicU32,
 }
 
 /// The present client.
@@ -77,8 +80,9 @@ impl HdfsStore {
         let (url, user) = apart(root);
         let user = user.or_else(|| options.hdfs.user.clone());
         let client = client(url.as_deref(), user.as_deref(), options, io, false).map_err(errors::of_call)?;
-        let connected = Mutex::new(Connected { client, number: 0 });
-        Ok(Self { shared: Arc::new(Shared { url, user, options: options.clone(), io: io.clone(), connected }) })
+        let (connected, silences) = (Mutex::new(Connected { client, number: 0 }), AtomicU32::new(0));
+        let (options, io) = (options.clone(), io.clone());
+        Ok(Self { shared: Arc::new(Shared { url, user, options, io, connected, silences }) })
     }
 
     /// Calls HDFS, and gives up after a while: then somebody may still act on what was asked.
@@ -88,7 +92,10 @@ impl HdfsStore {
     {
         let Connected { client, number } = self.lock().clone();
         match timeout(limit, what(client)).await {
-            Ok(outcome) => outcome.map_err(errors::of_call),
+            Ok(outcome) => {
+                self.shared.silences.store(0, Ordering::Relaxed);
+                outcome.map_err(errors::of_call)
+            }
             Err(_) => {
                 self.replace(number);
                 Err(errors::silent(limit))
@@ -96,11 +103,12 @@ impl HdfsStore {
         }
     }
 
-    /// Makes another client, unless somebody else has done so since.
+    /// Makes another client of the one of this number, unless somebody else has done so since.
     fn replace(&self, number: u64) {
-        let Shared { url, user, options, io, .. } = &*self.shared;
+        let Shared { url, user, options, io, silences, .. } = &*self.shared;
+        let silences = silences.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let mut connected = self.lock();
-        if connected.number == number {
+        if connected.number == number && is_worth_another(url.as_deref(), silences) {
             match client(url.as_deref(), user.as_deref(), options, io, true) {
                 Ok(client) => *connected = Connected { client, number: number + 1 },
                 Err(error) => tracing::warn!(%error, "can't make another client of HDFS; the old one goes on"),
@@ -143,6 +151,13 @@ fn none<T>(error: StoreError) -> Result<Option<T>> {
         StoreError::NotFound { .. } => Ok(None),
         other => Err(other),
     }
+}
+
+/// Whether so many silences in a row call for another client. With one NameNode there is nobody else to ask, only another way
+/// to him; and as long as he is stopped, each client that is left keeps its socket.
+fn is_worth_another(url: Option<&str>, silences: u32) -> bool {
+    let is_one_node = url.is_some_and(|url| url.rsplit_once("://").is_some_and(|(_, host)| host.contains(':')));
+    !is_one_node || silences.is_power_of_two()
 }
 
 /// The URL for the client, and the user that stands in it.
@@ -303,6 +318,14 @@ mod tests {
         assert_eq!(apart("hdfs://alice@host:8020"), (some("hdfs://host:8020"), some("alice")));
         assert_eq!(apart("viewfs://cluster"), (some("viewfs://cluster"), None));
         assert_eq!(apart("hdfs://"), (None, None));
+    }
+
+    #[test]
+    fn one_node_is_not_given_a_new_client_at_every_silence() {
+        let worth = |url: Option<&str>| (1..=9).filter(|silences| is_worth_another(url, *silences)).collect::<Vec<_>>();
+        assert_eq!(worth(Some("hdfs://nn:8020")), [1, 2, 4, 8]);
+        assert_eq!(worth(Some("hdfs://service")).len(), 9);
+        assert_eq!(worth(None).len(), 9);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod listing;
 mod raw;
 mod refusals;
 mod suites;
+mod uploads;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -54,7 +54,10 @@ pub(super) async fn put(store: &HdfsStore, file: &str, payload: PutPayload, mode
     };
     let task = store.shared.io.spawn(timeout(limit + FAREWELL, attempt.run(payload)));
     match timeout(limit, task).await {
-        Ok(Ok(Ok(outcome))) => outcome,
+        Ok(Ok(Ok(outcome))) => {
+            store.shared.silences.store(0, Ordering::Relaxed);
+            outcome
+        }
         Ok(Ok(Err(_))) => Err(errors::silent(limit)),
         Ok(Err(broken)) => Err(StoreError::Generic { store: super::STORE, source: Box::new(broken) }),
         Err(_) => {
