@@ -1,9 +1,10 @@
 //! What programs beside the job need to reach its topics and collections, wherever the job runs.
 
 pub use flightline_connectors::client::{
-    ClientError, CollectionClient, Position, RemoteCollection, RemoteJob, RemoteTopic, TopicClient, partition_of,
+    Came, ClientError, CollectionClient, Followed, Follower, PartitionsFollower, Position, RemoteCollection, RemoteJob,
+    RemoteTopic, TopicClient, partition_of,
 };
-pub use flightline_connectors::embedded::{Collection, EmbeddedStore, Topic};
+pub use flightline_connectors::embedded::{Collection, EmbeddedStore, Topic, TopicShape};
 pub use flightline_connectors::files::Stores;
 pub use flightline_connectors::files::sink::FileReader;
 #[cfg(feature = "mongodb")]

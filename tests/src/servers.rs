@@ -85,6 +85,14 @@ impl Servers {
 }
 
 impl Servers {
+    /// The same, but for the one at a key, which is that of others.
+    #[must_use]
+    pub fn but(&self, key: &str, others: &Self) -> Self {
+        let mut addresses = self.addresses.clone();
+        addresses.insert(key.to_owned(), others.address(key).to_owned());
+        Self { addresses }
+    }
+
     /// Makes the collections of a job in a database before it runs; `make_collections.py` beside the servers says why.
     ///
     /// # Panics

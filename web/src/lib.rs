@@ -14,8 +14,8 @@
 //! | [`stamp`] | the id and the time that each request gets |
 //! | [`server`] | the routes and their server |
 //!
-//! Followed answers are kept in [`answers`], within bounds; `follow` is the one consumer that all streams share, `page` the
-//! HTML. Nothing that a client or a topic sent is ever put into HTML: the page's script shows it as text.
+//! Followed answers are kept in [`answers`], within bounds; `follow` is the one consumer that all streams share, `standing`
+//! knows what is away, `page` is the HTML. Nothing that a client or a topic sent is ever put into HTML: the page's script shows it as text.
 
 pub mod answers;
 pub mod backend;
@@ -26,6 +26,8 @@ pub mod form;
 mod page;
 pub mod server;
 pub mod stamp;
+mod standing;
+mod worker;
 
 pub use page::Example;
 

@@ -7,14 +7,14 @@
 //! | `POST /flights/delays/predict/classify_realtime` | `{"status":"OK","id":…}`; 400 with a message per field |
 //! | `GET /flights/delays/predict/classify_realtime/response/<id>` | `WAIT`, or `OK` with the stored `prediction` |
 //! | `GET /flights/delays/predict/kafka_event_stream/<id>` | the answer as one server-sent event, when it is there |
-//! | `GET /health` | 200 while the job is reachable and its answers are followed, else 503; the reason is in the log |
+//! | `GET /health` | 200 while requests can be asked and answers are followed, else 503; `waits_for` names what is away |
 //! | `GET /assets/…` | style, script and icon |
 //!
 //! An answer whose `Status` is `ERROR` is an answer: polling says `OK` with it as `prediction`, and the event is sent. So
 //! nobody waits for ever for a flight that can't be predicted; who reads `Prediction` finds none, and `Error` says why.
 //!
-//! Invariants: no handler blocks a task, calls of the backend run on threads, at most [`Settings::calls`] at once; streams
-//! are at most [`Settings::streams`], each ends at an answer, at [`Settings::stream_time`] or when the server ends; no
+//! Invariants: no handler blocks a task, calls of the backend run on threads, at most [`Settings::calls`] that ask and as many
+//! that look up, so that neither waits for what holds the other up; streams are at most [`Settings::streams`], each ends at an answer, at [`Settings::stream_time`] or when the server ends; no
 //! page needs anything from another host, and the headers forbid it.
 //!
 //! Strangers reach it, so connections, heads, bodies and answers that nobody reads are bounded ([`Settings::server`],
@@ -30,14 +30,17 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::map_response;
 use axum::routing::{get, post};
 use flightline_jobs::http::{self, Limits, affordable};
+use flightline_jobs::request::RequestId;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
 
 use crate::answers::{Answers, RecentLimits};
 use crate::backend::Backend;
 use crate::follow::Feed;
 use crate::page::Example;
 use crate::stamp::{Stamper, SystemStamper};
+use crate::standing::{Part, Standing, Watch};
 use calls::Calls;
 
 pub use serving::Serving;
@@ -80,7 +83,7 @@ pub struct Settings {
     pub example: Example,
     /// How many answers are kept for streams that come after them.
     pub recent: RecentLimits,
-    /// How many calls of the backend run at once.
+    /// How many calls of the backend run at once that ask, and how many that look an answer up.
     pub calls: usize,
     /// How long a request waits for its call to begin before it is sent away.
     pub patience: Duration,
@@ -90,6 +93,8 @@ pub struct Settings {
     pub stream_time: Duration,
     /// How often a waiting stream says that it is alive.
     pub keep_alive: Duration,
+    /// How often it is looked whether requests can be asked and answers be looked up.
+    pub look_every: Duration,
     /// How long a form may take to come.
     pub form_time: Duration,
     /// What clients may cost, and how long they are waited for.
@@ -107,6 +112,7 @@ impl Default for Settings {
             streams: 3000,
             stream_time: Duration::from_secs(300),
             keep_alive: Duration::from_secs(15),
+            look_every: Duration::from_secs(2),
             form_time: Duration::from_secs(10),
             server: SERVER,
         }
@@ -120,9 +126,12 @@ pub struct Site(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    calls: Calls,
+    asks: Calls,
+    looks: Calls,
     answers: Arc<Answers>,
     feed: Feed,
+    /// Of the request topic, and of the collection of answers.
+    watches: [Watch; 2],
     streams: Arc<Semaphore>,
     ending: watch::Sender<bool>,
 }
@@ -135,17 +144,33 @@ impl Site {
     pub fn open(backend: Arc<dyn Backend>, settings: Settings) -> io::Result<Self> {
         let answers = Arc::new(Answers::new(settings.recent));
         let feed = Feed::start(Arc::clone(&backend), Arc::clone(&answers))?;
-        let calls = Calls::new(backend, settings.calls, settings.patience);
+        let (of_requests, of_answers) = (Arc::clone(&backend), Arc::clone(&backend));
+        let nobody = RequestId::from(Uuid::nil());
+        let watches = [
+            Watch::start(Part::Requests, settings.look_every, move || of_requests.can_ask())?,
+            Watch::start(Part::Answers, settings.look_every, move || of_answers.answer(&nobody).map(drop))?,
+        ];
+        let calls = || Calls::new(Arc::clone(&backend), settings.calls, settings.patience);
+        let (asks, looks) = (calls(), calls());
         let most = affordable(settings.server.connections) * 3 / 4;
         let streams = Arc::new(Semaphore::new(settings.streams.min(most)));
         let ending = watch::Sender::new(false);
-        Ok(Self(Arc::new(Inner { settings, calls, answers, feed, streams, ending })))
+        Ok(Self(Arc::new(Inner { settings, asks, looks, answers, feed, watches, streams, ending })))
     }
 
     /// Ends all streams, and waits until the response topic is followed no longer. Blocks.
     pub fn close(&self) {
         self.0.ending.send_replace(true);
-        self.0.feed.close();
+        let [one, other] = &self.0.watches;
+        let workers = [&self.0.feed.worker, &one.worker, &other.worker];
+        workers.iter().for_each(|worker| worker.ask_to_end());
+        workers.iter().for_each(|worker| worker.end());
+    }
+
+    /// How it stands to each part of what is behind it.
+    fn standings(&self) -> [&Standing; 3] {
+        let [requests, answers] = &self.0.watches;
+        [&requests.standing, &self.0.feed.standing, &answers.standing]
     }
 }
 

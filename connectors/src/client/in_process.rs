@@ -1,11 +1,12 @@
 //! The clients of what this process has open itself: no copy, no network.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
 
-use super::{ClientError, CollectionClient, TopicClient};
+use super::{ClientError, CollectionClient, Follower, PartitionsFollower, TopicClient};
 use crate::embedded::{Collection, Topic};
 
 /// Reaches the partitions that are open in this process.
@@ -34,6 +35,10 @@ impl TopicClient for Topic {
 
     fn bounds(&self, partition: Partition) -> Result<OffsetRange, ClientError> {
         Ok(self.bounds(partition)?)
+    }
+
+    fn follow(self: Arc<Self>) -> Result<Box<dyn Follower>, ClientError> {
+        Ok(Box::new(PartitionsFollower::start(self)?))
     }
 }
 

@@ -5,16 +5,19 @@
 //! time; an error says who was asked and what to do.
 
 mod error;
+mod follow;
 mod in_process;
 mod places;
 mod remote;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 pub use error::ClientError;
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
+pub use follow::{Came, Followed, Follower, PartitionsFollower};
 pub use remote::{RemoteCollection, RemoteJob, RemoteTopic};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -29,7 +32,8 @@ pub trait TopicClient: Debug + Send + Sync {
     /// Nobody could be asked.
     fn partitions(&self) -> Result<u32, ClientError>;
 
-    /// Adds records to a partition, all or none, and says where they stand; they are durable then.
+    /// Adds records to a partition, all or none, and says where they stand; they are durable then. With none it only finds
+    /// out whether some could be added, and makes a topic that is missing if that is allowed.
     ///
     /// # Errors
     /// The topic can't be reached, or refuses them. [`ClientError::is_uncertain`] tells whether they may be there all the
@@ -54,6 +58,22 @@ pub trait TopicClient: Debug + Send + Sync {
     /// # Errors
     /// The topic can't be reached.
     fn bounds(&self, partition: Partition) -> Result<OffsetRange, ClientError>;
+
+    /// What comes from now on, of all partitions: all that is not yet there when this returns, and nothing that was there
+    /// before the call.
+    ///
+    /// # Errors
+    /// The topic can't be reached.
+    fn follow(self: Arc<Self>) -> Result<Box<dyn Follower>, ClientError>;
+
+    /// Waits until all that is in the topic now can be read: where there are transactions, one that is still open hides what
+    /// others have committed behind its beginning.
+    ///
+    /// # Errors
+    /// The topic can't be reached, or a transaction stays open.
+    fn settle(&self) -> Result<(), ClientError> {
+        Ok(())
+    }
 
     /// Adds a record to the partition of its key, and says where it stands; it is durable then. Records of one key stand
     /// in the order in which they were added.

@@ -14,7 +14,7 @@ use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
 use self::http::{Answer, Http};
 use super::error::partition_name;
 use super::places::{Known, Places};
-use super::{ClientError, CollectionClient, TopicClient};
+use super::{ClientError, CollectionClient, Follower, PartitionsFollower, TopicClient};
 use crate::embedded::MOST_RECORDS;
 use crate::embedded::wire::{self, NewRecordsBody, PayloadBody, RecordsBody, TopicsBody};
 
@@ -195,6 +195,10 @@ impl TopicClient for RemoteTopic {
                 sentence: "it does not have it any more".to_owned(),
             })
         })
+    }
+
+    fn follow(self: Arc<Self>) -> Result<Box<dyn Follower>, ClientError> {
+        Ok(Box::new(PartitionsFollower::start(self)?))
     }
 }
 

@@ -94,8 +94,13 @@ impl KafkaCluster {
 
     /// How many partitions a topic has; `None` if it isn't there.
     pub(super) fn partitions_of(&self, topic: &str) -> Result<Option<u32>, Fault> {
+        self.partitions_within(topic, self.0.options.timeout)
+    }
+
+    /// The same of brokers that have so long for an answer.
+    pub(super) fn partitions_within(&self, topic: &str, limit: Duration) -> Result<Option<u32>, Fault> {
         let what = format!("asking for the partitions of topic `{topic}`");
-        self.ask(&what, Isolation::Committed, |client, timeout| {
+        self.ask(&what, Isolation::Committed, limit, |client, timeout| {
             let metadata = client.fetch_metadata(Some(topic), timeout)?;
             let found = metadata.topics().first();
             match found.and_then(|found| found.error()).map(RDKafkaErrorCode::from) {
@@ -110,8 +115,9 @@ impl KafkaCluster {
     /// a fault that passes, as when it has just started.
     pub(super) fn bounds(&self, topic: &str, partition: Partition, isolation: Isolation) -> Result<OffsetRange, Fault> {
         let what = format!("asking what partition {partition} of topic `{topic}` holds");
-        let (low, high) =
-            self.ask(&what, isolation, |client, timeout| client.fetch_watermarks(topic, native(partition), timeout))?;
+        let (low, high) = self.ask(&what, isolation, self.0.options.timeout, |client, timeout| {
+            client.fetch_watermarks(topic, native(partition), timeout)
+        })?;
         Ok(OffsetRange::new(offset(low), offset(high)))
     }
 
@@ -120,13 +126,14 @@ impl KafkaCluster {
         &self,
         what: &str,
         isolation: Isolation,
+        limit: Duration,
         mut question: impl FnMut(&BaseConsumer<Watch>, Duration) -> KafkaResult<T>,
     ) -> Result<T, Fault> {
         let client = match isolation {
             Isolation::Everything => &self.0.everything,
             Isolation::Committed => &self.0.committed,
         };
-        let until = Instant::now() + self.0.options.timeout;
+        let until = Instant::now() + limit;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let error = match question(client, left.min(SLICE)) {

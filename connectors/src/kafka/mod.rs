@@ -24,6 +24,7 @@ mod class;
 mod client;
 mod closing;
 mod cluster;
+mod follower;
 mod headers;
 #[cfg(test)]
 mod injected_tests;
@@ -38,8 +39,9 @@ mod source;
 mod topics;
 mod watch;
 
-pub use client::{Followed, KafkaFollower, KafkaTopic};
+pub use client::KafkaTopic;
 pub use cluster::KafkaCluster;
+pub use follower::KafkaFollower;
 pub use headers::AnswerHeaders;
 pub use options::{KafkaOptions, KafkaOptionsError, NewTopics};
 pub use sink::{KafkaSink, KafkaSinkOptions};

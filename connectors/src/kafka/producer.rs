@@ -57,14 +57,12 @@ impl Sender {
         let limit = cluster.options().transaction_timeout;
         let timeout = cluster.options().timeout.min(limit);
         let limit = limit.as_millis().to_string();
-        Self::new(cluster, timeout, |config| _ = config.set("transactional.id", id).set("transaction.timeout.ms", &limit))
+        Self::new(cluster, timeout, |config| {
+            _ = config.set("transactional.id", id).set("transaction.timeout.ms", &limit);
+        })
     }
 
-    fn new(
-        cluster: &KafkaCluster,
-        timeout: Duration,
-        change: impl FnOnce(&mut ClientConfig),
-    ) -> Result<Self, Fault> {
+    fn new(cluster: &KafkaCluster, timeout: Duration, change: impl FnOnce(&mut ClientConfig)) -> Result<Self, Fault> {
         let mut config = cluster.base_config();
         if !cluster.options().properties.contains_key("linger.ms") {
             config.set("linger.ms", "1");

@@ -18,7 +18,7 @@ use super::class::{Class, Signs, classify};
 use super::cluster::{Isolation, KafkaCluster, Reading, is_unknown, native, native_offset, offset};
 
 /// Consumers that are kept for whoever goes on where they stand.
-const KEPT: usize = 4;
+const KEPT: usize = 16;
 /// How long to wait for records that must be there before looking whether they were only markers.
 const LOOK: Duration = Duration::from_millis(20);
 

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use flightline_engine::contract::{Fault, PartitionReader, Source};
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Offsets, Partition};
@@ -18,6 +19,9 @@ use super::cluster::{Isolation, KafkaCluster};
 use super::lag::LagMarks;
 use super::reader::{Reader, Readers};
 use super::topics::Use;
+
+/// How often it is looked whether transactions have ended.
+const SETTLING: Duration = Duration::from_millis(20);
 
 /// A topic of requests. Clones share their connections.
 #[derive(Clone)]
@@ -61,13 +65,38 @@ impl KafkaSource {
 
     /// How many partitions the topic has. It isn't made.
     pub(super) fn count(&self) -> Result<u32, Fault> {
+        self.count_within(self.0.cluster.options().timeout)
+    }
+
+    /// The same of brokers that have so long for an answer.
+    pub(super) fn count_within(&self, limit: Duration) -> Result<u32, Fault> {
         let Inner { cluster, topic, known, .. } = &*self.0;
-        let count = cluster.partitions_of(topic)?.ok_or_else(|| match self.is_known() {
+        let count = cluster.partitions_within(topic, limit)?.ok_or_else(|| match self.is_known() {
             true => Fault::transient(format!("topic `{topic}` was there, and now no broker knows it; was it deleted?")),
             false => cluster.missing(topic),
         })?;
         known.store(count, Ordering::Relaxed);
         Ok(count)
+    }
+
+    /// Waits until no transaction is open that was open when this began.
+    pub(super) fn settle(&self) -> Result<(), Fault> {
+        let Inner { cluster, topic, .. } = &*self.0;
+        let options = cluster.options();
+        let until = Instant::now() + options.transaction_timeout + options.timeout;
+        for partition in (0..self.count()?).map(Partition) {
+            let end = cluster.bounds(topic, partition, Isolation::Everything)?.to;
+            while cluster.bounds(topic, partition, Isolation::Committed)?.to < end {
+                if until <= Instant::now() {
+                    return Err(Fault::transient(format!(
+                        "a transaction in partition {partition} of topic `{topic}` stays open, and hides what stands behind its \
+                         beginning; try again when its writer has ended"
+                    )));
+                }
+                thread::sleep(SETTLING);
+            }
+        }
+        Ok(())
     }
 
     fn must_have(&self, partition: Partition) -> Result<(), Fault> {

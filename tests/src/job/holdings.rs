@@ -233,7 +233,7 @@ fn position(line: &[u8]) -> Position {
 
 fn records(topic: &dyn TopicClient) -> Vec<(Partition, LogRecord)> {
     let mut all = Vec::new();
-    for partition in (0..PARTITIONS).map(Partition) {
+    for partition in (0..topic.partitions().expect("it can be asked")).map(Partition) {
         let OffsetRange { mut from, to } = topic.bounds(partition).expect("it has bounds");
         while from < to {
             let some = topic.read(partition, from, 8 << 20, Duration::ZERO).expect("it can be read");

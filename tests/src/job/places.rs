@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use flightline_engine::contract::Guarantee;
-use flightline_jobs::clients::TopicClient;
+use flightline_jobs::clients::{CollectionClient, TopicClient};
 use flightline_jobs::config::{StreamConfig, TopicUrl};
 
 use super::PARTITIONS;
@@ -75,5 +75,12 @@ impl OnServers {
     pub(super) fn topic(config: &StreamConfig, url: &TopicUrl) -> Arc<dyn TopicClient> {
         let servers = flightline_jobs::servers::Servers::of(config);
         servers.topic(url.name()).expect("the configuration can be used")
+    }
+
+    /// The collection of answers of a configuration.
+    pub(super) fn answers(config: &StreamConfig) -> Arc<dyn CollectionClient> {
+        let servers = flightline_jobs::servers::Servers::of(config);
+        let collection = config.answers_collection().expect("answers go to a collection");
+        servers.collection(collection.name()).expect("the configuration can be used")
     }
 }

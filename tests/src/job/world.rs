@@ -5,11 +5,12 @@ use std::fs;
 use std::sync::Arc;
 
 use flightline_engine::contract::Guarantee;
-use flightline_jobs::clients::{EmbeddedStore, RemoteJob, TopicClient};
-use flightline_jobs::config::{Layer, StreamConfig, load};
+use flightline_jobs::clients::{CollectionClient, EmbeddedStore, RemoteJob, TopicClient};
+use flightline_jobs::config::{Layer, NewTopics, StreamConfig, load};
+use serde_json::Value;
 
 use super::places::OnServers;
-use super::{Holdings, Job, PARTITIONS, REQUESTS, models};
+use super::{COLLECTION, Holdings, Job, PARTITIONS, REQUESTS, models};
 use crate::servers::Servers;
 use crate::{Folder, Invocation, Running, bundled_distances, free_ports_in_a_row};
 
@@ -174,7 +175,7 @@ impl World {
         let changed = lines
             .lines()
             .map(|line| {
-                let mut row: serde_json::Value = serde_json::from_str(line).expect("a row is JSON");
+                let mut row: Value = serde_json::from_str(line).expect("a row is JSON");
                 let distance = row["Distance"].as_f64().expect("a distance is a number");
                 row["Distance"] = (distance + miles as f64).into();
                 format!("{row}\n")
@@ -260,6 +261,31 @@ impl World {
     pub fn requests_on_server(&self) -> Arc<dyn TopicClient> {
         let config = self.loaded();
         OnServers::topic(&config, &config.requests.log)
+    }
+
+    /// The stored answer to a UUID, as the job or the server tells it.
+    ///
+    /// # Panics
+    /// If nobody can be asked.
+    #[must_use]
+    pub fn stored(&self, uuid: &str) -> Option<Value> {
+        let answers: Arc<dyn CollectionClient> = match &self.servers {
+            Some(_) => OnServers::answers(&self.loaded()),
+            None => Arc::new(RemoteJob::new([self.address()]).expect("it is an address").collection(COLLECTION)),
+        };
+        let body = answers.get(uuid).expect("the collection can be asked");
+        body.map(|body| serde_json::from_slice(&body).expect("an answer is JSON"))
+    }
+
+    /// The response topic of a job on servers. Who makes a topic by asking for it gives it so many partitions.
+    ///
+    /// # Panics
+    /// If it is in the world's folder.
+    #[must_use]
+    pub fn responses_on_server(&self, partitions: u32) -> Arc<dyn TopicClient> {
+        let mut config = self.loaded();
+        config.kafka.create = config.kafka.create.map(|new| NewTopics { partitions, ..new });
+        OnServers::topic(&config, config.answers_topic().expect("answers go to a topic"))
     }
 
     /// Its topics and collections. Only while no process has them.

@@ -1,108 +1,19 @@
 //! `web` as a process of its own in front of a `predict` that comes, dies and comes again: the seed's curl of the form, the
 //! answer by polling and by the event stream, and what a traveller is told while the job is away.
 
-use std::io::{BufRead, BufReader};
 use std::thread;
-use std::time::Duration;
 
 use flightline_engine::process::Exit;
+use flightline_tests::Folder;
 use flightline_tests::job::{Shape, World};
-use flightline_tests::{DEADLINE, Folder, Running, Signal, free_ports, wait_until};
+use flightline_tests::page::{FORM, Page};
 use serde_json::{Value, json};
-use ureq::http::Response;
-use ureq::{Agent, Body};
 
-/// The five fields of the seed's page; its server sends no flight number.
-const FORM: [(&str, &str); 5] =
-    [("DepDelay", "5"), ("Carrier", "AA"), ("FlightDate", "2016-12-25"), ("Origin", "JFK"), ("Dest", "SFO")];
 const HOSTILE: &str = "\"><script>alert(1)</script>\u{1b}[2J";
-
-/// A `web` in front of the jobs of a world.
-struct Page {
-    running: Running,
-    port: u16,
-    agent: Agent,
-}
-
-impl Page {
-    fn start(world: &World) -> Self {
-        let port = free_ports(1)[0];
-        let listen = format!("127.0.0.1:{port}");
-        let web = world.folder().run("web").args(["--listen", &listen, "--job", &world.address()]);
-        let mut running = web.start();
-        running.wait_for_line("where the page is", |line| line.contains("the page is at http://"));
-        let config = Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false);
-        Self { running, port, agent: config.build().into() }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
-    }
-
-    fn get(&self, path: &str) -> Response<Body> {
-        self.agent.get(self.url(path)).call().expect("the page answers")
-    }
-
-    /// Sends a form, and gives status and body.
-    fn ask(&self, form: &[(&str, &str)]) -> (u16, Value) {
-        let asked = self.agent.post(self.url("/flights/delays/predict/classify_realtime"));
-        let mut reply = asked.send_form(form.iter().copied()).expect("the page answers");
-        (reply.status().as_u16(), json_of(&mut reply))
-    }
-
-    /// Asks as the seed's page does, and gives the id.
-    fn ask_well(&self) -> String {
-        let (status, reply) = self.ask(&FORM);
-        assert_eq!((status, &reply["status"]), (200, &json!("OK")), "{reply}");
-        reply["id"].as_str().expect("an id is a text").to_owned()
-    }
-
-    /// Polls until the answer is stored.
-    fn polled(&self, id: &str) -> Value {
-        let path = format!("/flights/delays/predict/classify_realtime/response/{id}");
-        let mut reply = Value::Null;
-        wait_until("the answer is stored", || {
-            reply = json_of(&mut self.get(&path));
-            assert!(["OK", "WAIT"].contains(&reply["status"].as_str().unwrap_or_default()), "{reply}");
-            reply["status"] == "OK"
-        });
-        reply["prediction"].take()
-    }
-
-    /// The answer that the event stream brings.
-    fn streamed(&self, id: &str) -> Value {
-        let reply = self.get(&format!("/flights/delays/predict/kafka_event_stream/{id}"));
-        assert_eq!(reply.headers()["content-type"], "text/event-stream");
-        let lines = BufReader::new(reply.into_body().into_reader()).lines();
-        let mut data = lines.filter_map(|line| line.expect("it is text").strip_prefix("data:").map(str::to_owned));
-        serde_json::from_str(&data.next().expect("an event comes")).expect("an event is JSON")
-    }
-
-    /// Waits until `/health` has a status, and gives its body.
-    fn wait_for_health(&self, wanted: u16) -> Value {
-        let mut health = Value::Null;
-        wait_until("the page knows about the job", || {
-            let mut reply = self.get("/health");
-            health = json_of(&mut reply);
-            reply.status().as_u16() == wanted
-        });
-        health
-    }
-
-    fn stop(self) {
-        self.running.signal(Signal::TERM);
-        self.running.end_within(DEADLINE).expect(Exit::Ok);
-    }
-}
-
-fn json_of(reply: &mut Response<Body>) -> Value {
-    reply.body_mut().read_json().expect("it is JSON")
-}
 
 /// While the job is away, a traveller learns that, and nothing about where things are.
 fn is_helpless_but_helpful(page: &Page, world: &World) {
-    let health = page.wait_for_health(503);
-    assert_eq!(health, json!({ "status": "ERROR", "job": "unreachable" }));
+    page.wait_for_health(503, &json!({ "status": "ERROR", "waits_for": ["requests", "responses", "answers"] }));
     let mut form = page.get("/flights/delays/predict_kafka");
     assert_eq!(form.status(), 200, "the page itself needs no job");
     assert!(form.body_mut().read_to_string().expect("it is text").contains("name=\"DepDelay\""));
@@ -121,7 +32,7 @@ fn the_page_outlives_the_job() {
     is_helpless_but_helpful(&page, &world);
 
     let job = world.start(&Shape::of(1, 2));
-    assert_eq!(page.wait_for_health(200), json!({ "status": "OK", "job": "reachable" }));
+    page.wait_until_healthy();
     let id = page.ask_well();
     let (streamed, polled) = (page.streamed(&id), page.polled(&id));
     assert_eq!(streamed, polled);
@@ -139,7 +50,7 @@ fn the_page_outlives_the_job() {
         assert_eq!(early.join().expect("the stream goes on until the job is there"), polled);
         job
     });
-    page.wait_for_health(200);
+    page.wait_until_healthy();
     assert_eq!(page.polled(&before), polled, "what was answered stays");
     let next = page.ask_well();
     assert_eq!(page.streamed(&next), page.polled(&next));
@@ -156,7 +67,7 @@ fn a_form_is_told_field_by_field_and_never_repeated() {
     let world = World::new();
     let job = world.start(&Shape::of(1, 1));
     let page = Page::start(&world);
-    page.wait_for_health(200);
+    page.wait_until_healthy();
     let asked =
         [("DepDelay", "NaN"), ("FlightDate", "2023-02-29"), ("Origin", HOSTILE), ("Carrier", ""), ("X", HOSTILE)];
     let (status, reply) = page.ask(&asked);
@@ -185,14 +96,7 @@ fn a_form_is_told_field_by_field_and_never_repeated() {
     assert_eq!(nowhere.status(), 400);
     assert!(!nowhere.body_mut().read_to_string().expect("it is text").contains("script"));
     let too_large = "x".repeat(100_000);
-    assert_eq!(
-        page.agent
-            .post(page.url("/flights/delays/predict/classify_realtime"))
-            .send_form([("Dest", &*too_large)])
-            .expect("it answers")
-            .status(),
-        413
-    );
+    assert_eq!(page.ask(&[("Dest", &*too_large)]).0, 413);
     page.stop();
     job.stop();
 }

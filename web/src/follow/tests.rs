@@ -1,3 +1,5 @@
+use std::thread;
+
 use uuid::Uuid;
 
 use super::*;
@@ -36,10 +38,10 @@ impl Followed {
         self.runtime.block_on(async { tokio::time::timeout(PATIENCE, expected).await }).expect("an answer")
     }
 
-    fn until(&self, wanted: impl Fn(Result<(), NotFollowing>) -> bool) {
+    fn until(&self, is_there: bool) {
         let start = std::time::Instant::now();
-        while !wanted(self.feed.health()) {
-            assert!(start.elapsed() < PATIENCE, "it still stands at {:?}", self.feed.health());
+        while self.feed.standing.is_there() != is_there {
+            assert!(start.elapsed() < PATIENCE, "it still stands so: {:?}", self.feed.standing);
             thread::yield_now();
         }
     }
@@ -48,7 +50,7 @@ impl Followed {
 #[test]
 fn every_partition_is_followed_from_its_end_on() {
     let followed = follow(3, |backend| backend.respond(1, &line(100)));
-    followed.until(|health| health.is_ok());
+    followed.until(true);
     for number in 0..3 {
         followed.backend.respond(number as usize, "no answer");
         followed.backend.respond(number as usize, &line(number));
@@ -56,28 +58,26 @@ fn every_partition_is_followed_from_its_end_on() {
     }
     let _before = followed.answers.expect(id(100));
     assert_eq!(followed.answers.waiting(), 1, "what was answered before is the collection's to tell");
-    followed.feed.close();
+    followed.feed.worker.end();
 }
 
 #[test]
 fn a_failure_is_told_and_got_over() {
     let followed = follow(2, |backend| backend.set_down(true));
-    let is_down = |health| matches!(health, Err(NotFollowing::Failing(BackendError::Unavailable(_))));
-    followed.until(is_down);
     followed.backend.set_down(false);
-    followed.until(|health| health.is_ok());
+    followed.until(true);
     followed.backend.set_down(true);
-    followed.until(is_down);
+    followed.until(false);
     followed.backend.respond(1, &line(1));
     followed.backend.set_down(false);
     assert_eq!(followed.answer(1).id(), id(1), "what came meanwhile is read afterwards");
-    followed.until(|health| health.is_ok());
+    followed.until(true);
 }
 
 #[test]
 fn a_topic_that_was_made_anew_is_followed_from_its_new_end() {
     let followed = follow(1, |backend| (0..5).for_each(|number| backend.respond(0, &line(number))));
-    followed.until(|health| health.is_ok());
+    followed.until(true);
     followed.backend.make_anew(0);
     // Whether it is seen before or after the follower looks again: it is beyond the end, and found to be gone.
     followed.backend.respond(0, &line(7));
@@ -95,17 +95,11 @@ fn a_topic_that_was_made_anew_is_followed_from_its_new_end() {
 }
 
 #[test]
-fn closing_ends_the_threads_also_while_they_wait() {
+fn closing_ends_the_thread_also_while_it_waits() {
     for is_down in [false, true] {
         let followed = follow(4, |backend| backend.set_down(is_down));
-        followed.feed.close();
-        followed.feed.close();
-        assert_eq!(Arc::strong_count(&followed.feed.shared), 1, "a thread still holds what the followers share");
+        followed.feed.worker.end();
+        followed.feed.worker.end();
+        assert_eq!(Arc::strong_count(&followed.backend), 1, "the thread still holds what it followed");
     }
-}
-
-#[test]
-fn a_topic_without_partitions_is_a_failure_that_says_so() {
-    let followed = follow(0, |_| ());
-    followed.until(|health| health.is_err_and(|reason| reason.to_string().contains("has no partition")));
 }

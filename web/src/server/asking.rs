@@ -6,7 +6,7 @@ use axum::response::Response;
 use tokio::time::timeout;
 
 use super::Site;
-use super::reply::{Reply, failed};
+use super::reply::{ASKING, Reply, failed};
 use crate::backend::BackendError;
 use crate::form::FlightForm;
 
@@ -28,12 +28,12 @@ pub(super) async fn ask(State(site): State<Site>, request: Request) -> Response 
         Err(errors) => return Reply::WrongForm { errors: &errors }.to(&headers, StatusCode::BAD_REQUEST),
     };
     let id = request.id.clone();
-    let asked = site.0.calls.run(move |backend| {
+    let asked = site.0.asks.run(move |backend| {
         let line = serde_json::to_vec(&request).map_err(|error| BackendError::Refused(error.to_string()))?;
         backend.ask(&request.id, line.into())
     });
     match asked.await {
         Ok(()) => Reply::Ok { id: &id, prediction: None }.to(&headers, StatusCode::OK),
-        Err(error) => failed("asking", &error, &headers),
+        Err(error) => failed(&ASKING, &error, &headers),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::Site;
 use super::calls::CallError;
-use super::reply::{Reply, failed, no_id};
+use super::reply::{LOOKING_UP, Reply, failed, no_id};
 use crate::backend::BackendError;
 
 /// `WAIT`, or `OK` with the stored answer, be that a prediction or an `ERROR`.
@@ -17,7 +17,7 @@ pub(super) async fn response(State(site): State<Site>, Path(id): Path<String>, h
     match stored(&site, &id).await {
         Ok(None) => Reply::Wait { id: &id }.to(&headers, StatusCode::OK),
         Ok(Some(answer)) => Reply::Ok { id: &id, prediction: Some(&answer) }.to(&headers, StatusCode::OK),
-        Err(error) => failed("looking an answer up", &error, &headers),
+        Err(error) => failed(&LOOKING_UP, &error, &headers),
     }
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn response(State(site): State<Site>, Path(id): Path<String>, h
 /// The collection can't be asked, or what it holds is no JSON.
 pub(super) async fn stored(site: &Site, id: &RequestId) -> Result<Option<Box<RawValue>>, CallError> {
     let asked_for = id.clone();
-    let look = site.0.calls.run(move |backend| {
+    let look = site.0.looks.run(move |backend| {
         let read = |bytes: bytes::Bytes| serde_json::from_slice(&bytes);
         let no_json = |error| BackendError::Refused(format!("the stored answer is no JSON: {error}"));
         backend.answer(&asked_for)?.map(read).transpose().map_err(no_json)

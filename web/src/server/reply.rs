@@ -36,12 +36,15 @@ pub(super) enum Reply<'a> {
     /// A stream gave up waiting.
     #[serde(rename = "TIMEOUT")]
     TimedOut { id: &'a RequestId },
-    /// The server does its work.
+    /// The server does its work, though something may be away that it can do without.
     #[serde(rename = "OK")]
-    Healthy { job: &'static str },
-    /// The server waits for the job.
+    Healthy {
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        waits_for: &'a [&'static str],
+    },
+    /// The server waits for these.
     #[serde(rename = "ERROR")]
-    Unhealthy { job: &'static str },
+    Unhealthy { waits_for: &'a [&'static str] },
 }
 
 impl Reply<'_> {
@@ -77,14 +80,29 @@ pub(super) fn no_id(headers: &HeaderMap) -> Response {
     Reply::Failed { error: "the id is no UUID" }.to(headers, StatusCode::BAD_REQUEST)
 }
 
+/// What is done for a client.
+#[derive(Debug)]
+pub(super) struct Doing {
+    /// For the log.
+    what: &'static str,
+    /// What a client is told when what it takes is away.
+    away: &'static str,
+}
+
+/// A request is asked.
+pub(super) const ASKING: Doing =
+    Doing { what: "asking", away: "the prediction service can't be reached; try again in a moment" };
+
+/// A stored answer is looked up.
+pub(super) const LOOKING_UP: Doing =
+    Doing { what: "looking an answer up", away: "stored answers can't be reached; try again in a moment" };
+
 /// What a client is told when the backend failed: the reason itself is for the log, since it may name hosts and files.
-pub(super) fn failed(what: &str, why: &CallError, headers: &HeaderMap) -> Response {
-    tracing::warn!("{what} failed: {why}");
+pub(super) fn failed(doing: &Doing, why: &CallError, headers: &HeaderMap) -> Response {
+    tracing::warn!("{} failed: {why}", doing.what);
     let error = match why {
         CallError::Busy => "too much is being asked at once; try again in a moment",
-        CallError::Backend(_) | CallError::BrokenOff => {
-            "the prediction service can't be reached; try again in a moment"
-        }
+        CallError::Backend(_) | CallError::BrokenOff => doing.away,
     };
     Reply::Failed { error }.to(headers, StatusCode::SERVICE_UNAVAILABLE)
 }

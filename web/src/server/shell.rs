@@ -10,6 +10,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use super::reply::Reply;
 use super::{PAGE, Site};
 use crate::page;
+use crate::standing::Part;
 
 /// Where the style is.
 pub(crate) const STYLE: &str = "/assets/page.css";
@@ -50,15 +51,16 @@ fn file(kind: &'static str, text: &'static str) -> Response {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text).into_response()
 }
 
-/// Ready while answers are followed: without that, streams wait for the collection. Anybody may ask, and the reason names
-/// hosts and topics: it is in the log, and not told here.
+/// Ready while requests can be asked and answers are followed. Without stored answers streams still bring theirs. Anybody may
+/// ask, and the reasons name hosts and topics: they are in the log, and not told here.
 pub(super) async fn health(State(site): State<Site>, headers: HeaderMap) -> Response {
-    match site.0.feed.health() {
-        Ok(()) => Reply::Healthy { job: "reachable" }.to(&headers, StatusCode::OK),
-        Err(reason) => {
-            tracing::debug!("not ready: {reason}");
-            Reply::Unhealthy { job: "unreachable" }.to(&headers, StatusCode::SERVICE_UNAVAILABLE)
-        }
+    let away: Vec<Part> =
+        site.standings().iter().filter(|standing| !standing.is_there()).map(|standing| standing.part()).collect();
+    let names: Vec<&str> = away.iter().map(|part| part.name()).collect();
+    if away.iter().all(|part| *part == Part::Answers) {
+        Reply::Healthy { waits_for: &names }.to(&headers, StatusCode::OK)
+    } else {
+        Reply::Unhealthy { waits_for: &names }.to(&headers, StatusCode::SERVICE_UNAVAILABLE)
     }
 }
 

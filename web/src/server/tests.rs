@@ -47,7 +47,8 @@ pub(super) struct Running {
 
 pub(super) fn run(settings: Settings) -> Running {
     let backend = Arc::new(Memory::new(2));
-    let settings = Settings { stamper: Arc::new(Counting::default()), ..settings };
+    let look_every = Duration::from_millis(10);
+    let settings = Settings { stamper: Arc::new(Counting::default()), look_every, ..settings };
     let site = Site::open(Arc::clone(&backend) as Arc<dyn Backend>, settings).unwrap();
     let serving = Serving::start(TcpListener::bind("127.0.0.1:0").unwrap(), site.clone()).unwrap();
     let address = serving.local_addr();
@@ -86,9 +87,18 @@ impl Running {
     }
 
     fn until_followed(&self) {
+        self.until_health(200, "{\"status\":\"OK\"}");
+    }
+
+    fn until_health(&self, status: u16, body: &str) {
         let start = Instant::now();
-        while self.get("/health").status() != 200 {
-            assert!(start.elapsed() < PATIENCE, "the topic is not followed");
+        loop {
+            let mut health = self.get("/health");
+            let told = (health.status().as_u16(), health.body_mut().read_to_string().unwrap());
+            if told == (status, body.to_owned()) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "it is told as {told:?}");
         }
     }
 
@@ -292,18 +302,27 @@ fn a_failing_backend_is_told_without_its_secrets() {
         assert!(text.contains("can't be reached") && !text.contains("<it is down>"), "{text}");
     }
     let mut stream = site.stream(UUID);
-    let start = Instant::now();
-    let unhealthy = loop {
-        let mut health = site.get("/health");
-        if health.status() != 200 {
-            break health.body_mut().read_to_string().unwrap();
-        }
-        assert!(start.elapsed() < PATIENCE, "the health is not told");
-    };
-    assert_eq!(unhealthy, "{\"status\":\"ERROR\",\"job\":\"unreachable\"}");
+    site.until_health(503, "{\"status\":\"ERROR\",\"waits_for\":[\"requests\",\"responses\",\"answers\"]}");
     site.backend.set_down(false);
     site.backend.respond(0, &answer(UUID, "OK"));
     assert_eq!(stream.message(), told(UUID, &answer(UUID, "OK")), "a stream outlives the failure");
+    site.until_followed();
+}
+
+#[test]
+fn without_stored_answers_streams_go_on_and_asking_too() {
+    let site = run(Settings { calls: 1, patience: Duration::from_millis(50), ..Settings::default() });
+    site.backend.lose_answers(true);
+    site.until_health(200, "{\"status\":\"OK\",\"waits_for\":[\"answers\"]}");
+    let mut reply = site.get(&format!("{RESPONSE}{UUID}"));
+    assert_eq!((reply.status().as_u16(), header(&reply, "retry-after")), (503, "1"));
+    let told_to_come_again = reply.body_mut().read_to_string().unwrap();
+    assert!(told_to_come_again.contains("stored answers can't be reached; try again"), "{told_to_come_again}");
+    let mut stream = site.stream(UUID);
+    assert_eq!(site.ask(&GOOD).status(), 200);
+    site.backend.respond(1, &answer(UUID, "OK"));
+    assert_eq!(stream.message(), told(UUID, &answer(UUID, "OK")));
+    site.backend.lose_answers(false);
     site.until_followed();
 }
 

@@ -1,25 +1,27 @@
 //! A topic as others use it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flightline_connectors::client::TopicClient;
-use flightline_connectors::kafka::{Followed, KafkaFollower, KafkaTopic};
+use flightline_connectors::client::{Came, Followed, Follower, TopicClient};
+use flightline_connectors::kafka::KafkaTopic;
 use flightline_engine::contract::{FlushReason, Guarantee, Sink};
 use flightline_engine::ledger::Generation;
 use flightline_engine::log::{Offset, Partition};
+use rdkafka::producer::{BaseRecord, Producer};
 
-use super::{LONG, cluster, settle, sink, stretch};
+use super::{LONG, cluster, line, made, settle, sink, stranger, stretch};
 use crate::addresses::unique;
 
-fn follow(follower: &mut KafkaFollower, count: usize) -> Vec<Followed> {
+fn follow(follower: &mut dyn Follower, count: usize) -> Vec<Followed> {
     let mut found = Vec::new();
     while found.len() < count {
-        let more = follower.next(usize::MAX, LONG).unwrap();
-        assert!(!more.is_empty(), "{} of {count}", found.len());
-        found.extend(more);
+        let came = follower.next(usize::MAX, LONG).unwrap();
+        assert!(!came.records.is_empty(), "{} of {count}: {came:?}", found.len());
+        found.extend(came.records);
     }
     found
 }
@@ -72,11 +74,35 @@ fn a_follower_sees_what_comes_and_only_what_is_committed() {
     let mut writer = answers.open(Generation(1), &[Partition(0)]).unwrap();
     writer.write(&stretch(0, 0, 10)).unwrap();
     settle(&name);
-    let mut follower = KafkaTopic::new(cluster, &name).follow().unwrap();
-    assert_eq!(follower.next(usize::MAX, Duration::from_millis(200)).unwrap(), []);
+    let mut follower = Arc::new(KafkaTopic::new(cluster, &name)).follow().unwrap();
+    assert_eq!(follower.next(usize::MAX, Duration::from_millis(200)).unwrap(), Came::default());
     writer.write(&stretch(0, 10, 30)).unwrap();
     writer.flush(FlushReason::Closing).unwrap();
-    let found = follow(&mut follower, 20);
-    let keys: BTreeSet<_> = found.iter().map(|followed| followed.key.clone().unwrap()).collect();
-    assert_eq!(keys, (10..30).map(|offset| Bytes::from(format!("0-{offset}"))).collect());
+    let found = follow(&mut *follower, 20);
+    let lines: BTreeSet<_> = found.into_iter().map(|followed| followed.payload).collect();
+    assert_eq!(lines, (10..30).map(|offset| line(0, offset)).collect());
+}
+
+/// A reader that compares waits until what is acknowledged can be seen, whatever others have open before it.
+#[test]
+fn who_settles_sees_what_was_committed_behind_an_open_transaction() {
+    let (cluster, name) = (cluster(), unique("settled"));
+    let topic = made(&cluster, &name);
+    let other = stranger(Some(&unique("open")));
+    other.begin_transaction().unwrap();
+    let record = |payload| BaseRecord::<(), [u8]>::to(&name).partition(0).payload(payload);
+    other.send(record(&b"open"[..])).unwrap();
+    other.flush(LONG).unwrap();
+    topic.append_to(Partition(0), vec![Bytes::from_static(b"committed")]).unwrap();
+    assert_eq!(topic.bounds(Partition(0)).unwrap().to, Offset(0), "the open one hides it");
+    thread::scope(|scope| {
+        let settled = scope.spawn(|| {
+            topic.settle().unwrap();
+            topic.bounds(Partition(0)).unwrap().to
+        });
+        other.abort_transaction(LONG).unwrap();
+        assert!(settled.join().unwrap() >= Offset(2));
+    });
+    let read = topic.read(Partition(0), Offset(0), usize::MAX, LONG).unwrap();
+    assert_eq!(read.into_iter().map(|record| record.payload).collect::<Vec<_>>(), [Bytes::from_static(b"committed")]);
 }

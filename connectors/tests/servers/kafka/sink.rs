@@ -5,9 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use flightline_connectors::client::TopicClient;
-use flightline_connectors::kafka::{
-    AnswerHeaders, KafkaCluster, KafkaOptions, KafkaSink, KafkaSinkOptions, KafkaTopic,
-};
+use flightline_connectors::kafka::{AnswerHeaders, KafkaCluster, KafkaOptions, KafkaSink, KafkaSinkOptions};
 use flightline_engine::contract::{Fault, FlushReason, Guarantee, JobId, Sink, SinkBatch, SinkName};
 use flightline_engine::ledger::Generation;
 use flightline_engine::log::{Offset, Offsets, Partition};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use flightline_jobs::clients::{Offset, Partition, TopicClient};
+use flightline_jobs::clients::Follower;
 use flightline_jobs::failure::{Failure, FailureKind};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -17,11 +17,11 @@ use crate::demo::life::Life;
 const PATIENCE: Duration = Duration::from_millis(100);
 const AT_ONCE: usize = 4 << 20;
 
-/// A thread for each partition of the response topic.
+/// A thread that follows the response topic.
 pub(super) struct Followers {
     arrived: Arc<Mutex<HashMap<Uuid, Instant>>>,
     over: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Deserialize)]
@@ -33,14 +33,11 @@ struct Named {
 impl Followers {
     /// Follows from the present end on.
     pub(super) fn start(life: &Life) -> Result<Self, Failure> {
+        let follower = Arc::clone(&life.responses).follow().map_err(failure)?;
         let (arrived, over) = (Arc::new(Mutex::default()), Arc::new(AtomicBool::new(false)));
-        let mut threads = Vec::new();
-        for partition in (0..life.responses.partitions().map_err(failure)?).map(Partition) {
-            let from = life.responses.bounds(partition).map_err(failure)?.to;
-            let (topic, arrived, over) = (Arc::clone(&life.responses), Arc::clone(&arrived), Arc::clone(&over));
-            threads.push(thread::spawn(move || follow(topic.as_ref(), partition, from, &arrived, &over)));
-        }
-        Ok(Self { arrived, over, threads })
+        let (of_thread, is_over) = (Arc::clone(&arrived), Arc::clone(&over));
+        let thread = thread::spawn(move || follow(follower, &of_thread, &is_over));
+        Ok(Self { arrived, over, thread: Some(thread) })
     }
 
     fn count(&self) -> usize {
@@ -60,31 +57,23 @@ impl Followers {
 impl Drop for Followers {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
-        for thread in self.threads.drain(..) {
+        if let Some(thread) = self.thread.take() {
             // One that panicked has nothing more to say.
             let _ = thread.join();
         }
     }
 }
 
-fn follow(
-    topic: &dyn TopicClient,
-    partition: Partition,
-    mut from: Offset,
-    arrived: &Mutex<HashMap<Uuid, Instant>>,
-    over: &AtomicBool,
-) {
+fn follow(mut follower: Box<dyn Follower>, arrived: &Mutex<HashMap<Uuid, Instant>>, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
-        let records = match topic.read(partition, from, AT_ONCE, PATIENCE) {
-            Ok(records) => records,
+        let records = match follower.next(AT_ONCE, PATIENCE) {
+            Ok(came) => came.records,
             Err(error) => {
                 tracing::error!("the response topic can't be followed: {error}");
                 return;
             }
         };
         let now = Instant::now();
-        let Some(last) = records.last() else { continue };
-        from = last.offset.next();
         let ids = records.iter().filter_map(|record| serde_json::from_slice::<Named>(&record.payload).ok());
         let ids: Vec<Uuid> = ids.map(|named| named.id).collect();
         let mut arrived = arrived.lock().unwrap_or_else(PoisonError::into_inner);
