@@ -26,9 +26,10 @@ use std::time::Duration;
 
 use flightline_connectors::client::{ClientError, CollectionClient, RemoteJob, TopicClient};
 use flightline_connectors::embedded::{Collection, EmbeddedError, EmbeddedStore, Topic, TopicShape};
+use flightline_engine::contract::Guarantee;
 use flightline_engine::log::Partition;
 
-use self::lines::OrderedLines;
+use self::lines::{Layout, OrderedLines};
 use self::ports::{Asked, Port};
 use crate::config::{CollectionName, CollectionUrl, HttpConfig, SinkTarget, StreamConfig, TopicName, TopicUrl};
 use crate::failure::{Failure, FailureKind};
@@ -46,6 +47,8 @@ pub struct Access {
     way: Way,
     servers: Servers,
     requests: Arc<dyn TopicClient>,
+    /// Whether a line may be more than once in a topic on a server.
+    topics_repeat: bool,
 }
 
 #[derive(Debug)]
@@ -78,7 +81,8 @@ impl Access {
             None => Way::Servers,
         };
         let requests = way.topic(&servers, &config.requests.log)?;
-        Ok(Self { way, servers, requests })
+        let topics_repeat = config.kafka.guarantee == Guarantee::AtLeastOnce;
+        Ok(Self { way, servers, requests, topics_repeat })
     }
 
     /// Whether a job runs that will do something with what is appended; on servers: may run.
@@ -116,13 +120,22 @@ impl Access {
         }
     }
 
-    /// The lines of a sink in the order of their requests; `None` for a destination that has no such order.
+    /// The lines of a sink in the order of their requests; `None` for a destination that has no such order. All that the sink
+    /// has said to be done before this call is there.
     ///
     /// # Errors
     /// The destination isn't there, or can't be opened.
     pub fn ordered_lines(&self, target: &SinkTarget) -> Result<Option<OrderedLines>, Failure> {
         Ok(match target {
-            SinkTarget::Topic(url) => Some(OrderedLines::of_topic(self.topic(url)?)),
+            SinkTarget::Topic(url @ TopicUrl::Embedded(_)) => {
+                Some(OrderedLines::of_topic(self.topic(url)?, Layout::ByPartition))
+            }
+            SinkTarget::Topic(url @ TopicUrl::Kafka(_)) => {
+                let topic = self.topic(url)?;
+                // What a sink has said to be done must be seen, whatever others of its writers are about to do.
+                topic.settle()?;
+                Some(OrderedLines::of_topic(topic, Layout::ByKey { repeats: self.topics_repeat }))
+            }
             SinkTarget::Collection(_) => None,
             SinkTarget::Files(files) => Some(OrderedLines::of_files(files)?),
         })

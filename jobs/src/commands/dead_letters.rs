@@ -33,7 +33,7 @@ then takes the place of the ERROR in the collection. To do it twice does it once
 out, and so is one that was asked again and is not settled yet, and a letter with a later one for the same bytes. A letter
 without a UUID can't be known by its answer, and is only asked again with --even-without-uuid.
 A job may run in the meantime; it is asked through its HTTP port. If none runs, its files are opened; what is asked again
-is answered when the job is started.
+is answered when the job is started. What is on servers is asked there, whether a job runs or not.
 
 Exit codes: 0 done, 2 command line or configuration, 3 no job that has ever run, or requests that still have no answer when
 the waiting was over, 4 storage, 130 interrupted.";

@@ -35,7 +35,8 @@ has several requests then. Of a sink it is told that it holds the same, that the
 first field that does, with both values), that it is there more than once, or needlessly; that it holds the answer to
 another request with the same UUID; that the sink has not come so far yet; or that it began later.
 A job may run in the meantime; it is asked through its HTTP port. If none runs, its files are opened, and no job can be
-started before the replay has ended.
+started before the replay has ended. What is on servers is asked there; of a response topic in Kafka, --all reads the whole
+once for each partition of the requests.
 
 Exit codes: 0 every sink holds what it should, or has not come so far yet; 2 command line or configuration; 3 no such
 request, or no job that has ever run; 4 storage; 7 a binding needs a model or an answer format that this build does not

@@ -105,15 +105,19 @@ impl Verdict {
     }
 }
 
-/// The verdict on the lines that a sink with an order holds for a request.
+/// The verdict on the lines that a sink with an order holds for a request. Where lines may repeat, as many as there are must
+/// say the same.
 #[must_use]
-pub fn judge_lines(expected: Option<&Bytes>, found: &[Bytes], stand: Stand) -> Verdict {
+pub fn judge_lines(expected: Option<&Bytes>, found: &[Bytes], stand: Stand, may_repeat: bool) -> Verdict {
     match (expected, found) {
         (None, []) => Verdict::NotDue,
         (None, _) => Verdict::Needless,
         (Some(_), []) => absent(stand),
-        (Some(expected), [found]) => difference(expected, found).map_or(Verdict::Same, Verdict::Differs),
-        (Some(_), several) => Verdict::Twice { copies: several.len() },
+        (Some(_), several) if several.len() > 1 && !may_repeat => Verdict::Twice { copies: several.len() },
+        (Some(expected), found) => {
+            let differs = found.iter().find_map(|found| difference(expected, found));
+            differs.map_or(Verdict::Same, Verdict::Differs)
+        }
     }
 }
 
@@ -211,12 +215,19 @@ mod tests {
         for (stand, verdict) in
             [(Stand::Above, Verdict::BeforeStart), (Stand::Passed, Verdict::Missing), (Stand::Below, Verdict::NotYet)]
         {
-            assert_eq!(judge_lines(Some(&bytes(OK)), &[], stand), verdict);
+            for may_repeat in [false, true] {
+                let judge = |expected: Option<&Bytes>, found: &[Bytes]| judge_lines(expected, found, stand, may_repeat);
+                let twice = [bytes(OK), bytes(OK)];
+                assert_eq!(judge(Some(&bytes(OK)), &[]), verdict);
+                assert_eq!(judge(None, &[]), Verdict::NotDue);
+                assert_eq!(judge(None, &twice), Verdict::Needless);
+                assert_eq!(judge(Some(&bytes(OK)), &twice[..1]), Verdict::Same);
+                let of_twice = if may_repeat { Verdict::Same } else { Verdict::Twice { copies: 2 } };
+                assert_eq!(judge(Some(&bytes(OK)), &twice), of_twice);
+            }
             assert_eq!(judge_document(&line(OK), position(1, 7), None, stand), verdict);
-            assert_eq!(judge_lines(None, &[], stand), Verdict::NotDue);
-            assert_eq!(judge_lines(None, &[bytes(OK)], stand), Verdict::Needless);
-            assert_eq!(judge_lines(Some(&bytes(OK)), &[bytes(OK)], stand), Verdict::Same);
-            assert_eq!(judge_lines(Some(&bytes(OK)), &[bytes(OK), bytes(OK)], stand), Verdict::Twice { copies: 2 });
+            let mixed = judge_lines(Some(&bytes(OK)), &[bytes(OK), bytes(ERROR)], stand, true);
+            assert!(matches!(mixed, Verdict::Differs(_)), "{mixed:?}");
         }
         let wrong = [Verdict::Missing, Verdict::Needless, Verdict::Twice { copies: 2 }];
         let right = [Verdict::Same, Verdict::NotDue, Verdict::NotYet, Verdict::BeforeStart];

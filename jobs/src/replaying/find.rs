@@ -107,18 +107,31 @@ pub fn read_all(
     let stage = progress.stage("read", Unit::Rows, 1);
     stage.start(ranges.iter().map(|(_, range)| range.to.0.saturating_sub(range.from.0)).sum());
     for (partition, range) in ranges {
-        let mut next = range.from;
-        while next < range.to {
-            let records = requests.read(*partition, next, PAGE, Duration::ZERO)?;
-            let Some(last) = records.last() else { break };
-            next = last.offset.next();
-            stage.add(records.len() as u64);
-            records
-                .into_iter()
-                .filter(|record| range.contains(record.offset))
-                .for_each(|record| each(*partition, record));
-        }
+        read_range(*partition, *range, requests, |record| {
+            stage.add(1);
+            each(*partition, record);
+        })?;
     }
     stage.end();
+    Ok(())
+}
+
+/// Reads the requests of a range.
+///
+/// # Errors
+/// The log can't be read.
+pub fn read_range(
+    partition: Partition,
+    range: OffsetRange,
+    requests: &dyn TopicClient,
+    mut each: impl FnMut(LogRecord),
+) -> Result<(), Failure> {
+    let mut next = range.from;
+    while next < range.to {
+        let records = requests.read(partition, next, PAGE, Duration::ZERO)?;
+        let Some(last) = records.last() else { break };
+        next = last.offset.next();
+        records.into_iter().filter(|record| range.contains(record.offset)).for_each(&mut each);
+    }
     Ok(())
 }

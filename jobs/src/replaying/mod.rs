@@ -13,6 +13,9 @@
 //! | [`compare`] | the pure core: from the line that must be there and what is there to a verdict |
 //! | [`result`](mod@result) | what is told of a request, and of all together |
 //!
+//! Where a sink promises each line at least once, lines may come again behind those of later requests: these requests are
+//! answered once more, and a line that says the same is no difference.
+//!
 //! Invariants: it changes nothing; each request of a range is told once, in order, with one verdict for each sink. A job
 //! may go on in the meantime: what a sink had not reached when the replay began may be there or not, and a verdict against
 //! a sink stands only when the ledger, read after it, still says the same.
@@ -23,6 +26,8 @@ pub mod find;
 pub mod result;
 pub mod sinks;
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 pub(crate) mod world;
 
 use std::sync::Arc;
@@ -32,19 +37,19 @@ use flightline_connectors::client::TopicClient;
 use flightline_connectors::files::{StoreBlobs, Stores};
 use flightline_engine::contract::{Blobs, Fault};
 use flightline_engine::ledger::Binding;
-use flightline_engine::log::{LogRecord, OffsetRange, Partition};
+use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
 use flightline_engine::stream::{Settled, StreamJob};
 
 use self::bound::{At, Ledger};
 use self::result::{Answered, Replayed, What};
-use self::sinks::{Held, Sinks, Strays};
+use self::sinks::{Held, LinesOf, Sinks, Strays};
 use crate::access::Access;
 use crate::config::StreamConfig;
 use crate::failure::{Failure, FailureKind};
 use crate::model::Registry;
 use crate::streaming::{FlightsJob, Recompute, TableVersions};
 
-/// Bytes of requests that are answered again at once.
+/// As many as that, if nobody wants otherwise.
 const PAGE: usize = 1 << 20;
 
 /// All that is needed to answer again.
@@ -55,6 +60,8 @@ pub struct Replayer {
     job: Arc<FlightsJob>,
     recompute: Recompute,
     sinks: Sinks,
+    /// Bytes of requests that are answered again at once.
+    page: usize,
 }
 
 impl Replayer {
@@ -71,7 +78,7 @@ impl Replayer {
         let job = Arc::new(FlightsJob::new(Registry::open(&config.model.registry)));
         let (loading, versions) = (Arc::clone(&job), TableVersions::new(state));
         let recompute = Recompute::new(move |binding| loading.load(binding), move |version| versions.load(version));
-        Ok(Self { requests, ledger, job, recompute, sinks })
+        Ok(Self { requests, ledger, job, recompute, sinks, page: PAGE })
     }
 
     /// The log of requests.
@@ -101,15 +108,36 @@ impl Replayer {
         let mut strays = Strays::default();
         let mut next = range.from;
         while next < range.to {
-            let mut records = self.requests.read(partition, next, PAGE, Duration::ZERO)?;
+            let mut records = self.requests.read(partition, next, self.page, Duration::ZERO)?;
             records.retain(|record| range.contains(record.offset));
             let Some(last) = records.last() else { break };
             next = last.offset.next();
-            let held = self.sinks.take(&mut cursors, next)?;
-            strays.find(&self.sinks, partition, &records, &held);
+            let mut held = self.sinks.take(&mut cursors, next)?;
+            for (sink, lines) in self.sinks.unasked(&records, &mut held) {
+                let lines = if self.sinks.may_repeat(sink) { self.no_repeats(partition, sink, lines)? } else { lines };
+                strays.note(&self.sinks, sink, partition, &lines);
+            }
             self.judge(partition, &records, &held)?.into_iter().try_for_each(&mut *each)?;
         }
         Ok(strays)
+    }
+
+    /// Of lines that come behind their requests, those that don't say again what they must.
+    fn no_repeats(&mut self, partition: Partition, sink: usize, mut lines: LinesOf) -> Result<LinesOf, Failure> {
+        let mut next = Offset::default();
+        while let Some(first) = lines.range(next..).next().map(|(offset, _)| *offset) {
+            let mut records = self.requests.read(partition, first, self.page, Duration::ZERO)?;
+            let Some(last) = records.last() else { break };
+            next = last.offset.next();
+            records.retain(|record| lines.contains_key(&record.offset));
+            let held = self.sinks.only(sink, lines.clone());
+            for replayed in self.judge(partition, &records, &held)? {
+                if !replayed.is_wrong() {
+                    lines.remove(&replayed.offset);
+                }
+            }
+        }
+        Ok(lines)
     }
 
     fn judge(&mut self, partition: Partition, records: &[LogRecord], held: &[Held]) -> Result<Vec<Replayed>, Failure> {

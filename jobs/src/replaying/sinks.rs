@@ -1,6 +1,6 @@
 //! The configured sinks of a job, and what they hold of some requests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -48,9 +48,12 @@ pub(super) enum Cursor {
     Nowhere,
 }
 
+/// Lines of some requests.
+pub(super) type LinesOf = BTreeMap<Offset, Vec<Bytes>>;
+
 /// What a sink holds of a page of requests.
 pub(super) enum Held {
-    Lines(BTreeMap<Offset, Vec<Bytes>>),
+    Lines(LinesOf),
     Documents(Arc<dyn CollectionClient>),
     Nothing,
 }
@@ -126,16 +129,51 @@ impl Sinks {
         };
         self.0.iter().zip(held).map(verdict).collect()
     }
+
+    /// Lines of a page that none of its requests asks for, by the numbers of their sinks.
+    pub(super) fn unasked(&self, records: &[LogRecord], held: &mut [Held]) -> Vec<(usize, LinesOf)> {
+        let is_asked = |offset: &Offset| records.binary_search_by_key(offset, |record| record.offset).is_ok();
+        let unasked = held.iter_mut().map(|held| match held {
+            Held::Lines(lines) => lines.extract_if(.., |offset, _| !is_asked(offset)).collect(),
+            Held::Documents(_) | Held::Nothing => LinesOf::new(),
+        });
+        unasked.enumerate().filter(|(_, lines): &(usize, LinesOf)| !lines.is_empty()).collect()
+    }
+
+    /// Whether the lines of a sink may be there again.
+    pub(super) fn may_repeat(&self, sink: usize) -> bool {
+        self.0.get(sink).is_some_and(Sink::may_repeat)
+    }
+
+    /// Has a sink keep its lines elsewhere.
+    #[cfg(test)]
+    pub(super) fn keep(&mut self, name: &str, lines: OrderedLines) {
+        let sink = self.0.iter_mut().find(|sink| &*sink.name.0 == name);
+        sink.expect("there is such a sink").store = Store::Ordered(lines);
+    }
+
+    /// A page of which only one sink is looked at.
+    pub(super) fn only(&self, sink: usize, lines: LinesOf) -> Vec<Held> {
+        let mut held: Vec<Held> = self.0.iter().map(|_| Held::Nothing).collect();
+        if let Some(place) = held.get_mut(sink) {
+            *place = Held::Lines(lines);
+        }
+        held
+    }
 }
 
 impl Sink {
+    const fn may_repeat(&self) -> bool {
+        matches!(&self.store, Store::Ordered(lines) if lines.may_repeat())
+    }
+
     fn verdict(&self, at: LinePosition, settled: Option<&Settled>, held: &Held) -> Result<Verdict, Failure> {
         let line = settled.and_then(|settled| self.line(settled));
         let stand = self.stand(at);
         Ok(match (held, line) {
             (Held::Lines(lines), line) => {
                 let found = lines.get(&at.offset).map_or(&[][..], Vec::as_slice);
-                judge_lines(line.map(|line| &line.body), found, stand)
+                judge_lines(line.map(|line| &line.body), found, stand, self.may_repeat())
             }
             (Held::Documents(_) | Held::Nothing, None) => Verdict::NotDue,
             (Held::Documents(documents), Some(line)) => {
@@ -181,7 +219,7 @@ fn take(lines: &mut Peekable<Lines>, upto: Offset) -> Result<BTreeMap<Offset, Ve
     Ok(taken)
 }
 
-/// Lines that stand where no request asks for them: repeated out of order, or of offsets that the log does not have.
+/// Lines that stand where no request asks for them: repeated where that must not be, or of offsets that the log does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strays {
     /// How many.
@@ -191,14 +229,11 @@ pub struct Strays {
 }
 
 impl Strays {
-    pub(super) fn find(&mut self, sinks: &Sinks, partition: Partition, records: &[LogRecord], held: &[Held]) {
-        let asked: BTreeSet<Offset> = records.iter().map(|record| record.offset).collect();
-        for (sink, held) in sinks.0.iter().zip(held) {
-            let Held::Lines(lines) = held else { continue };
-            for (offset, copies) in lines.iter().filter(|(offset, _)| !asked.contains(offset)) {
-                self.count += copies.len() as u64;
-                self.first.get_or_insert_with(|| (sink.name.clone(), partition, *offset));
-            }
+    pub(super) fn note(&mut self, sinks: &Sinks, sink: usize, partition: Partition, lines: &LinesOf) {
+        self.count += lines.values().map(|copies| copies.len() as u64).sum::<u64>();
+        let first = lines.keys().next().zip(sinks.0.get(sink));
+        if let (None, Some((offset, sink))) = (&self.first, first) {
+            self.first = Some((sink.name.clone(), partition, *offset));
         }
     }
 

@@ -2,8 +2,7 @@
 //! mended; the OK answer then takes the ERROR's place in the collection, while topic and files hold both in order.
 
 use flightline_engine::process::Exit;
-use flightline_jobs::clients::CollectionClient;
-use flightline_tests::job::{COLLECTION, Job, Shape, World, request};
+use flightline_tests::job::{Job, Shape, World, request};
 use flightline_tests::rows::{FlightRow, bundled};
 use serde_json::Value;
 
@@ -30,9 +29,8 @@ fn asked(world: &World) -> Job {
     job
 }
 
-fn stored(job: &Job, uuid: &str) -> Value {
-    let body = job.client().collection(COLLECTION).get(uuid).expect("the collection can be asked");
-    serde_json::from_slice(&body.expect("there is an answer")).expect("it is JSON")
+fn stored(world: &World, uuid: &str) -> Value {
+    world.stored(uuid).expect("there is an answer")
 }
 
 fn fates(stdout: &str) -> Vec<(u64, String)> {
@@ -49,9 +47,13 @@ fn of(fates: &[(u64, &str)]) -> Vec<(u64, String)> {
 
 #[test]
 fn a_mended_request_gets_its_answer_and_the_error_stays_where_it_was_told() {
-    let world = World::new();
-    let job = asked(&world);
-    let error = stored(&job, LOST_UUID);
+    is_mended(&World::new());
+}
+
+/// Wherever the job's topics and collections are.
+pub(crate) fn is_mended(world: &World) {
+    let job = asked(world);
+    let error = stored(world, LOST_UUID);
     assert_eq!((&error["Status"], &error["Offset"]), (&"ERROR".into(), &1.into()));
     assert_eq!(error["Error"], "unknown route: the table of distances has no JFK-NOWHERE");
 
@@ -67,7 +69,7 @@ fn a_mended_request_gets_its_answer_and_the_error_stays_where_it_was_told() {
     job.wait_until_bound("the mended table is bound", |bound| bound.table > before);
     let mended = replay("--reason unknown --json").succeed();
     assert_eq!(fates(&mended.stdout), of(&[(1, "skipped"), (3, "mended")]), "the latest letter stands for it");
-    let answer = stored(&job, LOST_UUID);
+    let answer = stored(world, LOST_UUID);
     assert_eq!((&answer["Status"], &answer["Distance"]), (&"OK".into(), &1000.0.into()));
     assert_eq!((&answer["Partition"], &answer["Offset"]), (&1.into(), &5.into()));
 
@@ -79,7 +81,7 @@ fn a_mended_request_gets_its_answer_and_the_error_stays_where_it_was_told() {
     job.stop();
 
     let holdings = world.holdings();
-    assert_eq!(holdings.check(), Ok(()));
+    assert_eq!(holdings.check_as(world.promised()), Ok(()));
     assert_eq!(holdings.document(LOST_UUID), Some(answer));
     let told: Vec<(u64, Value)> = holdings
         .answers()
@@ -89,7 +91,8 @@ fn a_mended_request_gets_its_answer_and_the_error_stays_where_it_was_told() {
         .map(|(offset, mut answer)| (offset, answer["Status"].take()))
         .collect();
     assert_eq!(told, [(1, "ERROR".into()), (3, "ERROR".into()), (5, "OK".into())], "the topic, and so the files");
-    let dead: Vec<u64> = holdings.dead_letters().iter().map(|((_, offset), _)| *offset).collect();
+    let mut dead: Vec<u64> = holdings.dead_letters().iter().map(|((_, offset), _)| *offset).collect();
+    dead.sort_unstable();
     assert_eq!(dead, [0, 1, 2, 3, 4, 6]);
 }
 
@@ -130,7 +133,7 @@ fn what_is_asked_again_while_no_job_runs_is_answered_by_the_next() {
     let job = world.start(&Shape::of(1, 1));
     job.wait_until_running();
     job.wait_until_done();
-    assert_eq!(stored(&job, LOST_UUID)["Status"], "OK");
+    assert_eq!(stored(&world, LOST_UUID)["Status"], "OK");
     let answered = replay();
     assert!(answered.stdout.contains("it has an OK answer"), "{answered}");
     job.stop();

@@ -21,7 +21,7 @@ use crate::config::StreamConfig;
 use crate::dead_letter::DeadLetter;
 use crate::failure::{Failure, FailureKind};
 use crate::replaying::compare::is_final;
-use crate::replaying::find::read_all;
+use crate::replaying::find::{read_all, read_range};
 use crate::request;
 
 /// Records that are added at once, at most.
@@ -149,7 +149,7 @@ fn ask(requests: &dyn TopicClient, fates: &mut [(DeadLetter, Fate)]) -> Result<(
     while let Some(partition) = rest.first().map(|one| one.0.partition) {
         let (part, others) = rest.split_at_mut(together(rest.iter().map(|one| &one.0)));
         let records: Vec<Bytes> = part.iter().map(|one| one.0.bytes.clone()).collect();
-        let appended = requests.append_to(partition, records).map_err(|error| {
+        let appended = requests.append_to(partition, records.clone()).map_err(|error| {
             let after = if done > 0 { format!(", after {}", counted(done, "request")) } else { String::new() };
             let advice = if error.is_uncertain() {
                 "; do it again: what was added is noticed then, and not added twice"
@@ -158,13 +158,33 @@ fn ask(requests: &dyn TopicClient, fates: &mut [(DeadLetter, Fate)]) -> Result<(
             };
             Failure::new(FailureKind::Storage, format!("can't ask again{after}: {error}{advice}"))
         })?;
-        for (one, offset) in part.iter_mut().zip((appended.from.0..appended.to.0).map(Offset)) {
+        for (one, offset) in part.iter_mut().zip(places(requests, partition, appended, &records)?) {
             one.1 = Fate::Asked(Position { partition, offset });
             done += 1;
         }
         rest = others;
     }
     Ok(())
+}
+
+/// Where records stand that were added: in a topic that others write at the same time, theirs may be among them.
+fn places(
+    requests: &dyn TopicClient,
+    partition: Partition,
+    appended: OffsetRange,
+    records: &[Bytes],
+) -> Result<Vec<Offset>, Failure> {
+    if appended.to.0.saturating_sub(appended.from.0) == records.len() as u64 {
+        return Ok((appended.from.0..appended.to.0).map(Offset).collect());
+    }
+    requests.settle()?;
+    let (mut found, mut wanted) = (Vec::with_capacity(records.len()), records.iter().peekable());
+    read_range(partition, appended, requests, |record| {
+        if wanted.next_if(|wanted| ***wanted == record.payload).is_some() {
+            found.push(record.offset);
+        }
+    })?;
+    Ok(found)
 }
 
 /// How many of the first letters go into one call: of one partition, and not too many.

@@ -1,5 +1,7 @@
 //! Reading the dead letters of a job, wherever its configuration puts them.
 
+use std::collections::BTreeSet;
+
 use flightline_engine::contract::Selects;
 use flightline_engine::log::{Offset, OffsetRange, Partition};
 
@@ -39,15 +41,20 @@ impl Letters {
         (0..self.partitions).try_for_each(|partition| self.of(Partition(partition), everything, &mut each))
     }
 
-    /// Calls `each` for the letters of some requests.
+    /// Calls `each` for the letters of some requests, once for each.
     pub(super) fn of(
         &self,
         partition: Partition,
         range: OffsetRange,
         mut each: impl FnMut(DeadLetter),
     ) -> Result<(), Failure> {
+        let mut seen = BTreeSet::new();
         for line in self.lines.lines(partition, range)? {
             let (offset, body) = line?;
+            // A line that is there again says the same.
+            if self.lines.may_repeat() && !seen.insert(offset) {
+                continue;
+            }
             let letter = DeadLetter::parse(&body).map_err(|error| {
                 let sink = &self.sink;
                 Failure::new(
