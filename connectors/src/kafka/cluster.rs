@@ -172,7 +172,8 @@ impl KafkaCluster {
             }
             _ => {
                 let heard = self.0.troubles.last().map(|last| format!(" ({last})")).unwrap_or_default();
-                Fault::transient(format!("Kafka at {brokers}: {what}: {}{heard}", sentence(error)))
+                let advice = if is_about_reach(signs.code) { REACH } else { "" };
+                Fault::transient(format!("Kafka at {brokers}: {what}: {}{heard}{advice}", sentence(error)))
             }
         }
     }
@@ -235,6 +236,23 @@ pub(super) const fn is_unknown(code: RDKafkaErrorCode) -> bool {
     matches!(code, UnknownPartition | UnknownTopic | UnknownTopicOrPartition)
 }
 
+/// What to do while nobody answers.
+const REACH: &str = "; check the address, and that the brokers run and can be reached";
+
+/// Whether it may be that nobody is there.
+const fn is_about_reach(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::AllBrokersDown
+            | Code::BrokerTransportFailure
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::MessageTimedOut
+            | Code::RequestTimedOut
+    )
+}
+
 /// A partition as librdkafka counts.
 pub(super) fn native(partition: Partition) -> i32 {
     i32::try_from(partition.0).unwrap_or(i32::MAX)
@@ -293,5 +311,6 @@ mod tests {
         let cluster = KafkaCluster::new(options).unwrap();
         let Err(Fault::Transient(why)) = cluster.partitions_of("t") else { panic!("it answers") };
         assert!(why.0.contains(&free.to_string()) && why.0.contains("topic `t`"), "{why}");
+        assert!(why.0.contains("that the brokers run"), "{why}");
     }
 }

@@ -128,8 +128,12 @@ impl Standing {
         // Something is there that was not asked for yet: patience is for what isn't.
         let answers = patience.max(readers.cluster.options().timeout);
         let (mut records, mut weight) = (Vec::new(), 0);
+        // While the brokers are away librdkafka says so many times a second, and all of it waits here in order: what stands
+        // before a record, or before a later word, is over.
+        let mut trouble = None;
         loop {
             let wait = match (records.is_empty(), self.caught_up) {
+                _ if trouble.is_some() => Duration::ZERO,
                 (false, _) => Duration::ZERO,
                 (true, true) => patience.saturating_sub(begun.elapsed()),
                 (true, false) => LOOK,
@@ -141,24 +145,30 @@ impl Standing {
                     weight += record.weight();
                     self.next = record.offset.next();
                     self.caught_up |= self.upto <= self.next;
+                    trouble = None;
                     records.push(record);
                     if weight >= limit {
                         return Ok(records);
                     }
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => self.caught_up = true,
-                Some(Err(error)) => {
-                    let Some(fault) = self.fault(readers, &error) else { continue };
-                    if records.is_empty() {
-                        return Err(fault);
-                    }
-                    self.pending = Some(fault);
-                    return Ok(records);
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    self.caught_up = true;
+                    trouble = None;
                 }
+                Some(Err(error)) => match self.fault(readers, &error) {
+                    None => {}
+                    passing @ Some(Fault::Transient(_)) => trouble = passing,
+                    Some(fault) if records.is_empty() => return Err(fault),
+                    lasting => {
+                        self.pending = lasting;
+                        return Ok(records);
+                    }
+                },
                 None if !records.is_empty() => {
                     readers.cluster.troubles().over();
                     return Ok(records);
                 }
+                None if let Some(fault) = trouble => return Err(fault),
                 None if self.caught_up && begun.elapsed() >= patience => return Ok(records),
                 None if self.caught_up => {}
                 None => {
