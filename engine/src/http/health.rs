@@ -32,6 +32,9 @@ pub struct HealthReport {
     /// What is away just now and tried again, by name, and the fault of the last try.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waits_for: BTreeMap<String, String>,
+    /// What the job goes on without until it is started again, by name, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub without: BTreeMap<String, String>,
 }
 
 /// A job's health. Clones share it.
@@ -82,6 +85,11 @@ impl Health {
         self.lock().waits_for.remove(what);
     }
 
+    /// Somebody must mend it, and the job goes on without it meanwhile; `why` is a sentence.
+    pub fn goes_without(&self, what: &str, why: &str) {
+        self.lock().without.insert(what.to_owned(), why.to_owned());
+    }
+
     /// How it is now.
     #[must_use]
     pub fn report(&self) -> HealthReport {
@@ -129,5 +137,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<HealthReport>(&json).unwrap(), health.report());
         health.no_longer_waits_for("sink files");
         assert_eq!(serde_json::to_string(&health.report()).unwrap(), r#"{"state":"running"}"#);
+        health.goes_without("sink files", "its quota is full");
+        let json = serde_json::to_string(&health.report()).unwrap();
+        assert_eq!(json, r#"{"state":"running","without":{"sink files":"its quota is full"}}"#);
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! | route | answers |
 //! |---|---|
-//! | `GET /health` | 200 while running, else 503; JSON with the state, the reason, and what is away and tried again |
+//! | `GET /health` | 200 while running, else 503; JSON with the state, the reason, what is away and tried again, and what the job goes on without |
 //! | `GET /metrics` | [`StreamMetrics::encode`], for Prometheus |
 //! | `GET /status` | [`StreamMetrics::status`] as JSON |
 //!

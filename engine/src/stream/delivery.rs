@@ -125,6 +125,7 @@ impl<E: From<Report>> Delivery<E> {
                         Report::Failed(Ending::Failed(format!("sink {}: {sentence}", self.name)))
                     }
                     Ending::Failed(sentence) => {
+                        self.trial.gave_up(&sentence);
                         tracing::error!(sink = %self.name, "{sentence}; the job goes on without it");
                         Report::GaveUp(self.name.clone())
                     }

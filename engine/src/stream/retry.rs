@@ -1,6 +1,7 @@
 //! What is tried again: how long to wait before the next try, and who is told. The caller waits.
 //!
-//! Invariant: whatever fails in passing is named by the job's health from its first fault on until it works.
+//! Invariants: whatever fails in passing is named by the job's health from its first fault on until it works; the log names
+//! it at once, and then ever more seldom.
 
 use std::time::Duration;
 
@@ -66,8 +67,19 @@ impl Trial {
     pub(crate) fn failed(&mut self, fault: &Transient) -> Duration {
         let wait = self.backoff.next_wait();
         self.health.waits_for(&self.what, &fault.0);
-        tracing::warn!(tries = self.backoff.tries(), "{}: {fault}; trying again", self.what);
+        let tries = self.backoff.tries();
+        // A server that is away for an hour is a few lines, not hundreds.
+        if tries.is_power_of_two() {
+            tracing::warn!(tries, "{}: {fault}; trying again", self.what);
+        } else {
+            tracing::debug!(tries, "{}: {fault}; trying again", self.what);
+        }
         wait
+    }
+
+    /// It is given up, since somebody must mend it; the job goes on.
+    pub(crate) fn gave_up(&self, why: &str) {
+        self.health.goes_without(&self.what, why);
     }
 
     /// A try has worked. Says whether one had failed before.
@@ -122,7 +134,9 @@ mod tests {
         assert_eq!(waits_for(), [("sink files".to_owned(), "timed out".to_owned())]);
         assert!(trial.worked() && waits_for().is_empty());
         trial.failed(&Transient("timed out".to_owned()));
+        trial.gave_up("its quota is full");
         drop(trial);
         assert_eq!(waits_for(), []);
+        assert_eq!(health.report().without["sink files"], "its quota is full");
     }
 }
