@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use flightline_connectors::client::{ClientError, CollectionClient, RemoteJob, TopicClient};
 use flightline_connectors::embedded::{Collection, EmbeddedError, EmbeddedStore, Topic, TopicShape};
+use flightline_connectors::files::Stores;
 use flightline_engine::contract::Guarantee;
 use flightline_engine::log::Partition;
 
@@ -34,6 +35,7 @@ use self::ports::{Asked, Port};
 use crate::config::{CollectionName, CollectionUrl, HttpConfig, SinkTarget, StreamConfig, TopicName, TopicUrl};
 use crate::failure::{Failure, FailureKind};
 use crate::servers::Servers;
+use crate::stores::stores;
 
 /// How often both ways are tried, while somebody holds the files and does not answer yet.
 const TRIES: u32 = 6;
@@ -46,6 +48,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 pub struct Access {
     way: Way,
     servers: Servers,
+    stores: Stores,
     requests: Arc<dyn TopicClient>,
     /// Whether a line may be more than once in a topic on a server.
     topics_repeat: bool,
@@ -82,13 +85,18 @@ impl Access {
         };
         let requests = way.topic(&servers, &config.requests.log)?;
         let topics_repeat = config.kafka.guarantee == Guarantee::AtLeastOnce;
-        Ok(Self { way, servers, requests, topics_repeat })
+        Ok(Self { way, servers, stores: stores(config)?, requests, topics_repeat })
     }
 
     /// Whether a job runs that will do something with what is appended; on servers: may run.
     #[must_use]
     pub const fn is_running(&self) -> bool {
         !matches!(self.way, Way::Files(_))
+    }
+
+    /// The stores of its files.
+    pub(crate) const fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     /// The log of requests.
@@ -137,7 +145,7 @@ impl Access {
                 Some(OrderedLines::of_topic(topic, Layout::ByKey { repeats: self.topics_repeat }))
             }
             SinkTarget::Collection(_) => None,
-            SinkTarget::Files(files) => Some(OrderedLines::of_files(files)?),
+            SinkTarget::Files(files) => Some(OrderedLines::of_files(&self.stores, files)?),
         })
     }
 }

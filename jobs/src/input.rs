@@ -65,19 +65,24 @@ pub struct Input {
 }
 
 impl Input {
-    /// Finds the files of `patterns` (paths, globs, folders, URLs) and shares them out to all workers of the cluster.
+    /// Finds the files of `patterns` (paths, globs, folders, URLs of stores) and shares them out to all workers of the
+    /// cluster.
     ///
     /// # Errors
     /// A file that is not there, a pattern without a match, an unknown format, or a store that fails.
-    pub fn resolve(patterns: &[String], format: Option<InputFormat>, workers: WorkerCount) -> Result<Self, Failure> {
-        let stores = Stores::new()?;
-        let files = files::resolve(&stores, patterns, format)?;
+    pub fn resolve(
+        stores: &Stores,
+        patterns: &[String],
+        format: Option<InputFormat>,
+        workers: WorkerCount,
+    ) -> Result<Self, Failure> {
+        let files = files::resolve(stores, patterns, format)?;
         let by_rows = files.iter().all(|file| file.rows.is_some());
         Ok(Self {
             plan: Arc::new(files::plan(&files, workers.get())),
             fingerprint: files::fingerprint(&files),
             unit: if by_rows { Unit::Rows } else { Unit::Bytes },
-            stores,
+            stores: stores.clone(),
             stopped: Arc::default(),
         })
     }

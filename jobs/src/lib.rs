@@ -20,6 +20,7 @@ pub mod request;
 pub mod response;
 pub mod servers;
 pub mod service;
+pub mod stores;
 pub mod streaming;
 pub mod table;
 pub mod training;

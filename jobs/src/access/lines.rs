@@ -60,8 +60,8 @@ impl OrderedLines {
     ///
     /// # Errors
     /// The folder's name makes no sense, or is of a store that this build leaves out.
-    pub fn of_files(files: &AnswerFiles) -> Result<Self, Failure> {
-        Ok(Self::Files(FileReader::new(&Stores::new()?, files.folder.location())?))
+    pub fn of_files(stores: &Stores, files: &AnswerFiles) -> Result<Self, Failure> {
+        Ok(Self::Files(FileReader::new(stores, files.folder.location())?))
     }
 
     /// Whether a line may be there again, and that is as it should be.

@@ -21,7 +21,9 @@ impl Access {
     /// The sink can't be asked, or its destination is another's.
     pub fn progress(&self, name: &SinkName, sink: &SinkConfig, partitions: &[Partition]) -> Result<Offsets, Failure> {
         match (&sink.target, &self.way) {
-            (SinkTarget::Files(files), _) => surveyed(&file_sink(name, sink.selects, files)?, partitions),
+            (SinkTarget::Files(files), _) => {
+                surveyed(&file_sink(self.stores(), name, sink.selects, files)?, partitions)
+            }
             (SinkTarget::Topic(TopicUrl::Kafka(topic)), _) => {
                 surveyed(&*self.servers.topic_sink(name.clone(), topic, sink.selects)?, partitions)
             }
@@ -48,7 +50,7 @@ fn surveyed(sink: &dyn Sink, partitions: &[Partition]) -> Result<Offsets, Failur
 }
 
 /// A sink that looks, and could not write: of the columns of a Parquet file it knows only those that every one has.
-fn file_sink(name: &SinkName, selects: Selects, files: &AnswerFiles) -> Result<FileSink, Failure> {
+fn file_sink(stores: &Stores, name: &SinkName, selects: Selects, files: &AnswerFiles) -> Result<FileSink, Failure> {
     let format = match files.format {
         WrittenAs::JsonLines => FileFormat::JsonLines,
         WrittenAs::Text => FileFormat::Text,
@@ -59,7 +61,7 @@ fn file_sink(name: &SinkName, selects: Selects, files: &AnswerFiles) -> Result<F
         }
     };
     let options = FileSinkOptions::new(name.clone(), selects, files.folder.location(), format);
-    Ok(FileSink::new(&Stores::new()?, options)?)
+    Ok(FileSink::new(stores, options)?)
 }
 
 /// What the processes say of a sink; each knows the partitions that it writes.

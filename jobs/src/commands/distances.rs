@@ -12,7 +12,7 @@ use std::rc::Rc;
 use clap::{ArgAction, Parser};
 use differential_dataflow::AsCollection;
 use differential_dataflow::operators::CountTotal;
-use flightline_connectors::files::{AtomicFile, Existing};
+use flightline_connectors::files::{AtomicFile, Existing, Stores};
 use flightline_engine::cluster::{self, ClusterFlags};
 use flightline_engine::progress::{Progress, Stage};
 use flightline_operators::columns::{Number, StableHasher};
@@ -22,9 +22,11 @@ use timely::dataflow::operators::{Concat, Exchange, Inspect, Probe};
 use timely::worker::Worker;
 
 use super::ReadFlags;
+use crate::config::StoreFlags;
 use crate::failure::{Failure, FailureKind};
 use crate::flight::counts::ReadCounts;
 use crate::input::Input;
+use crate::stores::stores_of;
 use crate::table::{DistanceRow, DistanceRows, DistanceTable, RouteKey};
 
 const EXAMPLES: &str = "\
@@ -56,6 +58,10 @@ pub struct DistancesFlags {
     #[command(flatten)]
     pub read: ReadFlags,
 
+    /// How files in stores are reached.
+    #[command(flatten)]
+    pub stores: StoreFlags,
+
     /// Where the work runs.
     #[command(flatten)]
     pub cluster: ClusterFlags,
@@ -74,7 +80,7 @@ const UNITS_PER_MILE: f64 = 18_446_744_073_709_551_616.0;
 /// # Errors
 /// Flags, input or output that can't be used, or too many bad rows; nothing stands under the final name then.
 pub fn run(flags: &DistancesFlags) -> Result<ReadCounts, Failure> {
-    let (counts, table) = gather(&flags.input, &flags.read, &flags.cluster)?;
+    let (counts, table) = gather(&stores_of(&flags.stores)?, &flags.input, &flags.read, &flags.cluster)?;
     if let Some(table) = table {
         write_table(&table, flags)?;
     }
@@ -87,12 +93,13 @@ pub fn run(flags: &DistancesFlags) -> Result<ReadCounts, Failure> {
 /// # Errors
 /// Flags or input that can't be used, or too many bad rows.
 pub(super) fn gather(
+    stores: &Stores,
     input: &[String],
     read: &ReadFlags,
     cluster: &ClusterFlags,
 ) -> Result<(ReadCounts, Option<DistanceTable>), Failure> {
     let plan = cluster.plan()?;
-    let input = Input::resolve(input, read.format, plan.workers())?;
+    let input = Input::resolve(stores, input, read.format, plan.workers())?;
     let progress = Progress::to_stderr();
     let stage = progress.stage("distances", input.unit(), plan.workers_here().get());
     let (is_lead, limit) = (plan.is_lead(), read.max_bad_rows.get());

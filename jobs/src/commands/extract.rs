@@ -25,12 +25,14 @@ use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
 use super::ReadFlags;
+use crate::config::StoreFlags;
 use crate::failure::Failure;
 use crate::flight::counts::{BadReason, ReadCounts};
 use crate::flight::decode::RowSink;
 use crate::flight::raw::RawRow;
 use crate::flight::{Column, Flight, TrainingRow};
 use crate::input::Input;
+use crate::stores::stores_of;
 use output::{Part, Target};
 
 const EXAMPLES: &str = "\
@@ -63,6 +65,10 @@ pub struct ExtractFlags {
     #[command(flatten)]
     pub read: ReadFlags,
 
+    /// How files in stores are reached.
+    #[command(flatten)]
+    pub stores: StoreFlags,
+
     /// Where the work runs.
     #[command(flatten)]
     pub cluster: ClusterFlags,
@@ -83,7 +89,7 @@ pub struct Extracted {
 /// Flags, input or output that can't be used, or too many bad rows; nothing stands under the final name then.
 pub fn run(flags: &ExtractFlags) -> Result<Extracted, Failure> {
     let plan = flags.cluster.plan()?;
-    let input = Input::resolve(&flags.input, flags.read.format, plan.workers())?;
+    let input = Input::resolve(&stores_of(&flags.stores)?, &flags.input, flags.read.format, plan.workers())?;
     let existing = if flags.replace { Existing::Replace } else { Existing::Refuse };
     let target = Target::new(&flags.output, existing, plan.workers())?;
     let limit = flags.read.max_bad_rows.get();

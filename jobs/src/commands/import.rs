@@ -23,6 +23,8 @@ Examples:
   import distances --flights '2019_*.zip' -w 4 --prune
   export FLIGHTLINE_MONGODB_URL='mongodb://a:27017,b:27017/?replicaSet=rs0'
   import distances --mongodb-user me --mongodb-password-file password.txt
+  import distances --config config/servers.toml
+                                    into the table of a job, on its server
 
 What is new is inserted, what differs is changed, the rest is left alone; with --prune nothing but the table is left. The
 collection gets an index on Origin and Dest. To do it twice does it once. A running job notices what changed.
@@ -71,6 +73,6 @@ mod tests {
             ImportFlags::try_parse_from(words).unwrap();
             seen += 1;
         }
-        assert_eq!(seen, 4);
+        assert_eq!(seen, 5);
     }
 }

@@ -37,7 +37,7 @@ signal; output from files is whole or not there.";
 #[derive(Debug, Parser)]
 #[command(name = "predict", version, after_help = EXAMPLES, disable_help_flag = true)]
 pub struct PredictFlags {
-    /// Where and how the stream runs.
+    /// Where and how the stream runs; of files only [hdfs] and [s3] matter.
     #[command(flatten)]
     pub(super) config: ConfigFlags,
     /// What to answer instead of a stream.
@@ -56,7 +56,7 @@ pub struct PredictFlags {
 #[command(next_help_heading = "Files instead of a stream")]
 pub(super) struct BatchFlags {
     /// Requests (JSON lines) or flights (JSON lines, Parquet, BTS CSV; .gz .bz2 .zst .zip): files, folders, globs or URLs
-    #[arg(long, value_name = "GLOB", num_args = 1.., conflicts_with_all = ["config", "set", "dump_config"])]
+    #[arg(long, value_name = "GLOB", num_args = 1.., conflicts_with = "dump_config")]
     pub(super) input: Vec<String>,
     /// Folder to make, or the URL of one in a store
     #[arg(long, value_name = "DIR", default_value = "predictions")]

@@ -18,11 +18,13 @@ use flightline_operators::space::BinLimit;
 use serde_json::json;
 
 use super::ReadFlags;
+use crate::config::StoreFlags;
 use crate::failure::{Failure, FailureKind};
 use crate::flight::features::Feature;
 use crate::input::Input;
 use crate::model::{Registry, ReportFile};
 use crate::report::{Judged, TrainingReport};
+use crate::stores::stores_of;
 use crate::training::{self, Grower, HoldOutRule, Measured, Preset, Stages, TrainPlan, TrainingEnd, run_worker};
 
 const EXAMPLES: &str = "\
@@ -98,6 +100,9 @@ pub struct TrainFlags {
     /// How the input is read.
     #[command(flatten)]
     read: ReadFlags,
+    /// How files in stores are reached.
+    #[command(flatten)]
+    stores: StoreFlags,
     /// Where the work runs.
     #[command(flatten)]
     cluster: ClusterFlags,
@@ -167,10 +172,11 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
     let started = Instant::now();
     let (plan, cluster) = flags.plan()?;
     let workers = cluster.workers();
-    let input = Input::resolve(&plan.input, plan.format, workers)?;
+    let stores = stores_of(&flags.stores)?;
+    let input = Input::resolve(&stores, &plan.input, plan.format, workers)?;
     let test = match plan.test.as_slice() {
         [] => None,
-        patterns => Some(Input::resolve(patterns, plan.format, workers)?),
+        patterns => Some(Input::resolve(&stores, patterns, plan.format, workers)?),
     };
     let agreed = format!("train {} {:?}", plan.agreement(), test.as_ref().map(Input::fingerprint));
     let cluster = cluster.with_fingerprint(input.agreement(&agreed));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{self, Path, PathBuf};
 use std::str::FromStr;
 
+use flightline_connectors::files::sink::with_folder;
 use flightline_engine::config::{Rejection, Setting, Value};
 
 /// Stores that are not this computer: scheme, cargo feature, whether that is built in, whether a host must be named.
@@ -34,6 +35,15 @@ impl FileUrl {
     #[must_use]
     pub fn local(&self) -> Option<&Path> {
         self.is_local.then(|| Path::new(&*self.location))
+    }
+
+    /// The folder of answers that a URL names; one of HDFS that names none has its own.
+    ///
+    /// # Errors
+    /// It is no URL of a folder.
+    pub(super) fn of_answers(url: &str) -> Result<Self, Rejection> {
+        let whole: Self = with_folder(url).parse()?;
+        Ok(Self { written: url.into(), ..whole })
     }
 
     /// Whether URLs of this scheme are for this type, whether this build can use them or not.
@@ -214,6 +224,18 @@ mod tests {
         for (rest, needs_host) in [("b/x", true), ("///x", true), ("//b", true), ("//b//", true), ("//b/../x", false)] {
             assert!(remote("url", rest, needs_host).is_err(), "{rest}");
         }
+    }
+
+    #[test]
+    #[cfg(feature = "hdfs")]
+    fn answers_in_hdfs_have_a_folder_of_their_own() {
+        for url in ["hdfs://nn:8020", "hdfs://nn:8020/", "hdfs://nn:8020//"] {
+            let parsed = FileUrl::of_answers(url).unwrap();
+            assert_eq!(parsed.location(), "hdfs://nn:8020/user/flight_predictions");
+            assert_eq!(parsed.to_string(), url);
+        }
+        assert_eq!(FileUrl::of_answers("hdfs://nn/mine").unwrap().location(), "hdfs://nn/mine");
+        assert!(refused("hdfs://nn:8020").contains("lacks the path"), "of anything but answers");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod flags;
 mod read;
 mod servers;
 mod sinks;
+mod stores;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ pub use file_url::FileUrl;
 pub use flags::ConfigFlags;
 pub use servers::{KafkaConfig, MongodbConfig, NewTopics, Property, Secret, ServerUrl};
 pub use sinks::{AnswerFiles, SinkConfig, SinkTarget, WrittenAs};
+pub use stores::{HdfsConfig, S3Config, StoreFlags};
 
 /// The text of `config/default.toml`: the one place where defaults stand.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -57,6 +59,10 @@ pub struct StreamConfig {
     pub kafka: KafkaConfig,
     /// The server of collections that do.
     pub mongodb: MongodbConfig,
+    /// How files in HDFS are reached.
+    pub hdfs: HdfsConfig,
+    /// How files on a server of the S3 protocol are.
+    pub s3: S3Config,
     /// Where requests come from.
     pub requests: RequestsConfig,
     /// The table of distances.

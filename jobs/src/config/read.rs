@@ -10,6 +10,7 @@ use flightline_engine::stream::TableSpread;
 use super::checks;
 use super::servers;
 use super::sinks;
+use super::stores;
 use super::{EmbeddedConfig, HttpConfig, JobConfig, LimitsConfig, LogConfig, ModelConfig, RequestsConfig};
 use super::{StreamConfig, TableConfig};
 
@@ -31,6 +32,8 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported>
     });
     let kafka = root.section("kafka", servers::kafka);
     let mongodb = root.section("mongodb", servers::mongodb);
+    let hdfs = root.section("hdfs", stores::hdfs);
+    let s3 = root.section("s3", stores::s3);
     let requests = root.section("requests", |requests| Ok(RequestsConfig { log: requests.read("url")? }));
     let table = root.section("table", table);
     let model = root.section("model", |model| {
@@ -58,6 +61,8 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported>
         embedded: embedded?,
         kafka: kafka?,
         mongodb: mongodb?,
+        hdfs: hdfs?,
+        s3: s3?,
         requests: requests?,
         table: table?,
         model: model?,

@@ -148,6 +148,19 @@ impl Secret {
         }
     }
 
+    /// A secret of two parts with a colon between, such as a user and a password.
+    ///
+    /// # Errors
+    /// It isn't where it should be, or isn't of this `form`; `key` is named.
+    pub fn look_up_pair(&self, key: &str, form: &str) -> Result<(String, String), Failure> {
+        let found = self.look_up(key)?;
+        let pair = found.split_once(':').map(|(first, second)| (first.to_owned(), second.to_owned()));
+        pair.ok_or_else(|| {
+            let sentence = format!("{key}: what is found there is not {form}; write it so, on one line");
+            Failure::new(FailureKind::Usage, sentence)
+        })
+    }
+
     fn from_text(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("env", name) if !name.is_empty() => Some(Self::Environment(name.to_owned())),
@@ -201,15 +214,26 @@ impl Setting for Property {
     }
 }
 
+impl MongodbConfig {
+    /// User and password, if the server asks for them.
+    ///
+    /// # Errors
+    /// They aren't where they should be.
+    pub fn login(&self) -> Result<Option<(String, String)>, Failure> {
+        let look_up = |secret: &Secret| secret.look_up_pair("mongodb.credentials", "USER:PASSWORD");
+        self.credentials.as_ref().map(look_up).transpose()
+    }
+}
+
 /// Credentials, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Credentials(Option<Secret>);
+pub(super) struct Credentials(pub(super) Option<Secret>);
 
 impl Setting for Credentials {
     const IS_SHOWN: bool = false;
 
     fn wanted() -> String {
-        "\"none\", or where USER:PASSWORD is to be found: \"env:NAME\" or \"file:PATH\"".to_owned()
+        "\"none\", or where both parts with a colon between are to be found: \"env:NAME\" or \"file:PATH\"".to_owned()
     }
 
     fn from_value(value: &Value) -> Result<Self, Rejection> {

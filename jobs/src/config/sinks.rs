@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use flightline_engine::config::{Choice, Each, Reported, Section};
+use flightline_engine::config::{Choice, Each, Rejection, Reported, Section, Setting, Value};
 use flightline_engine::contract::{Selects, SinkName};
 
 use super::endpoint::{CollectionUrl, Endpoint, EndpointKind, TopicUrl};
@@ -120,7 +120,7 @@ fn sink(section: &mut Section<'_, '_>) -> Result<Option<SinkConfig>, Reported> {
     // What is switched off may name a system that this build can't talk to: one file for several builds.
     let endpoint = match enabled {
         Ok(false) => section.read_own::<String>("url").map(|_| None),
-        _ => section.read_own::<Endpoint>("url").map(Some),
+        _ => section.read_own::<Destination>("url").map(|Destination(endpoint)| Some(endpoint)),
     };
     let (selects, required, backfill) = (section.read("selects"), section.read("required"), section.read("backfill"));
     let files = files(section, kind);
@@ -135,6 +135,28 @@ fn sink(section: &mut Section<'_, '_>) -> Result<Option<SinkConfig>, Reported> {
     };
     let (selects, required, backfill) = (selects?, required?, backfill?);
     Ok(enabled.map(|_| target)?.map(|target| SinkConfig { target, selects, required, backfill }))
+}
+
+/// Where lines go: any endpoint, and a store of files need not name the folder if it has one of its own.
+struct Destination(Endpoint);
+
+impl Setting for Destination {
+    fn wanted() -> String {
+        Endpoint::wanted()
+    }
+
+    fn from_value(value: &Value) -> Result<Self, Rejection> {
+        let url = String::from_value(value)?;
+        match EndpointKind::of(&url) {
+            Some(EndpointKind::Files) => FileUrl::of_answers(&url).map(Endpoint::Files),
+            _ => url.parse(),
+        }
+        .map(Self)
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.to_value()
+    }
 }
 
 /// The keys of files, which mean nothing to other sinks.

@@ -44,10 +44,10 @@ impl Delivery {
     ///
     /// # Errors
     /// There is output in the store and it is not to be replaced, there is something else, or the store can't be asked.
-    pub fn prepare(output: &Path, existing: Existing, cluster: &ClusterPlan) -> Result<Self, Failure> {
+    pub fn prepare(stores: &Stores, output: &Path, existing: Existing, cluster: &ClusterPlan) -> Result<Self, Failure> {
         let delivery = Self { output: output.to_owned(), store: None };
         let Some(url) = output.to_str().filter(|typed| OutputFolder::is_meant_by(typed)) else { return Ok(delivery) };
-        let folder = OutputFolder::at(&Stores::new()?, url)?;
+        let folder = OutputFolder::at(stores, url)?;
         let taken = look_into(&folder.names()?, url)?;
         if taken && existing == Existing::Refuse {
             return Err(FileError::Exists { path: url.to_owned() }.into());
@@ -134,7 +134,10 @@ mod tests {
     #[test]
     fn a_path_of_this_computer_is_left_to_others() {
         let cluster = ClusterPlan::local(flightline_engine::ids::WorkerCount::new(1));
-        let delivery = Delivery::prepare(Path::new("no/such/folder"), Existing::Refuse, &cluster).unwrap();
+        let delivery = {
+            let stores = Stores::new().unwrap();
+            Delivery::prepare(&stores, Path::new("no/such/folder"), Existing::Refuse, &cluster).unwrap()
+        };
         assert_eq!(delivery.folder(), Path::new("no/such/folder"));
         delivery.deliver().unwrap();
     }

@@ -70,7 +70,7 @@ impl Replayer {
     /// # Errors
     /// There is no ledger, it is another job's, or something can't be read.
     pub fn open(config: &StreamConfig, access: &Access) -> Result<Self, Failure> {
-        let state = open_state(config)?;
+        let state = open_state(config, access.stores())?;
         let ledger = Ledger::open(Arc::clone(&state), config)?;
         let requests = access.requests();
         let partitions: Vec<Partition> = (0..requests.partitions()?).map(Partition).collect();
@@ -196,7 +196,7 @@ impl Replayer {
 }
 
 /// The folder of ledger and tables, which must be there: it would be made otherwise.
-fn open_state(config: &StreamConfig) -> Result<Arc<dyn Blobs>, Failure> {
+fn open_state(config: &StreamConfig, stores: &Stores) -> Result<Arc<dyn Blobs>, Failure> {
     let state = &config.job.state;
     if state.local().is_some_and(|folder| !folder.is_dir()) {
         return Err(Failure::new(
@@ -204,5 +204,5 @@ fn open_state(config: &StreamConfig) -> Result<Arc<dyn Blobs>, Failure> {
             format!("there is no folder `{}` (job.state): the job that it belongs to has never run", state.location()),
         ));
     }
-    Ok(Arc::new(StoreBlobs::open(&Stores::new()?, state.location())?))
+    Ok(Arc::new(StoreBlobs::open(stores, state.location())?))
 }

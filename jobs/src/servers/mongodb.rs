@@ -57,18 +57,7 @@ impl Documents {
 
     fn options(&self) -> Result<MongoOptions, Failure> {
         let mut options = MongoOptions::new(self.config.url.0.clone());
-        if let Some(secret) = &self.config.credentials {
-            let key = "mongodb.credentials";
-            let found = secret.look_up(key)?;
-            let Some((user, password)) = found.split_once(':') else {
-                return Err(Failure::new(
-                    FailureKind::Usage,
-                    format!("{key}: what is found there is not USER:PASSWORD; write it so, on one line"),
-                ));
-            };
-            options.user = Some(user.to_owned());
-            options.password = Some(password.to_owned());
-        }
+        (options.user, options.password) = self.config.login()?.unzip();
         Ok(options)
     }
 }

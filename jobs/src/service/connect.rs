@@ -28,6 +28,7 @@ pub(super) struct Connections<'a> {
     pub(super) config: &'a StreamConfig,
     pub(super) store: &'a Arc<EmbeddedStore>,
     pub(super) servers: Servers,
+    pub(super) stores: Stores,
     pub(super) owners: Owners,
     pub(super) process: ProcessIndex,
 }
@@ -74,7 +75,7 @@ impl Connections<'_> {
 
     /// Where ledger and versions of the table are kept.
     pub(super) fn state(&self) -> Result<Arc<dyn Blobs>, Failure> {
-        Ok(Arc::new(StoreBlobs::open(&stores()?, self.config.job.state.location())?))
+        Ok(Arc::new(StoreBlobs::open(&self.stores, self.config.job.state.location())?))
     }
 
     /// Where the models are.
@@ -101,7 +102,7 @@ impl Connections<'_> {
                     poll: self.config.table.poll,
                     ..FileTableOptions::new(file.location(), Arc::new(table_rows::rows_from_json_lines))
                 };
-                Ok(Box::new(FileTable::new(&stores()?, options)?))
+                Ok(Box::new(FileTable::new(&self.stores, options)?))
             }
             TableUrl::Collection(CollectionUrl::Embedded(name)) => {
                 Ok(Box::new(EmbeddedTable::new(self.store.collection(&name.0).map_err(storage)?)))
@@ -134,13 +135,9 @@ impl Connections<'_> {
             SinkTarget::Collection(CollectionUrl::Mongodb(collection)) => {
                 self.servers.collection_sink(name, collection, selects)?
             }
-            SinkTarget::Files(files) => Arc::new(FileSink::new(&stores()?, file_options(name, selects, files)?)?),
+            SinkTarget::Files(files) => Arc::new(FileSink::new(&self.stores, file_options(name, selects, files)?)?),
         })
     }
-}
-
-fn stores() -> Result<Stores, Failure> {
-    Ok(Stores::new()?)
 }
 
 fn file_options(name: SinkName, selects: Selects, files: &AnswerFiles) -> Result<FileSinkOptions, Failure> {

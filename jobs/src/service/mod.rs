@@ -33,6 +33,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::config::{EmbeddedConfig, Loaded, StreamConfig};
 use crate::failure::{Failure, FailureKind};
 use crate::servers::Servers;
+use crate::stores::stores;
 use crate::streaming::{FlightsJob, Ready};
 use connect::Connections;
 
@@ -101,6 +102,7 @@ impl Service {
             config,
             store: &store,
             servers: Servers::of(config),
+            stores: stores(config)?,
             owners: Owners::of(&plan),
             process: plan.process(),
         };

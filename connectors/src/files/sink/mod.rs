@@ -41,6 +41,7 @@ use flightline_engine::contract::{Fault, Guarantee, JobId, OpenSink, Placement, 
 use flightline_engine::ledger::Generation;
 use flightline_engine::log::{Offsets, Partition};
 pub use format::FileFormat;
+pub use name::with_folder;
 pub use reader::{FileReader, Lines};
 
 use self::chain::Chain;

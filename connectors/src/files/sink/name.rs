@@ -32,8 +32,9 @@ pub(super) fn folder_at(stores: &Stores, url: &str) -> Result<Folder, FileError>
     Folder::at(stores, &with_folder(url))
 }
 
-/// The URL with the folder that it leaves out.
-fn with_folder(url: &str) -> String {
+/// The URL with the folder that it leaves out: answers in HDFS are under `/user/flight_predictions` unless it names another.
+#[must_use]
+pub fn with_folder(url: &str) -> String {
     let is_bare = |rest: &str| rest.split_once('/').is_none_or(|(_, path)| path.trim_matches('/').is_empty());
     match url.strip_prefix("hdfs://").filter(|rest| is_bare(rest)) {
         Some(rest) => format!("hdfs://{}/{IN_HDFS}", rest.trim_end_matches('/')),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use flightline_connectors::files::Stores;
 use flightline_engine::ids::WorkerCount;
 use flightline_engine::progress::Unit;
 use flightline_operators::identity::RowIdentity;
@@ -41,7 +42,8 @@ fn names_in(folder: &Path) -> Vec<String> {
 
 /// The identities of all good rows, sorted, read by so many workers.
 fn identities(pattern: &str, workers: usize) -> (ReadCounts, Vec<RowIdentity>) {
-    let input = Input::resolve(&[pattern.to_owned()], None, WorkerCount::new(workers)).unwrap();
+    let input =
+        Input::resolve(&Stores::new().unwrap(), &[pattern.to_owned()], None, WorkerCount::new(workers)).unwrap();
     let stage = Progress::hidden().stage("read", Unit::Bytes, workers);
     let mut all = FlightBatchBuilder::default();
     for worker in 0..workers {

@@ -10,7 +10,9 @@ use flightline_engine::cluster::ClusterFlags;
 use super::bring;
 use super::server::{Destination, ServerFlags};
 use crate::commands::{ReadFlags, distances};
+use crate::config::{StoreFlags, StreamConfig};
 use crate::failure::Failure;
+use crate::stores::stores;
 use crate::table::{DistanceTable, TableError};
 
 /// The distances of routes, of a table or straight from flights.
@@ -24,9 +26,10 @@ pub(super) struct DistancesFlags {
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
 
-    /// Where it goes
-    #[arg(long, value_name = "URL", default_value = "mongodb:collection/agile_data_science.origin_dest_distances")]
-    to: Destination,
+    /// Where it goes; else to the table of the configuration if one is given, else to
+    /// mongodb:collection/agile_data_science.origin_dest_distances
+    #[arg(long, value_name = "URL")]
+    to: Option<Destination>,
 
     /// Remove documents that are of no route of the table, and all but one of those that are of the same
     #[arg(long, action = ArgAction::SetTrue)]
@@ -40,6 +43,10 @@ pub(super) struct DistancesFlags {
     #[command(flatten)]
     read: ReadFlags,
 
+    /// The configuration of a job: its table and its server, and how files in stores are reached.
+    #[command(flatten)]
+    stores: StoreFlags,
+
     /// Where the work runs.
     #[command(flatten)]
     cluster: ClusterFlags,
@@ -47,18 +54,22 @@ pub(super) struct DistancesFlags {
 
 /// Runs the command.
 pub(super) fn run(flags: &DistancesFlags, output: &mut dyn Write) -> Result<(), Failure> {
+    let config = flags.stores.load()?;
+    // What nobody has given says nothing.
+    let given = flags.stores.are_given().then_some(&config);
+    let to = flags.to.clone().or_else(|| given.and_then(Destination::of_table)).unwrap_or_default();
     // A server that was not named is told before the work begins.
-    let way = bring::way(flags.server.server()?, &flags.to)?;
-    match table(flags)? {
+    let way = bring::way(flags.server.server(given.map(|config| &config.mongodb))?, &to)?;
+    match table(flags, &config)? {
         Some(table) => bring::bring(way, &table, flags.prune, output),
         None => Ok(()),
     }
 }
 
 /// The table; none in a process that is not the first.
-fn table(flags: &DistancesFlags) -> Result<Option<DistanceTable>, Failure> {
+fn table(flags: &DistancesFlags, config: &StreamConfig) -> Result<Option<DistanceTable>, Failure> {
     let Some(path) = &flags.table else {
-        let (counts, table) = distances::gather(&flags.flights, &flags.read, &flags.cluster)?;
+        let (counts, table) = distances::gather(&stores(config)?, &flags.flights, &flags.read, &flags.cluster)?;
         eprintln!("{counts}");
         return Ok(table);
     };

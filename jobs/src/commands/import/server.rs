@@ -1,4 +1,4 @@
-//! Which server is meant, and who connects: by flags, or by the environment.
+//! Which server is meant, and who connects: by flags, by the environment, or by the configuration of a job.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use crate::config::{CollectionUrl, MongodbConfig, StreamConfig, TableUrl};
 use crate::failure::{Failure, FailureKind};
 
 /// Where the URL is taken from, if it is not given.
@@ -38,6 +39,23 @@ pub(super) struct ServerFlags {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Destination(pub(super) String);
 
+/// The seed's.
+impl Default for Destination {
+    fn default() -> Self {
+        Self("agile_data_science.origin_dest_distances".to_owned())
+    }
+}
+
+impl Destination {
+    /// The table of a job, if it is such a collection.
+    pub(super) fn of_table(config: &StreamConfig) -> Option<Self> {
+        match &config.table.source {
+            TableUrl::Collection(CollectionUrl::Mongodb(name)) => Some(Self(name.0.to_string())),
+            TableUrl::Collection(CollectionUrl::Embedded(_)) | TableUrl::File(_) => None,
+        }
+    }
+}
+
 impl FromStr for Destination {
     type Err = String;
 
@@ -53,7 +71,7 @@ impl fmt::Display for Destination {
     }
 }
 
-/// What is said of the server by flags or, where they say nothing, by the environment.
+/// What is said of the server by flags or, where they say nothing, by the environment, and at last by a configuration.
 #[cfg_attr(not(feature = "mongodb"), allow(dead_code, reason = "only a build with the connector asks a server"))]
 pub(super) struct Said {
     pub(super) url: String,
@@ -62,17 +80,28 @@ pub(super) struct Said {
 }
 
 impl ServerFlags {
-    /// What they and this process's environment say.
-    pub(super) fn server(&self) -> Result<Said, Failure> {
-        self.said(|name| std::env::var(name).ok())
+    /// What they, this process's environment and a configuration say.
+    pub(super) fn server(&self, config: Option<&MongodbConfig>) -> Result<Said, Failure> {
+        self.said(|name| std::env::var(name).ok(), config)
     }
 
-    fn said(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Said, Failure> {
+    fn said(
+        &self,
+        environment: impl Fn(&str) -> Option<String>,
+        config: Option<&MongodbConfig>,
+    ) -> Result<Said, Failure> {
         let from = |flag: &Option<String>, name| flag.clone().or_else(|| environment(name));
         let usage = |sentence: String| Failure::new(FailureKind::Usage, sentence);
-        let url = from(&self.mongodb_url, URL).ok_or_else(|| {
-            usage(format!("no server is named: give --mongodb-url mongodb://HOST:PORT, or set {URL}"))
-        })?;
+        let Some(url) = from(&self.mongodb_url, URL) else {
+            let config = config.ok_or_else(|| {
+                usage(format!(
+                    "no server is named: give --mongodb-url mongodb://HOST:PORT, set {URL}, or give the --config of a job"
+                ))
+            })?;
+            // Its user is for its server, and for no other.
+            let (user, password) = config.login()?.unzip();
+            return Ok(Said { url: config.url.0.clone(), user, password });
+        };
         let password = match &self.mongodb_password_file {
             None => environment(PASSWORD),
             Some(path) => {
@@ -90,13 +119,14 @@ impl ServerFlags {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Layer;
 
     const NOTHING: ServerFlags = ServerFlags { mongodb_url: None, mongodb_user: None, mongodb_password_file: None };
 
     #[test]
     fn flags_come_before_the_environment() {
         let environment = |name: &str| Some(format!("of the environment: {name}"));
-        let said = NOTHING.said(environment).unwrap();
+        let said = NOTHING.said(environment, None).unwrap();
         assert_eq!(said.url, "of the environment: FLIGHTLINE_MONGODB_URL");
         assert_eq!(said.password.as_deref(), Some("of the environment: FLIGHTLINE_MONGODB_PASSWORD"));
         let folder = tempfile::tempdir().unwrap();
@@ -107,14 +137,25 @@ mod tests {
             mongodb_user: Some("me".to_owned()),
             mongodb_password_file: Some(path),
         };
-        let said = flags.said(environment).unwrap();
+        let said = flags.said(environment, Some(&a_job().mongodb)).unwrap();
         let expected = ("mongodb://a", Some("me"), Some("se cret"));
         assert_eq!((said.url.as_str(), said.user.as_deref(), said.password.as_deref()), expected);
     }
 
+    fn a_job() -> StreamConfig {
+        crate::config::load(&[Layer::text("job.toml", "mongodb.url = 'mongodb://job'")]).unwrap().config
+    }
+
+    #[test]
+    fn a_configuration_that_is_given_names_the_server_if_nothing_else_does() {
+        let said = NOTHING.said(|_| None, Some(&a_job().mongodb)).unwrap();
+        assert_eq!((said.url.as_str(), said.user, said.password), ("mongodb://job", None, None));
+        assert_eq!(Destination::of_table(&a_job()), None, "its table is a file");
+    }
+
     #[test]
     fn what_is_missing_is_told() {
-        let error = NOTHING.said(|_| None).err().unwrap();
+        let error = NOTHING.said(|_| None, None).err().unwrap();
         assert_eq!(error.kind, FailureKind::Usage);
         assert!(error.message.contains("--mongodb-url") && error.message.contains(URL), "{error}");
         let flags = ServerFlags {
@@ -122,7 +163,7 @@ mod tests {
             mongodb_password_file: Some("no/such/file".into()),
             ..NOTHING
         };
-        assert!(flags.said(|_| None).err().unwrap().message.contains("no/such/file"));
+        assert!(flags.said(|_| None, None).err().unwrap().message.contains("no/such/file"));
     }
 
     #[test]

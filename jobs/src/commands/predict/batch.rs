@@ -19,6 +19,7 @@ use crate::flight::label::DelayClass;
 use crate::input::Input;
 use crate::model::{Model, ModelId, Registry};
 use crate::predicting::{Delivery, PredictPlan, Summary, Target, golden, run_worker};
+use crate::stores::stores;
 use crate::table::{DistanceTable, TableError};
 
 /// Runs the command.
@@ -37,9 +38,10 @@ pub(crate) fn predict(flags: &PredictFlags) -> Result<(ModelId, Summary), Failur
     let cluster = flags.cluster.plan()?;
     let serving = ready_model(&flags.batch.models, flags.batch.model.as_deref())?;
     let distances = read_distances(&flags.batch.distances)?;
-    let input = Input::resolve(&flags.batch.input, flags.read.format, cluster.workers())?;
+    let stores = stores(&flags.config.load()?.config)?;
+    let input = Input::resolve(&stores, &flags.batch.input, flags.read.format, cluster.workers())?;
     let existing = if flags.batch.replace { Existing::Replace } else { Existing::Refuse };
-    let delivery = Delivery::prepare(&flags.batch.output, existing, &cluster)?;
+    let delivery = Delivery::prepare(&stores, &flags.batch.output, existing, &cluster)?;
     let (target, whole) = Target::prepare(&delivery.folder(), flags.batch.output_format, existing, &cluster)?;
 
     let progress = Progress::to_stderr();
