@@ -1,7 +1,8 @@
 //! Logs of the process, to standard error, so that standard output stays free for reports and JSON.
 //!
 //! The level comes from `FLIGHTLINE_LOG`, in the syntax of `tracing`: `debug`, or
-//! `warn,flightline_engine::cluster=debug`. Without it each binary has a level of its own, mostly `info`.
+//! `warn,flightline_engine::cluster=debug`. Without it each binary has a level of its own, mostly `info`. Libraries whose
+//! warnings we repeat in words of our own are heard only when they are named there.
 //! Metrics are not here.
 
 use std::io::{self, Write};
@@ -45,12 +46,13 @@ pub enum TelemetryError {
     Twice,
 }
 
-/// Starts logging for the whole process, from `unless_told` on if the variable says nothing. Once, early in `main`.
+/// Starts logging for the whole process, from `unless_told` on if the variable says nothing. Once, early in `main`. The
+/// modules in `repeated` say nothing below an error unless the variable names them.
 ///
 /// # Errors
 /// A level that can't be read, or a second call.
-pub fn init(format: LogFormat, unless_told: Level) -> Result<(), TelemetryError> {
-    let filter = filter(std::env::var(LEVEL_VARIABLE).ok().as_deref(), unless_told)?;
+pub fn init(format: LogFormat, unless_told: Level, repeated: &[&str]) -> Result<(), TelemetryError> {
+    let filter = filter(std::env::var(LEVEL_VARIABLE).ok().as_deref(), unless_told, repeated)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(ToConsole).with_ansi(false);
     match format {
         LogFormat::Human => lines.try_init(),
@@ -59,10 +61,12 @@ pub fn init(format: LogFormat, unless_told: Level) -> Result<(), TelemetryError>
     .map_err(|_| TelemetryError::Twice)
 }
 
-fn filter(level: Option<&str>, unless_told: Level) -> Result<EnvFilter, TelemetryError> {
+fn filter(level: Option<&str>, unless_told: Level, repeated: &[&str]) -> Result<EnvFilter, TelemetryError> {
     let told = level.filter(|text| !text.trim().is_empty());
     let level = told.unwrap_or(unless_told.as_str());
-    EnvFilter::try_new(level)
+    // What comes later counts.
+    let quiet: String = repeated.iter().map(|module| format!("{module}=error,")).collect();
+    EnvFilter::try_new(format!("{quiet}{level}"))
         .map_err(|error| TelemetryError::Level { value: level.to_owned(), reason: error.to_string() })
 }
 
@@ -97,10 +101,17 @@ mod tests {
     #[test]
     fn the_level_is_read_or_refused_with_its_text() {
         for nothing in [None, Some("  ")] {
-            assert_eq!(filter(nothing, Level::WARN).unwrap().to_string(), "warn");
+            assert_eq!(filter(nothing, Level::WARN, &[]).unwrap().to_string(), "warn");
         }
-        assert_eq!(filter(Some("debug"), Level::INFO).unwrap().to_string(), "debug");
-        let refused = filter(Some("flightline=loud"), Level::INFO).unwrap_err().to_string();
-        assert!(refused.contains("\"flightline=loud\""), "{refused}");
+        assert_eq!(filter(Some("debug"), Level::INFO, &[]).unwrap().to_string(), "debug");
+        let refused = filter(Some("flightline=loud"), Level::INFO, &["hdfs"]).unwrap_err().to_string();
+        assert!(refused.contains("is \"flightline=loud\""), "{refused}");
+    }
+
+    #[test]
+    fn who_is_repeated_is_quiet_unless_he_is_named() {
+        let of = |level| filter(Some(level), Level::INFO, &["hdfs"]).unwrap().to_string();
+        assert_eq!(of("debug"), "hdfs=error,debug");
+        assert_eq!(of("info,hdfs=debug"), "hdfs=debug,info");
     }
 }

@@ -115,7 +115,7 @@ impl Problem {
     pub(super) fn of(error: &Error) -> Self {
         let (what, cause) = match &*error.kind {
             ErrorKind::Authentication { message, .. } => (What::Credentials, message.clone()),
-            ErrorKind::ServerSelection { message, .. } => (What::NoServer, message.clone()),
+            ErrorKind::ServerSelection { message, .. } => (What::NoServer, in_short(message)),
             ErrorKind::DnsResolve { message, .. } => (What::NoServer, message.clone()),
             ErrorKind::Io(error) => (What::Connection, error.to_string()),
             ErrorKind::ConnectionPoolCleared { message, .. } => (What::Connection, message.clone()),
@@ -150,6 +150,14 @@ impl Problem {
     pub(super) const fn is_unknown_command(&self) -> bool {
         matches!(self.what, What::Code(59 | 115 | 238))
     }
+}
+
+/// Why no server was found, without all that the driver knows of the servers: `no server answers: Connection refused`.
+fn in_short(message: &str) -> String {
+    let causes = message.split("Error: Kind: ").skip(1).filter_map(|rest| rest.split(", labels: ").next());
+    let mut causes: Vec<&str> = causes.collect();
+    causes.dedup();
+    if causes.is_empty() { message.to_owned() } else { format!("no server answers: {}", causes.join("; ")) }
 }
 
 fn named(code: i32, name: &str, message: &str) -> String {
@@ -264,6 +272,15 @@ mod tests {
             "Server selection timeout: No available servers. Topology: { … invalid peer certificate: UnknownIssuer }";
         let error = failed(What::NoServer, cause);
         assert!(!error.is_transient() && error.to_string().contains("tlsCAFile"), "{error}");
+    }
+
+    #[test]
+    fn what_the_driver_knows_of_the_servers_is_told_in_short() {
+        let said = "Server selection timeout: No available servers. Topology: { Type: Unknown, Servers: [ { Address: a:1, \
+                    Type: Unknown, Error: Kind: I/O error: Connection refused (os error 111), labels: {\"X\"}, source: None, \
+                    server response: None } ] }";
+        assert_eq!(in_short(said), "no server answers: I/O error: Connection refused (os error 111)");
+        assert_eq!(in_short("No primary"), "No primary");
     }
 
     #[test]

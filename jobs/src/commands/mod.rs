@@ -79,12 +79,15 @@ pub fn end_with(command: impl FnOnce() -> Result<(), Failure>) -> Exit {
     end(start_logging(LogFormat::Human, Level::INFO).and_then(|()| command()))
 }
 
+/// Libraries that write a line for each call that fails, as the connectors do that use them.
+const REPEATED: [&str; 1] = ["hdfs_native"];
+
 /// Starts the logs of this process, from this level on unless `FLIGHTLINE_LOG` says another. To be called once.
 ///
 /// # Errors
 /// `FLIGHTLINE_LOG` holds no level.
 pub fn start_logging(format: LogFormat, unless_told: Level) -> Result<(), Failure> {
-    telemetry::init(format, unless_told).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))
+    telemetry::init(format, unless_told, &REPEATED).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))
 }
 
 /// Runs a long-running command to the process's end, as [`end_with`] does. The command says itself how it logs and what a

@@ -98,7 +98,7 @@ fn main() -> Exit {
 
 fn run(flags: &Flags) -> Result<(), Failure> {
     let loaded = flags.config.load()?;
-    telemetry::init(loaded.config.log.format, Level::INFO)
+    telemetry::init(loaded.config.log.format, Level::INFO, &[])
         .map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
     let store = open_store(&loaded.config)?;
     let plant = Plant { planted: Planted::chosen()?, store: Arc::clone(&store) };
