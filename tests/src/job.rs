@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flightline_engine::http::HealthReport;
 use flightline_engine::log::{OffsetRange, Offsets};
 use flightline_engine::metrics::{BindingStatus, StreamStatus};
 use flightline_engine::process::Exit;
@@ -70,6 +71,20 @@ impl Job {
         }
     }
 
+    /// How process 0 is, whether it runs or not; `None` while it can't be asked.
+    #[must_use]
+    pub fn health(&self) -> Option<HealthReport> {
+        let asked = agent().get(format!("http://127.0.0.1:{}/health", self.ports[0])).config();
+        let told = asked.http_status_as_error(false).build().call().ok()?.body_mut().read_to_string().ok()?;
+        serde_json::from_str(&told).ok()
+    }
+
+    /// For how long processors have worked for process 0.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        self.processes[0].processor_time()
+    }
+
     /// What a process says of itself.
     #[must_use]
     pub fn status(&self, process: usize) -> Option<StreamStatus> {
@@ -110,7 +125,8 @@ impl Job {
     #[track_caller]
     pub fn wait_until_done(&self) {
         let requests = &self.requests;
-        let ends: Offsets = (0..PARTITIONS)
+        let partitions = requests.partitions().expect("the topic can be asked");
+        let ends: Offsets = (0..partitions)
             .map(|partition| {
                 let partition = Partition(partition);
                 (partition, requests.bounds(partition).expect("the topic can be asked").to)
@@ -173,15 +189,28 @@ impl Job {
     /// Asks all processes to drain, and waits until they have.
     #[track_caller]
     pub fn stop(self) {
+        drop(self.end());
+    }
+
+    /// The same, and gives what they have said.
+    #[track_caller]
+    #[must_use]
+    pub fn end(self) -> Vec<Ended> {
         self.ask_to_drain();
-        for process in self.processes {
-            process.end_within(DEADLINE).expect(Exit::Ok);
-        }
+        let end = |process: Running| {
+            let ended = process.end_within(DEADLINE);
+            ended.expect(Exit::Ok);
+            ended
+        };
+        self.processes.into_iter().map(end).collect()
     }
 }
 
 /// The body of an answer 200 of a port on this host.
 fn get(port: u16, path: &str) -> Option<String> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(5))).build().into();
-    agent.get(&format!("http://127.0.0.1:{port}{path}")).call().ok()?.body_mut().read_to_string().ok()
+    agent().get(&format!("http://127.0.0.1:{port}{path}")).call().ok()?.body_mut().read_to_string().ok()
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(5))).build().into()
 }

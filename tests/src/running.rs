@@ -83,6 +83,22 @@ impl Running {
         Ended { line: self.line.clone(), status, stdout, stderr, took: self.started.elapsed() }
     }
 
+    /// For how long processors have worked for it, in all of its threads together.
+    ///
+    /// # Panics
+    /// If it is gone, or the operating system doesn't say.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        // Its name may have blanks and brackets in it.
+        let fields: Vec<&str> =
+            stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+        let ticks = |field: usize| -> u64 { fields[field].parse().expect("ticks are a number") };
+        // A tick of this file is a hundredth of a second, whatever the kernel counts in.
+        Duration::from_millis(10 * (ticks(11) + ticks(12)))
+    }
+
     /// What is known of it now, for the message of a failure.
     pub(crate) fn story(&self) -> String {
         let seconds = self.started.elapsed().as_secs_f64();

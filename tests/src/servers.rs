@@ -82,29 +82,55 @@ impl Servers {
             panic!("no server with {key} runs, and this test needs one: start it with tests/services up, and see why it didn't")
         })
     }
-}
 
-impl Servers {
-    /// The same, but for the one at a key, which is that of others.
+    /// The same, but for the address at a key, which is that of others.
     #[must_use]
     pub fn but(&self, key: &str, others: &Self) -> Self {
+        self.with_addresses([(key, others.address(key).to_owned())])
+    }
+
+    /// The same with other addresses, such as those of proxies.
+    #[must_use]
+    pub fn with_addresses<const N: usize>(&self, others: [(&str, String); N]) -> Self {
         let mut addresses = self.addresses.clone();
-        addresses.insert(key.to_owned(), others.address(key).to_owned());
+        addresses.extend(others.map(|(key, address)| (key.to_owned(), address)));
         Self { addresses }
     }
 
-    /// Makes the collections of a job in a database before it runs; `make_collections.py` beside the servers says why.
+    /// What stands in the file whose path is this address, such as `KAFKA_SASL_PASSWORD_FILE`.
     ///
     /// # Panics
-    /// If the server doesn't take them.
-    pub fn make_collections(&self, database: &str, answers: &str) {
-        let script = project_root().join("tests/servers/make_collections.py");
-        let arguments = [self.address("MONGODB_URL"), database, answers];
+    /// If it can't be read.
+    #[must_use]
+    pub fn secret(&self, key: &str) -> String {
+        let path = self.address(key);
+        let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{key}, {path}: {error}"));
+        text.trim().to_owned()
+    }
+
+    /// Gives a topic more partitions.
+    ///
+    /// # Panics
+    /// If the brokers don't.
+    pub fn grow_topic(&self, topic: &str, partitions: u32) {
+        self.python("topics.py", &[self.address("KAFKA_BROKERS"), "grow", topic, &partitions.to_string()]);
+    }
+
+    /// Deletes a topic and makes it anew, empty.
+    ///
+    /// # Panics
+    /// If the brokers don't.
+    pub fn remake_topic(&self, topic: &str, partitions: u32) {
+        self.python("topics.py", &[self.address("KAFKA_BROKERS"), "remake", topic, &partitions.to_string()]);
+    }
+
+    #[track_caller]
+    fn python(&self, script: &str, arguments: &[&str]) {
         let python = self.address("PYTHON");
-        let output = Command::new(python).arg(script).args(arguments).output();
+        let output =
+            Command::new(python).arg(project_root().join("tests/servers").join(script)).args(arguments).output();
         let output = output.unwrap_or_else(|error| panic!("{python}: {error}"));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "no collections in {database}: {said}");
+        assert!(output.status.success(), "{script} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 

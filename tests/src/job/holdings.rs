@@ -1,21 +1,22 @@
 //! What is in the topics, the collection and the files, read when nobody writes; and what must hold of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flightline_connectors::embedded::TopicShape;
 use flightline_engine::contract::{Guarantee, SinkName};
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
-use flightline_jobs::clients::{
-    EmbeddedStore, FileReader, MongoCollection, MongoOptions, MongoServer, Stores, TopicClient,
-};
-use flightline_jobs::config::{SinkTarget, StreamConfig};
+use flightline_jobs::clients::{EmbeddedStore, FileReader, MongoCollection, MongoOptions, MongoServer, TopicClient};
+use flightline_jobs::config::{CollectionUrl, SinkTarget, StreamConfig, TopicUrl};
 use flightline_jobs::dead_letter::DeadLetter;
 use flightline_jobs::request::{self, Request};
+use flightline_jobs::stores::stores;
 use serde_json::Value;
 
+use super::PARTITIONS;
 use super::places::OnServers;
-use super::{COLLECTION, DEAD_LETTERS, PARTITIONS, REQUESTS, RESPONSES, World};
 
 /// A position in the request topic.
 type Position = (u64, u64);
@@ -31,32 +32,35 @@ pub struct Holdings {
 }
 
 impl Holdings {
-    pub(super) fn read(world: &World, store: &EmbeddedStore) -> Self {
-        let topic = |name: &str| {
-            let shape = flightline_connectors::embedded::TopicShape::whole(PARTITIONS);
-            store.topic(name, &shape).expect("the topic can be opened")
-        };
-        let documents = store.collection(COLLECTION).expect("the collection can be opened");
-        let collection = documents.scan(None, usize::MAX).expect("it can be read").into_iter().collect();
-        let [requests, responses, dead_letters] = [REQUESTS, RESPONSES, DEAD_LETTERS].map(topic);
-        let files = files(&world.folder().join("predictions").display().to_string());
-        Self::of([&*requests, &*responses, &*dead_letters], collection, files)
-    }
-
-    pub(super) fn on_servers(config: &StreamConfig) -> Self {
+    /// All that a configuration names; what is embedded, in this store.
+    pub(super) fn read(config: &StreamConfig, store: Option<&EmbeddedStore>) -> Self {
+        let store = || store.expect("a configuration with something embedded has a store");
         let of_sink = |name: &str| &config.sinks[&SinkName(name.into())].target;
+        let topic = |url: &TopicUrl| -> Arc<dyn TopicClient> {
+            match url {
+                TopicUrl::Kafka(_) => OnServers::topic(config, url),
+                TopicUrl::Embedded(name) => {
+                    store().topic(&name.0, &TopicShape::whole(PARTITIONS)).expect("the topic can be opened")
+                }
+            }
+        };
         let topic_of_sink = |name: &str| match of_sink(name) {
-            SinkTarget::Topic(url) => OnServers::topic(config, url),
+            SinkTarget::Topic(url) => topic(url),
             other => panic!("{other:?} is no topic"),
         };
-        let requests = OnServers::topic(config, &config.requests.log);
-        let (responses, dead_letters) = (topic_of_sink("topic"), topic_of_sink("dead-letters"));
-        let SinkTarget::Collection(collection) = of_sink("collection") else {
-            panic!("the answers are in a collection")
+        let collection = match of_sink("collection") {
+            SinkTarget::Collection(CollectionUrl::Mongodb(name)) => documents(config, &name.0),
+            SinkTarget::Collection(CollectionUrl::Embedded(name)) => {
+                let documents = store().collection(&name.0).expect("the collection can be opened");
+                documents.scan(None, usize::MAX).expect("it can be read").into_iter().collect()
+            }
+            other => panic!("{other:?} is no collection"),
         };
-        let SinkTarget::Files(files) = of_sink("files") else { panic!("the files are files") };
-        let collection = documents(config, &collection.name().0);
-        Self::of([&*requests, &*responses, &*dead_letters], collection, self::files(files.folder.location()))
+        let SinkTarget::Files(folder) = of_sink("files") else { panic!("the files are files") };
+        let requests = topic(&config.requests.log);
+        let partitions = requests.partitions().expect("the topic can be asked");
+        let files = files(config, folder.folder.location(), partitions);
+        Self::of([&*requests, &*topic_of_sink("topic"), &*topic_of_sink("dead-letters")], collection, files)
     }
 
     fn of(
@@ -247,17 +251,19 @@ fn records(topic: &dyn TopicClient) -> Vec<(Partition, LogRecord)> {
 }
 
 fn documents(config: &StreamConfig, name: &str) -> BTreeMap<String, Bytes> {
-    let server = MongoServer::new(MongoOptions::new(config.mongodb.url.0.clone())).expect("the server can be named");
+    let (user, password) = config.mongodb.login().expect("its password is there").unzip();
+    let options = MongoOptions { user, password, ..MongoOptions::new(config.mongodb.url.0.clone()) };
+    let server = MongoServer::new(options).expect("the server can be named");
     let collection = MongoCollection::new(server, name.parse().expect("it is a name"));
     collection.scan(None, usize::MAX).expect("it can be read").into_iter().collect()
 }
 
-fn files(folder: &str) -> Vec<(Position, Bytes)> {
-    let stores = Stores::new().expect("stores can be had");
+fn files(config: &StreamConfig, folder: &str, partitions: u32) -> Vec<(Position, Bytes)> {
+    let stores = stores(config).expect("stores can be had");
     let reader = FileReader::new(&stores, folder).expect("a folder can be read");
     let all = OffsetRange::new(Offset(0), Offset(u64::MAX));
     let mut lines = Vec::new();
-    for partition in (0..PARTITIONS).map(Partition) {
+    for partition in (0..partitions).map(Partition) {
         for line in reader.lines(partition, all).expect("files can be listed") {
             let (offset, line) = line.expect("files are whole");
             lines.push(((u64::from(partition.0), offset.0), line));

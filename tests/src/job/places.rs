@@ -17,6 +17,8 @@ pub(super) struct OnServers {
     name: String,
     brokers: String,
     mongodb: String,
+    /// User and password for it, with a colon between.
+    login: Option<String>,
     hdfs: String,
     guarantee: Guarantee,
 }
@@ -26,12 +28,20 @@ impl OnServers {
         let [brokers, mongodb, hdfs] =
             ["KAFKA_BROKERS", "MONGODB_URL", "HDFS_URL"].map(|key| servers.address(key).to_owned());
         let name = format!("job{:012x}", RandomState::new().hash_one("another one for each") >> 16);
-        Self { name, brokers, mongodb, hdfs, guarantee }
+        Self { name, brokers, mongodb, login: None, hdfs, guarantee }
+    }
+
+    pub(super) fn behind_a_password(servers: &Servers, guarantee: Guarantee) -> Self {
+        let user = servers.address("MONGODB_AUTH_USER");
+        let login = Some(format!("{user}:{}", servers.secret("MONGODB_AUTH_PASSWORD_FILE")));
+        let mongodb = servers.address("MONGODB_AUTH_URL").to_owned();
+        Self { mongodb, login, ..Self::new(servers, guarantee) }
     }
 
     /// The sections of a configuration that say where everything is.
-    pub(super) fn configuration(&self) -> String {
-        let Self { name, brokers, mongodb, hdfs, guarantee } = self;
+    pub(super) fn configuration(&self, login_file: &str) -> String {
+        let Self { name, brokers, mongodb, login, hdfs, guarantee } = self;
+        let credentials = login.as_ref().map_or_else(|| "none".to_owned(), |_| format!("file:{login_file}"));
         let guarantee = match guarantee {
             Guarantee::ExactlyOnce => "exactly-once",
             Guarantee::AtLeastOnce => "at-least-once",
@@ -40,14 +50,13 @@ impl OnServers {
             "[job]\nname = \"{name}\"\nstate = \"{hdfs}/{name}/state\"\n\
              [kafka]\nbrokers = \"{brokers}\"\nguarantee = \"{guarantee}\"\n\
              create_topics = true\npartitions = {PARTITIONS}\n\
-             [mongodb]\nurl = \"{mongodb}\"\n\
+             [mongodb]\nurl = \"{mongodb}\"\ncredentials = \"{credentials}\"\n\
              [requests]\nurl = \"kafka:topic/{name}-request\"\n\
-             [table]\nurl = \"{}\"\npoll = \"50ms\"\n\
+             [table]\nurl = \"mongodb:collection/{name}.origin_dest_distances\"\npoll = \"50ms\"\n\
              [sinks.topic]\nurl = \"kafka:topic/{name}-response\"\n\
              [sinks.collection]\nurl = \"mongodb:collection/{name}.flight_delay_ml_response\"\n\
              [sinks.files]\nurl = \"{hdfs}/{name}/predictions\"\nroll_every = \"300ms\"\nrequired = false\n\
-             [sinks.dead-letters]\nurl = \"kafka:topic/{name}-dead-letter\"\n",
-            self.table()
+             [sinks.dead-letters]\nurl = \"kafka:topic/{name}-dead-letter\"\n"
         )
     }
 
@@ -56,19 +65,22 @@ impl OnServers {
         self.guarantee
     }
 
-    /// The table's collection.
-    pub(super) fn table(&self) -> String {
-        format!("mongodb:collection/{}.origin_dest_distances", self.name)
-    }
-
     /// The database of its collections.
     pub(super) fn database(&self) -> &str {
         &self.name
     }
 
-    /// The server of collections.
-    pub(super) fn mongodb(&self) -> &str {
-        &self.mongodb
+    /// The server of collections, for who may know the password.
+    pub(super) fn mongodb(&self) -> String {
+        match &self.login {
+            Some(login) => self.mongodb.replacen("://", &format!("://{login}@"), 1),
+            None => self.mongodb.clone(),
+        }
+    }
+
+    /// User and password for it.
+    pub(super) fn login(&self) -> Option<&str> {
+        self.login.as_deref()
     }
 
     /// A topic on the brokers of a configuration.

@@ -1,19 +1,25 @@
 //! What survives the lives of a job: a folder with models, a table, a configuration, and all that the job keeps there or on
 //! servers.
 
+use std::borrow::Cow;
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flightline_engine::contract::Guarantee;
 use flightline_jobs::clients::{CollectionClient, EmbeddedStore, RemoteJob, TopicClient};
-use flightline_jobs::config::{Layer, NewTopics, StreamConfig, load};
+use flightline_jobs::config::{Layer, NewTopics, StreamConfig, TopicUrl, load};
 use serde_json::Value;
 
 use super::places::OnServers;
-use super::{COLLECTION, Holdings, Job, PARTITIONS, REQUESTS, models};
+use super::{COLLECTION, Holdings, Job, Load, PARTITIONS, REQUESTS, models};
 use crate::servers::Servers;
-use crate::{Folder, Invocation, Running, bundled_distances, free_ports_in_a_row};
+use crate::{Chance, Folder, Invocation, Running, bundled_distances, free_ports_in_a_row};
 
+/// The flags by which a command finds the configuration.
+const CONFIGURED: &str = "--config job.toml --config more.toml";
+/// The file of user and password of the server of collections.
+const LOGIN: &str = "mongodb-login";
 /// Processes of a job at most.
 const MOST_PROCESSES: u16 = 4;
 
@@ -26,6 +32,8 @@ pub struct World {
     port: u16,
     /// Where its topics, collections and files are, if not in its folder.
     servers: Option<OnServers>,
+    /// What goes over the configuration.
+    more: String,
 }
 
 /// How a job is started.
@@ -40,14 +48,16 @@ pub struct Shape {
     /// Variables of the environment.
     pub env: Vec<(&'static str, String)>,
     /// Settings over those of the configuration, as `KEY=VALUE`.
-    pub set: Vec<&'static str>,
+    pub set: Vec<Cow<'static, str>>,
+    /// How far above the world's port the ports of its processes begin.
+    pub above: u16,
 }
 
 impl Shape {
     /// One process.
     #[must_use]
     pub const fn of(processes: usize, workers: usize) -> Self {
-        Self { processes, workers, binary: "predict", env: Vec::new(), set: Vec::new() }
+        Self { processes, workers, binary: "predict", env: Vec::new(), set: Vec::new(), above: 0 }
     }
 
     /// With a variable of the environment.
@@ -59,8 +69,15 @@ impl Shape {
 
     /// With a setting over those of the configuration.
     #[must_use]
-    pub fn set(mut self, setting: &'static str) -> Self {
-        self.set.push(setting);
+    pub fn set(mut self, setting: impl Into<Cow<'static, str>>) -> Self {
+        self.set.push(setting.into());
+        self
+    }
+
+    /// With ports so far above the world's: for a job that runs beside another one of its world.
+    #[must_use]
+    pub const fn above(mut self, above: u16) -> Self {
+        self.above = above;
         self
     }
 
@@ -83,11 +100,27 @@ impl World {
     /// under names of its own.
     #[must_use]
     pub fn on(servers: &Servers, guarantee: Guarantee) -> Self {
-        let places = OnServers::new(servers, guarantee);
-        servers.make_collections(places.database(), "flight_delay_ml_response");
+        Self::in_places(OnServers::new(servers, guarantee))
+    }
+
+    /// The same with collections on a server that asks for a password.
+    #[must_use]
+    pub fn behind_a_password(servers: &Servers, guarantee: Guarantee) -> Self {
+        Self::in_places(OnServers::behind_a_password(servers, guarantee))
+    }
+
+    fn in_places(places: OnServers) -> Self {
         let world = Self::with(Some(places));
         world.bring_table();
         world
+    }
+
+    /// With settings, as TOML, that go over those that it has.
+    #[must_use]
+    pub fn and(mut self, settings: &str) -> Self {
+        self.more.push_str(settings);
+        self.folder.write("more.toml", &self.more);
+        self
     }
 
     fn with(servers: Option<OnServers>) -> Self {
@@ -95,8 +128,12 @@ impl World {
         let models = models::write(&folder);
         fs::copy(bundled_distances(), folder.join("distances.jsonl")).expect("the table can be copied");
         let port = free_ports_in_a_row(MOST_PROCESSES);
-        let world = Self { folder, models, port, servers };
+        let world = Self { folder, models, port, servers, more: String::new() };
         world.folder.write("job.toml", world.configuration(port));
+        world.folder.write("more.toml", "");
+        if let Some(login) = world.servers.as_ref().and_then(OnServers::login) {
+            world.folder.write(LOGIN, login);
+        }
         world
     }
 
@@ -105,7 +142,7 @@ impl World {
     pub fn configuration(&self, port: u16) -> String {
         let folder = self.folder.path().display();
         let places = match &self.servers {
-            Some(servers) => servers.configuration(),
+            Some(servers) => servers.configuration(&format!("{folder}/{LOGIN}")),
             None => format!(
                 "[job]\nname = \"storm\"\nstate = \"file:{folder}/state\"\n\
                  [table]\nurl = \"file:{folder}/distances.jsonl\"\npoll = \"20ms\"\n\
@@ -132,8 +169,9 @@ impl World {
     /// If it is wrong.
     #[must_use]
     pub fn loaded(&self) -> StreamConfig {
-        let layer = Layer::text("job.toml", self.configuration(self.port));
-        load(&[layer]).unwrap_or_else(|mistakes| panic!("{mistakes}")).config
+        let layers =
+            [Layer::text("job.toml", self.configuration(self.port)), Layer::text("more.toml", self.more.clone())];
+        load(&layers).unwrap_or_else(|mistakes| panic!("{mistakes}")).config
     }
 
     /// Its folder.
@@ -149,7 +187,7 @@ impl World {
         // What to do comes before how, and what a test adds comes last.
         let flags = words.iter().position(|word| word.starts_with('-')).unwrap_or(words.len());
         let (command, flags) = words.split_at(flags);
-        self.folder.run(command[0]).args(&command[1..]).words("--config job.toml").args(flags)
+        self.folder.run(command[0]).args(&command[1..]).words(CONFIGURED).args(flags)
     }
 
     /// Where process 0 of its jobs answers.
@@ -201,9 +239,7 @@ impl World {
 
     /// Brings the table to the server.
     fn bring_table(&self) {
-        let servers = self.servers.as_ref().expect("only a server's table is brought to it");
-        let import = self.folder.run("import").words("distances --table distances.jsonl --prune --to");
-        import.arg(servers.table()).arg("--mongodb-url").arg(servers.mongodb()).succeed();
+        self.folder.run("import").words("distances --table distances.jsonl --prune").words(CONFIGURED).succeed();
     }
 
     /// Changes something that a job must notice, by turns a model and the table; another thing at each step.
@@ -222,18 +258,21 @@ impl World {
         let host = free_ports_in_a_row(processes);
         let lines: String = (host..host + processes).map(|port| format!("127.0.0.1:{port}\n")).collect();
         let hosts = self.folder.write("hosts.txt", lines);
+        let first = self.port + shape.above;
         let process = |process: usize| {
             let mut invocation = self
                 .folder
                 .run(shape.binary)
-                .words("--config job.toml -w")
+                .words(CONFIGURED)
+                .arg("-w")
                 .arg(shape.workers.to_string())
+                .args(["--set", &format!("http.listen=127.0.0.1:{first}")])
                 .env("FLIGHTLINE_LOG", "info");
             for (name, value) in &shape.env {
                 invocation = invocation.env(name, value);
             }
             for setting in &shape.set {
-                invocation = invocation.args(["--set", setting]);
+                invocation = invocation.args(["--set", &**setting]);
             }
             if shape.processes > 1 {
                 let (processes, process) = (shape.processes.to_string(), process.to_string());
@@ -242,15 +281,23 @@ impl World {
             invocation.start()
         };
         let running: Vec<Running> = (0..shape.processes).map(process).collect();
-        let ports: Vec<u16> = (self.port..self.port + processes).collect();
-        let requests: Arc<dyn TopicClient> = match &self.servers {
-            Some(_) => self.requests_on_server(),
-            None => {
+        let ports: Vec<u16> = (first..first + processes).collect();
+        let requests: Arc<dyn TopicClient> = match self.loaded().requests.log {
+            TopicUrl::Kafka(_) => self.requests_on_server(),
+            TopicUrl::Embedded(_) => {
                 let addresses = ports.iter().map(|port| format!("http://127.0.0.1:{port}"));
                 Arc::new(RemoteJob::new(addresses).expect("these are addresses").topic(REQUESTS))
             }
         };
         Job { processes: running, ports, requests }
+    }
+
+    /// Puts a job, or its topic, under load.
+    #[must_use]
+    pub fn load(&self, requests: Arc<dyn TopicClient>, chance: Chance) -> Load {
+        // A job takes no more than it can answer, and brokers take much more than the other servers of a test can store.
+        let pause = if self.servers.is_some() { Duration::from_millis(60) } else { Duration::ZERO };
+        Load::start(requests, chance, pause)
     }
 
     /// The request topic of a job on servers, whether it runs or not.
@@ -298,7 +345,7 @@ impl World {
     #[must_use]
     pub fn holdings(&self) -> Holdings {
         match &self.servers {
-            Some(_) => Holdings::on_servers(&self.loaded()),
+            Some(_) => Holdings::read(&self.loaded(), None),
             None => self.holdings_in(&self.store()),
         }
     }
@@ -306,7 +353,7 @@ impl World {
     /// The same, with a store that this process has open.
     #[must_use]
     pub fn holdings_in(&self, store: &EmbeddedStore) -> Holdings {
-        Holdings::read(self, store)
+        Holdings::read(&self.loaded(), Some(store))
     }
 }
 

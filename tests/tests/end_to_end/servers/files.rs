@@ -17,12 +17,14 @@ struct Place {
     url: String,
     stores: Stores,
     variables: Vec<(&'static str, String)>,
+    /// Of the configuration, `KEY=VALUE`.
+    settings: Vec<String>,
 }
 
 impl Place {
     fn hdfs() -> Self {
         let url = format!("{}/tests/{}", Servers::shared().address("HDFS_URL"), new_name());
-        Self { url, stores: Stores::new().unwrap(), variables: Vec::new() }
+        Self { url, stores: Stores::new().unwrap(), variables: Vec::new(), settings: Vec::new() }
     }
 
     fn s3() -> Self {
@@ -36,11 +38,21 @@ impl Place {
         ];
         let s3 = S3Options { endpoint: Some(endpoint), region: None, access: Some(S3Access { key_id, secret }) };
         let stores = Stores::with_options(StoreOptions { s3, ..StoreOptions::default() }).unwrap();
-        Self { url: format!("s3://{}/tests/{}", Servers::shared().address("S3_BUCKET"), new_name()), stores, variables }
+        let url = format!("s3://{}/tests/{}", Servers::shared().address("S3_BUCKET"), new_name());
+        Self { url, stores, variables, settings: Vec::new() }
+    }
+
+    /// The same, reached by `[s3]` of the configuration instead of the variables of Amazon's tools.
+    fn s3_as_configured() -> Self {
+        let [endpoint, key_id, secret] =
+            ["S3_ENDPOINT", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"].map(|key| Servers::shared().address(key));
+        let settings = vec![format!("s3.endpoint={endpoint}"), "s3.credentials=env:ACCOUNT".to_owned()];
+        Self { variables: vec![("ACCOUNT", format!("{key_id}:{secret}"))], settings, ..Self::s3() }
     }
 
     /// An invocation that can reach it.
     fn reached_by(&self, invocation: Invocation) -> Invocation {
+        let invocation = self.settings.iter().fold(invocation, |invocation, set| invocation.args(["--set", set]));
         self.variables.iter().fold(invocation, |invocation, (name, value)| invocation.env(name, value))
     }
 
@@ -115,7 +127,7 @@ fn answers_go_to_hdfs_and_s3_as_they_go_to_a_folder() {
     // Which worker writes which part is not settled.
     let parts = ["part-00000.jsonl", "part-00001.jsonl"];
     let expected = sorted(parts.map(|part| folder.read(format!("local/{part}"))));
-    for place in [Place::hdfs(), Place::s3()] {
+    for place in [Place::hdfs(), Place::s3_as_configured()] {
         let output = format!("{}/answers", place.url);
         place.reached_by(predict(&output, "3")).succeed();
         assert_eq!(place.names("answers").len(), 4, "{:?}", place.names("answers"));
@@ -126,6 +138,10 @@ fn answers_go_to_hdfs_and_s3_as_they_go_to_a_folder() {
         let found = sorted(parts.map(|part| place.read(&format!("answers/{part}"))));
         assert!(found == expected, "{output} has other answers than the folder");
     }
+    // The account of the configuration, who may not write there.
+    let elsewhere = format!("{}/answers", Place::hdfs().url);
+    let stranger = predict(&elsewhere, "1").args(["--set", "hdfs.user=stranger"]).finish();
+    stranger.expect(Exit::Storage).says(&["user=stranger", &elsewhere]);
 }
 
 fn sorted(parts: [String; 2]) -> Vec<String> {

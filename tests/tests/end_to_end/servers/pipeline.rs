@@ -46,15 +46,21 @@ fn same_as_batch(shape: &Shape, guarantee: Guarantee) {
     job.wait_until_done();
     job.stop();
 
-    let holdings = world.holdings();
-    assert_eq!(holdings.requests() as u64, REQUESTS);
     // Nobody was killed, so at least once is once.
-    assert_eq!(holdings.check(), Ok(()));
-    let streamed = by_uuid(holdings.answers().iter().map(|(_, line)| line.to_vec()));
-    assert!(streamed == batch(&world, &lines), "the stream answers otherwise than the batch");
+    answered_as_by_a_batch(&world, &lines);
 }
 
-fn ask(requests: &dyn TopicClient, lines: &[String]) {
+/// All sinks have each answer once, and it is that of a batch.
+pub(super) fn answered_as_by_a_batch(world: &World, lines: &[String]) {
+    let holdings = world.holdings();
+    assert_eq!(holdings.requests(), lines.len());
+    assert_eq!(holdings.check(), Ok(()));
+    let streamed = by_uuid(holdings.answers().iter().map(|(_, line)| line.to_vec()));
+    assert!(streamed == batch(world, lines), "the stream answers otherwise than the batch");
+}
+
+/// Sends requests to all partitions by turns.
+pub(super) fn ask(requests: &dyn TopicClient, lines: &[String]) {
     for (number, some) in lines.chunks(TOGETHER).enumerate() {
         let partition = Partition(u32::try_from(number).unwrap() % PARTITIONS);
         let some: Vec<Bytes> = some.iter().cloned().map(Bytes::from).collect();

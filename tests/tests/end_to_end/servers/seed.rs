@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use flightline_engine::process::Exit;
 use flightline_tests::job::World;
-use flightline_tests::servers::Servers;
-use flightline_tests::{DEADLINE, Folder, Invocation, free_ports, project_root};
+use flightline_tests::servers::{Servers, shared_hdfs};
+use flightline_tests::{DEADLINE, Folder, Invocation, Signal, free_ports, project_root};
 use serde_json::Value;
 
 /// A job with the seed's names, which are the same for all jobs: so only one test may use them.
@@ -35,7 +36,12 @@ fn the_seeds_client_works_unchanged_with_its_names() {
         assert!(answer["Prediction"].as_u64().is_some_and(|class| class < 4), "{name}: {answer}");
     }
     assert_eq!(stored["Probabilities"], heard["Probabilities"]);
-    drop(job);
+    job.signal(Signal::TERM);
+    job.end_within(DEADLINE).expect(Exit::Ok);
+    // As the seed's NiFi had them, in the folder that nobody has named.
+    let written = shared_hdfs(&["dfs", "-cat", "/user/flight_predictions/log_partition=*/*.txt"]);
+    let uuid = request["UUID"].as_str().expect("the request has a UUID");
+    assert!(written.lines().any(|line| line.contains(uuid)), "HDFS lacks {uuid}");
 }
 
 fn import(folder: &Folder, servers: &Servers) {
@@ -54,7 +60,7 @@ fn predict(folder: &Folder, servers: &Servers) -> Invocation {
     for setting in [
         format!("kafka.brokers={brokers}"),
         format!("mongodb.url={mongodb}"),
-        format!("sinks.files.url={hdfs}/user/flight_predictions"),
+        format!("sinks.files.url={hdfs}"),
         // Of all its runs on these servers, since they have one name.
         format!("job.state={hdfs}/seed-client"),
         format!("http.listen=127.0.0.1:{port}"),
