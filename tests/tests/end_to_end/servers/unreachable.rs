@@ -15,7 +15,7 @@ const SOME: u64 = 40;
 /// For how long the processor's time is looked at.
 const WATCHED: Duration = Duration::from_secs(3);
 /// Lines of the log that may tell of two absences of one server.
-const LINES: usize = 60;
+const LINES: usize = 30;
 
 /// A server that goes away.
 struct Absent<'a> {
