@@ -116,7 +116,13 @@ impl KafkaCluster {
     pub(super) fn bounds(&self, topic: &str, partition: Partition, isolation: Isolation) -> Result<OffsetRange, Fault> {
         let what = format!("asking what partition {partition} of topic `{topic}` holds");
         let (low, high) = self.ask(&what, isolation, self.0.options.timeout, |client, timeout| {
-            client.fetch_watermarks(topic, native(partition), timeout)
+            let held = client.fetch_watermarks(topic, native(partition), timeout);
+            // A client that has once heard of a topic without this partition, as from a broker that had just started, remembers
+            // that for minutes unless it is made to ask again.
+            if held.as_ref().is_err_and(|error| error.rdkafka_error_code().is_some_and(is_unknown)) {
+                client.fetch_metadata(Some(topic), timeout)?;
+            }
+            held
         })?;
         Ok(OffsetRange::new(offset(low), offset(high)))
     }
@@ -149,9 +155,17 @@ impl KafkaCluster {
                     break;
                 }
             }
-            let stands = classify(Signs::of(&error)) == Class::Permanent || self.0.troubles.refused().is_some();
+            // A broker that has just started may not know its topics yet, and nobody asks for one that was never there.
+            let is_forgotten = error.rdkafka_error_code().is_some_and(is_unknown);
+            let stands =
+                classify(Signs::of(&error)) == Class::Permanent && !is_forgotten || self.0.troubles.refused().is_some();
             if stands || until <= Instant::now() + PAUSE {
-                return Err(self.fault(what, &error));
+                return Err(match self.fault(what, &error) {
+                    Fault::Permanent(sentence) if is_forgotten => {
+                        Fault::transient(format!("{}; it was there before", sentence.0))
+                    }
+                    fault => fault,
+                });
             }
             thread::sleep(PAUSE);
         }

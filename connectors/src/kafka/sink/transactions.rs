@@ -76,7 +76,11 @@ impl TransactionalWriter {
         let mut undone: Vec<Undone> = outcomes.into_iter().filter_map(Result::err).collect();
         if undone.iter().any(|undone| undone.fenced) {
             self.destination.progress.look()?.permits(self.generation)?;
-            tracing::warn!(sink = %self.destination.options.name, "an older process has woken up and was in the way; it is fenced off again");
+            tracing::warn!(
+                sink = %self.destination.options.name,
+                "a producer was fenced off: an older process has woken up and was in the way, or the brokers have given up a \
+                 transaction that took longer than `transaction_timeout`; it takes over again"
+            );
         }
         let worst = undone.iter().position(|undone| matches!(undone.fault, Fault::Permanent(_))).unwrap_or(0);
         if undone.is_empty() { Ok(()) } else { Err(undone.swap_remove(worst).fault) }
