@@ -31,7 +31,7 @@ pub(super) struct CatchUp {
 }
 
 /// Bytes that are fetched at once.
-const FETCH: usize = 1 << 20;
+const FETCH: usize = 256 << 10;
 /// How long to wait for a record that must be there.
 const PATIENCE: Duration = Duration::from_secs(1);
 

@@ -19,8 +19,9 @@ use crate::log::{Offset, OffsetRange, Offsets, Partition, Reached};
 use crate::metrics::{SinkState, StreamMetrics};
 use crate::recovery::{self, Undelivered, undelivered};
 
-/// Bytes that are written together at most.
-const WRITE: usize = 4 << 20;
+/// Bytes that are written together, roughly. What a killed process had not finished is written again by the next one, so a
+/// slow sink must not be given more than it can finish between two kills.
+const WRITE: usize = 512 << 10;
 /// How long to sleep when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
 
