@@ -40,8 +40,9 @@ fn what_nobody_needs_is_collected_and_the_next_life_begins_with_a_checkpoint() {
         let collected = Cell::new(false);
         while !collected.get() {
             model += 1;
-            world.want_model(&format!("m{life}.{model}"));
+            // Before it is wanted, or its cut might be among them.
             let entries = world.book().next_seq();
+            world.want_model(&format!("m{life}.{model}"));
             world.append(next..next + 100);
             next += 100;
             wait_until("the cut is written", || {
