@@ -65,19 +65,6 @@ impl OnServers {
         self.guarantee
     }
 
-    /// The database of its collections.
-    pub(super) fn database(&self) -> &str {
-        &self.name
-    }
-
-    /// The server of collections, for who may know the password.
-    pub(super) fn mongodb(&self) -> String {
-        match &self.login {
-            Some(login) => self.mongodb.replacen("://", &format!("://{login}@"), 1),
-            None => self.mongodb.clone(),
-        }
-    }
-
     /// User and password for it.
     pub(super) fn login(&self) -> Option<&str> {
         self.login.as_deref()

@@ -15,7 +15,6 @@ fn the_seeds_client_works_unchanged_with_its_names() {
     // For its models and its table.
     let world = World::new();
     let folder = world.folder();
-    servers.make_collections("agile_data_science", "flight_delay_classification_response");
     import(folder, servers);
     let mut job = predict(folder, servers).start();
     job.wait_for_line("that it runs", |line| line.contains("this is a new life of the job"));
