@@ -11,6 +11,7 @@ mod models;
 mod places;
 mod world;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use flightline_engine::process::Exit;
 use flightline_jobs::clients::{Partition, RemoteJob, TopicClient};
 use rustix::process::Signal;
 
+use crate::wait::wait_until_or_tell;
 use crate::{DEADLINE, Ended, Running, wait_until};
 
 pub use gate::{Gate, Gated, Moment, Pass};
@@ -115,6 +117,23 @@ impl Job {
         self.processes[0].wait_for_line(what, wanted)
     }
 
+    /// How many lines process 0 has logged.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.processes[0].lines()
+    }
+
+    /// Waits until process 0 logs a line after so many, and gives it.
+    #[track_caller]
+    pub fn wait_for_line_after(&mut self, lines: usize, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        self.processes[0].wait_for_line_after(lines, what, wanted)
+    }
+
+    /// Lets its processes go on that were stopped.
+    pub fn wake_up(&self) {
+        self.processes.iter().for_each(|process| process.signal(Signal::CONT));
+    }
+
     /// The figures of process 0, as Prometheus reads them.
     #[must_use]
     pub fn metrics(&self) -> String {
@@ -133,18 +152,29 @@ impl Job {
             })
             .collect();
         self.wait_until("every sink has everything", || {
-            let mut reached = std::collections::BTreeMap::<String, Offsets>::new();
-            for process in 0..self.ports.len() {
-                let Some(status) = self.status(process) else { return false };
-                for (sink, status) in status.sinks {
-                    reached.entry(sink.to_string()).or_default().extend(status.next);
-                }
-            }
+            let reached = self.reached();
             reached.len() == 4
                 && reached.values().all(|next| {
                     ends.iter().all(|(partition, end)| next.get(partition).copied().unwrap_or_default() >= *end)
                 })
         });
+    }
+
+    /// How many requests a sink has all answers to, as far as the job says.
+    #[must_use]
+    pub fn answered(&self, sink: &str) -> u64 {
+        self.reached().get(sink).map_or(0, |next| next.values().map(|offset| offset.0).sum())
+    }
+
+    /// How far each sink has come, as the processes that answer say.
+    fn reached(&self) -> BTreeMap<String, Offsets> {
+        let mut reached = BTreeMap::<String, Offsets>::new();
+        for status in (0..self.ports.len()).filter_map(|process| self.status(process)) {
+            for (sink, status) in status.sinks {
+                reached.entry(sink.to_string()).or_default().extend(status.next);
+            }
+        }
+        reached
     }
 
     /// Kills one of its processes as `kill -9` does, and waits until all are gone.
@@ -168,11 +198,17 @@ impl Job {
     /// If it doesn't come, or a process has ended by itself.
     #[track_caller]
     pub fn wait_until(&self, what: &str, mut condition: impl FnMut() -> bool) {
-        wait_until(what, || {
+        let story = || {
+            let stories: String = self.processes.iter().map(Running::story).collect();
+            let last = self.ports.iter().filter_map(|port| get(*port, "/status")).collect::<Vec<_>>().join("\n");
+            format!("{stories}{last}")
+        };
+        let condition = || {
             let dead = self.processes.iter().find(|process| process.has_ended());
             assert!(dead.is_none(), "it ended before {what}\n{}", dead.map(Running::story).unwrap_or_default());
             condition()
-        });
+        };
+        wait_until_or_tell(what, condition, story);
     }
 
     /// Waits until one of its processes has ended by itself, and kills the others.

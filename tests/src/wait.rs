@@ -12,10 +12,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 ///
 /// # Panics
 /// If it doesn't hold before the [`DEADLINE`].
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+#[track_caller]
+pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    wait_until_or_tell(what, condition, String::new);
+}
+
+/// The same, with a story for the case that it never holds.
+#[track_caller]
+pub(crate) fn wait_until_or_tell(what: &str, mut condition: impl FnMut() -> bool, story: impl Fn() -> String) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < DEADLINE, "waited {} s in vain until {what}", DEADLINE.as_secs());
+        assert!(start.elapsed() < DEADLINE, "waited {} s in vain until {what}\n{}", DEADLINE.as_secs(), story());
         thread::sleep(LOOK_EVERY);
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn shape(processes: usize, workers: usize) -> Shape {
 /// says what is wrong in its sinks.
 pub(crate) fn storm(world: &World, shape: &Shape, chance: &mut Chance, kills: usize) -> Result<(), String> {
     let mut job = world.start(shape);
-    let load = Load::start(job.requests(), chance.fork());
+    let load = world.load(job.requests(), chance.fork());
     for kill in 0..kills {
         // A moment of the start or of the work; with waiting for work in between, or it would only ever start.
         if kill % 3 > 0 {
@@ -58,10 +58,17 @@ fn disturb(world: &World, chance: &mut Chance) {
     }
 }
 
-/// Waits until a job that must live takes requests.
+/// Waits until a job that must live answers requests that were sent now.
 pub(crate) fn wait_for_work(job: &Job, load: &Load) {
     let sent = load.sent();
-    job.wait_until("it takes requests", || load.sent() > sent + SOME);
+    job.wait_until("requests are taken", || load.sent() > sent + SOME);
+    // Not before: a life that has just begun counts from where the one before it was.
+    let mut before = 0;
+    job.wait_until("it answers", || {
+        before = job.answered("topic");
+        before > 0
+    });
+    job.wait_until("it goes on answering", || job.answered("topic") > before);
 }
 
 /// Ends the load, then the job when it has answered everything, and says what is wrong in its sinks.
