@@ -118,7 +118,7 @@ fn answers_at_least_once_are_equal_however_often_they_are_there() {
 #[test]
 fn answers_exactly_once_are_equal_and_there_once() {
     let world = World::on(Servers::shared(), Guarantee::ExactlyOnce);
-    let job = answered(&world, "kafka-sink/before-commit:7");
+    let job = answered(&world, "kafka-sink/before-commit:2");
     let (uuid, line) = some_answer(&world);
     job.kill(0);
     are_right(&world.command("replay --all --json").finish(), ALL);
