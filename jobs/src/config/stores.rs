@@ -47,7 +47,7 @@ pub struct S3Config {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Stores")]
 pub struct StoreFlags {
-    /// TOML file whose [hdfs] and [s3] say how files in stores are reached, as the streaming commands take it. May be
+    /// TOML file whose sections hdfs and s3 say how files in stores are reached, as the streaming commands take it. May be
     /// repeated: each goes over the ones before
     #[arg(long, value_name = "FILE")]
     pub config: Vec<PathBuf>,
