@@ -12,6 +12,7 @@
 //! | [`http`] | a server with bounds, and on it the port of a job: `/health`, `/metrics`, `/status`, and what it adds |
 //! | [`conformance`] | the suite that every connector passes |
 //! | [`memory`] | connectors that keep everything in memory, for tests |
+//! | [`backoff`] | how long to wait before something that failed is tried again |
 //! | [`failpoint`] | named places on the commit paths at which crash tests kill the process |
 //! | [`clock`] | the monotonic clock that is handed in, so that tests set the time |
 //! | [`ids`] | newtypes for workers and processes |
@@ -62,6 +63,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")
 )]
 
+pub mod backoff;
 pub mod bridge;
 pub mod clock;
 pub mod cluster;

@@ -9,4 +9,5 @@ pub use flightline_connectors::files::Stores;
 pub use flightline_connectors::files::sink::FileReader;
 #[cfg(feature = "mongodb")]
 pub use flightline_connectors::mongodb::{MongoCollection, MongoError, MongoName, MongoOptions, MongoServer};
+pub use flightline_engine::backoff::Backoff;
 pub use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};

@@ -8,6 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flightline_jobs::clients::Backoff;
+
 use crate::answers::{Answer, Answers};
 use crate::backend::{Backend, BackendError};
 use crate::standing::{Part, Standing};
@@ -17,8 +19,6 @@ use crate::worker::{Stop, Worker};
 const WAIT: Duration = Duration::from_millis(500);
 /// About how many bytes are taken at once.
 const AT_ONCE: usize = 4 << 20;
-/// The pause after a first failure, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// The consumer.
 #[derive(Debug)]
@@ -48,23 +48,22 @@ struct Following {
 
 impl Following {
     fn until(&self, stop: &Stop) {
-        let mut pause = PAUSES.0;
+        let mut backoff = Backoff::of(Part::Responses.name());
         while !stop.is_asked() {
-            if let Err(why) = self.follow(stop, &mut pause) {
+            if let Err(why) = self.follow(stop, &mut backoff) {
                 self.standing.away(why);
             }
-            stop.wait(pause);
-            pause = (pause * 2).min(PAUSES.1);
+            stop.wait(backoff.next_wait());
         }
     }
 
     /// Follows until it is time to stop, or until that goes no longer.
-    fn follow(&self, stop: &Stop, pause: &mut Duration) -> Result<(), BackendError> {
+    fn follow(&self, stop: &Stop, backoff: &mut Backoff) -> Result<(), BackendError> {
         let mut follower = self.backend.follow()?;
         self.standing.there();
         while !stop.is_asked() {
             let came = follower.next(AT_ONCE, WAIT)?;
-            *pause = PAUSES.0;
+            backoff.succeeded();
             for line in came.records {
                 match Answer::parse(&line.payload) {
                     Ok(answer) => self.answers.publish(answer),

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flightline_engine::backoff::Backoff;
 use flightline_engine::log::{LogRecord, Offset, Partition};
 
 use super::error::partition_name;
@@ -17,8 +18,6 @@ use super::{ClientError, Position, TopicClient};
 
 /// How long a thread asks to wait for a record; so long may it take until it sees that it should end.
 const WAIT: Duration = Duration::from_millis(500);
-/// The pause after a first failure, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// Bytes of records that a thread reads at once.
 const AT_ONCE: usize = 4 << 20;
 /// Bytes of records that wait to be taken before the threads read no further.
@@ -137,19 +136,18 @@ impl Drop for PartitionsFollower {
 
 impl Shared {
     fn follow(&self, topic: &dyn TopicClient, partition: Partition, mut next: Offset) {
-        let mut pause = PAUSES.0;
+        let mut backoff = Backoff::of(&partition_name(topic.name(), partition));
         while !self.lock().over {
             match topic.read(partition, next, AT_ONCE, WAIT) {
                 Ok(records) => {
-                    pause = PAUSES.0;
+                    backoff.succeeded();
                     next = records.last().map_or(next, |last| last.offset.next());
                     self.put(partition, records);
                 }
                 Err(error) if error.is_transient() => {
                     let mut state = self.lock();
                     state.stands(partition, Some(error));
-                    drop(self.changed.wait_timeout_while(state, pause, |state| !state.over));
-                    pause = (pause * 2).min(PAUSES.1);
+                    drop(self.changed.wait_timeout_while(state, backoff.next_wait(), |state| !state.over));
                 }
                 Err(error) => {
                     self.lock().ended.get_or_insert(error);

@@ -26,9 +26,9 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts sending to a topic, whether it can be reached or not: what is not taken is sent again. With a pause after each
-    /// few that were taken.
-    pub(super) fn start(topic: Arc<dyn TopicClient>, mut chance: Chance, pause: Duration) -> Self {
+    /// Starts sending to a topic, whether it can be reached or not: what is not taken is sent again.
+    #[must_use]
+    pub fn start(topic: Arc<dyn TopicClient>, mut chance: Chance) -> Self {
         let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (is_over, counter) = (Arc::clone(&over), Arc::clone(&sent));
         let thread = thread::spawn(move || {
@@ -42,7 +42,6 @@ impl Load {
                     thread::sleep(Duration::from_millis(5));
                 }
                 counter.fetch_add(TOGETHER as u64, Ordering::SeqCst);
-                thread::sleep(pause);
             }
         });
         Self { over, sent, thread }

@@ -66,7 +66,7 @@ pub(crate) fn die_at(name: &str, world: &World, shape: &Shape, chance: &mut Chan
     let passing = passing(name, chance);
     let armed = shape.clone().env(VARIABLE, format!("{name}:{passing}"));
     let job = world.start(&armed);
-    let load = world.load(job.requests(), chance.fork());
+    let load = Load::start(job.requests(), chance.fork());
     let ends = work_until_death(world, job, &load, name);
     expect_killed_at(name, &ends);
 
