@@ -161,8 +161,11 @@ impl KafkaCluster {
                 classify(Signs::of(&error)) == Class::Permanent && !is_forgotten || self.0.troubles.refused().is_some();
             if stands || until <= Instant::now() + PAUSE {
                 return Err(match self.fault(what, &error) {
-                    Fault::Permanent(sentence) if is_forgotten => {
-                        Fault::transient(format!("{}; it was there before", sentence.0))
+                    Fault::Permanent(_) if is_forgotten => {
+                        let brokers = &self.0.options.brokers;
+                        Fault::transient(format!(
+                            "Kafka at {brokers}: {what}: it was there, and now no broker knows it; was it deleted?"
+                        ))
                     }
                     fault => fault,
                 });
