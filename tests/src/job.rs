@@ -117,23 +117,6 @@ impl Job {
         self.processes[0].wait_for_line(what, wanted)
     }
 
-    /// How many lines process 0 has logged.
-    #[must_use]
-    pub fn lines(&self) -> usize {
-        self.processes[0].lines()
-    }
-
-    /// Waits until process 0 logs a line after so many, and gives it.
-    #[track_caller]
-    pub fn wait_for_line_after(&mut self, lines: usize, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        self.processes[0].wait_for_line_after(lines, what, wanted)
-    }
-
-    /// Lets its processes go on that were stopped.
-    pub fn wake_up(&self) {
-        self.processes.iter().for_each(|process| process.signal(Signal::CONT));
-    }
-
     /// The figures of process 0, as Prometheus reads them.
     #[must_use]
     pub fn metrics(&self) -> String {

@@ -86,14 +86,8 @@ impl Servers {
     /// The same, but for the address at a key, which is that of others.
     #[must_use]
     pub fn but(&self, key: &str, others: &Self) -> Self {
-        self.with_addresses([(key, others.address(key).to_owned())])
-    }
-
-    /// The same with other addresses, such as those of proxies.
-    #[must_use]
-    pub fn with_addresses<const N: usize>(&self, others: [(&str, String); N]) -> Self {
         let mut addresses = self.addresses.clone();
-        addresses.extend(others.map(|(key, address)| (key.to_owned(), address)));
+        addresses.insert(key.to_owned(), others.address(key).to_owned());
         Self { addresses }
     }
 

@@ -15,7 +15,8 @@
 //! | [`server`] | the routes and their server |
 //!
 //! Followed answers are kept in [`answers`], within bounds; `follow` is the one consumer that all streams share, `standing`
-//! knows what is away, `page` is the HTML. Nothing that a client or a topic sent is ever put into HTML: the page's script shows it as text.
+//! knows what is away, `page` is the HTML. Nothing that a client or a topic sent is ever put into HTML: the page's script
+//! shows it as text.
 
 pub mod answers;
 pub mod backend;

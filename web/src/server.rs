@@ -14,8 +14,9 @@
 //! nobody waits for ever for a flight that can't be predicted; who reads `Prediction` finds none, and `Error` says why.
 //!
 //! Invariants: no handler blocks a task, calls of the backend run on threads, at most [`Settings::calls`] that ask and as many
-//! that look up, so that neither waits for what holds the other up; streams are at most [`Settings::streams`], each ends at an answer, at [`Settings::stream_time`] or when the server ends; no
-//! page needs anything from another host, and the headers forbid it.
+//! that look up, so that neither waits for what holds the other up; streams are at most [`Settings::streams`], each ends at
+//! an answer, at [`Settings::stream_time`] or when the server ends; no page needs anything from another host, and the
+//! headers forbid it.
 //!
 //! Strangers reach it, so connections, heads, bodies and answers that nobody reads are bounded ([`Settings::server`],
 //! [`Settings::form_time`]). A stream is a connection, so the share that one client has of these bounds its streams, too.

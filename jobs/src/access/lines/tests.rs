@@ -85,6 +85,12 @@ fn read(topic: &Arc<dyn TopicClient>, repeats: bool, partition: u32, range: (u64
     lines.collect()
 }
 
+/// The offsets of a partition that are in a range, as they were written.
+fn offsets_of(written: &[(u32, u64)], partition: u32, range: &std::ops::Range<u64>) -> Vec<u64> {
+    let wanted = written.iter().filter(|(of, offset)| *of == partition && range.contains(offset));
+    wanted.map(|(_, offset)| *offset).collect()
+}
+
 /// What writers of several partitions come to when each writes ascending offsets, with gaps, some faster than others.
 fn written() -> impl Strategy<Value = Vec<(u32, u64)>> {
     prop::collection::vec((0..REQUEST_PARTITIONS, 1_u64..4), 0..80).prop_map(|steps| {
@@ -127,7 +133,7 @@ proptest! {
         let topic = topic(places, &written);
         for partition in 0..REQUEST_PARTITIONS {
             let range = from..from + length;
-            let expected: Vec<u64> = written.iter().filter(|(of, offset)| *of == partition && range.contains(offset)).map(|(_, offset)| *offset).collect();
+            let expected = offsets_of(&written, partition, &range);
             for repeats in [false, true] {
                 prop_assert_eq!(read(&topic, repeats, partition, (from, from + length)), expected.as_slice());
             }
@@ -141,7 +147,7 @@ proptest! {
         let topic = topic(places, &lines);
         for partition in 0..REQUEST_PARTITIONS {
             let range = from..from + length;
-            let mut expected: Vec<u64> = lines.iter().filter(|(of, offset)| *of == partition && range.contains(offset)).map(|(_, offset)| *offset).collect();
+            let mut expected = offsets_of(&lines, partition, &range);
             let found = read(&topic, true, partition, (from, from + length));
             let mut seen = BTreeSet::new();
             let first: Vec<u64> = found.iter().filter(|offset| seen.insert(**offset)).copied().collect();
