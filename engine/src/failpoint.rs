@@ -1,9 +1,11 @@
-//! Named places on the commit paths at which a crash test can kill the process, as `kill -9` would.
+//! Named places on the commit paths at which a crash test can kill the process, as `kill -9` would, or stop it, as a
+//! machine does that sleeps.
 //!
 //! `FLIGHTLINE_FAILPOINT=NAME` kills at the first time that the place is passed, `FLIGHTLINE_FAILPOINT=NAME:3` at the
-//! third. [`ALL`] is the table of all names; `docs/failpoints.md` shows it. Without the variable a place costs one atomic
-//! load. Nothing is unwound, flushed or dropped, and no core is dumped: what is not on disk yet is lost, and that is what
-//! the tests are after. It is a tool of tests: never set the variable on a job that matters.
+//! third; with `:pause` at the end the process is stopped instead, until somebody sends it SIGCONT. [`ALL`] is the table
+//! of all names; `docs/failpoints.md` shows it. Without the variable a place costs one atomic load. Nothing is unwound,
+//! flushed or dropped, and no core is dumped: what is not on disk yet is lost, and that is what the tests are after. It is
+//! a tool of tests: never set the variable on a job that matters.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,7 +76,10 @@ pub enum FailpointError {
     #[error("{VARIABLE}: there is no failpoint `{0}`; there are {names}", names = names())]
     Unknown(String),
     /// What follows the colon is no count.
-    #[error("{VARIABLE}: `{count}` in `{value}` is not a number from 1; write `{name}:3` to die the third time")]
+    #[error(
+        "{VARIABLE}: `{count}` in `{value}` is not a number from 1; write `{name}:3` to die the third time, `{name}:3:pause` to \
+         stop there"
+    )]
     Count {
         /// The whole variable.
         value: String,
@@ -96,22 +101,31 @@ impl FailpointError {
     }
 }
 
-/// A place that kills the process when it is passed for the `at`-th time.
+/// What becomes of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Killed,
+    Paused,
+}
+
+/// A place where something becomes of the process when it is passed for the `at`-th time.
 #[derive(Debug)]
 struct Armed {
     name: &'static str,
     at: u64,
+    fate: Fate,
     passed: AtomicU64,
 }
 
 impl Armed {
-    /// Reads `NAME` or `NAME:COUNT`.
+    /// Reads `NAME` or `NAME:COUNT`, and `:pause` after either.
     fn parse(value: &str) -> Result<Self, FailpointError> {
-        let (name, count) = value.split_once(':').unwrap_or((value, "1"));
+        let (place, fate) = value.strip_suffix(":pause").map_or((value, Fate::Killed), |place| (place, Fate::Paused));
+        let (name, count) = place.split_once(':').unwrap_or((place, "1"));
         let known = ALL.iter().find(|(known, _)| *known == name);
         let (name, _) = known.ok_or_else(|| FailpointError::Unknown(name.to_owned()))?;
         match count.parse() {
-            Ok(at @ 1..) => Ok(Self { name, at, passed: AtomicU64::new(0) }),
+            Ok(at @ 1..) => Ok(Self { name, at, fate, passed: AtomicU64::new(0) }),
             _ => Err(FailpointError::Count {
                 value: value.to_owned(),
                 name: (*name).to_owned(),
@@ -120,7 +134,7 @@ impl Armed {
         }
     }
 
-    /// Counts a passing; true for the one that kills.
+    /// Counts a passing; true for the one that is meant.
     fn fires(&self, name: &str) -> bool {
         self.name == name && self.passed.fetch_add(1, Ordering::SeqCst) + 1 == self.at
     }
@@ -142,21 +156,34 @@ fn armed() -> &'static Result<Option<Armed>, FailpointError> {
 /// The variable names no failpoint, or its count is none: end with [`FailpointError::exit`].
 pub fn check_environment() -> Result<(), FailpointError> {
     if let Some(armed) = armed().as_ref().map_err(Clone::clone)? {
-        tracing::warn!(name = armed.name, at = armed.at, "a failpoint is armed: this process will kill itself there");
+        let fate = match armed.fate {
+            Fate::Killed => "kill itself",
+            Fate::Paused => "stop",
+        };
+        tracing::warn!(name = armed.name, at = armed.at, "a failpoint is armed: this process will {fate} there");
     }
     Ok(())
 }
 
-/// Passes a failpoint. Kills the process here and now if this is the passing that [`VARIABLE`] names.
+/// Passes a failpoint. Kills or stops the process here and now if this is the passing that [`VARIABLE`] names.
 pub fn hit(name: &str) {
     debug_assert!(ALL.iter().any(|(known, _)| *known == name), "failpoint {name} is not in the table");
     if let Ok(Some(armed)) = armed()
         && armed.fires(name)
     {
-        console::line(&format!("failpoint {name}: killing this process"));
-        // The signal can't be caught; `abort` is for a system that refuses to send it.
-        let _ = kill_process(getpid(), Signal::KILL);
-        std::process::abort();
+        match armed.fate {
+            Fate::Killed => {
+                console::line(&format!("failpoint {name}: killing this process"));
+                // The signal can't be caught; `abort` is for a system that refuses to send it.
+                let _ = kill_process(getpid(), Signal::KILL);
+                std::process::abort();
+            }
+            Fate::Paused => {
+                console::line(&format!("failpoint {name}: pausing this process"));
+                // All threads stop; a system that refuses lets the test wait in vain.
+                let _ = kill_process(getpid(), Signal::STOP);
+            }
+        }
     }
 }
 
@@ -188,11 +215,23 @@ mod tests {
     }
 
     #[test]
+    fn a_process_may_be_stopped_instead() {
+        for (value, at, fate) in [
+            ("cut/stopped:3:pause", 3, Fate::Paused),
+            ("cut/stopped:pause", 1, Fate::Paused),
+            ("cut/stopped:3", 3, Fate::Killed),
+        ] {
+            let armed = Armed::parse(value).unwrap();
+            assert_eq!((armed.name, armed.at, armed.fate), ("cut/stopped", at, fate), "{value}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_obeyed_is_refused_in_a_sentence() {
         let unknown = Armed::parse("ledger/after").unwrap_err();
         assert!(unknown.to_string().contains("no failpoint `ledger/after`"), "{unknown}");
         assert!(unknown.to_string().contains("drain/flushed"), "{unknown}");
-        for count in ["", "0", "-1", "x", "1:2"] {
+        for count in ["", "0", "-1", "x", "1:2", "pause:1"] {
             let error = Armed::parse(&format!("cut/written:{count}")).unwrap_err();
             assert!(error.to_string().contains("`cut/written:3`"), "{error}");
         }
