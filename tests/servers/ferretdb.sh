@@ -3,8 +3,9 @@
 # shellcheck shell=bash disable=SC2154 # what tests/services sets
 
 # The source of a Go module lacks the file with its version, and the server refuses to run without. So it is built in a
-# copy that has one; everything beyond SQLite is left out. And it says one message too late that a client is who he says:
-# there are clients that don't wait for that, the one of our connector among them.
+# copy that has one; everything beyond SQLite is left out. Two more lines are changed. It says one message too late that a
+# client is who he says: there are clients that don't wait for that, the one of our connector among them. And it looks for an
+# _id by another expression than the one that its index is on, so that each look-up reads the whole collection.
 fetch_ferretdb() {
     local target=$1 module=github.com/FerretDB/FerretDB source version
     export GOFLAGS='' GOWORK=off
@@ -23,6 +24,8 @@ fetch_ferretdb() {
         echo "$version" > "$target/source/build/version/version.txt" &&
         sed -i 's|"done", valid, // for compat.*|"done", conv.Valid(),|' "$target/source/internal/handler/msg_saslcontinue.go" &&
         grep -q '"done", conv.Valid(),' "$target/source/internal/handler/msg_saslcontinue.go" &&
+        sed -i "s|->'\$\._id'|->'_id'|" "$target/source/internal/backends/sqlite/metadata/metadata.go" &&
+        grep -q "IDColumn = DefaultColumn + \"->'_id'\"" "$target/source/internal/backends/sqlite/metadata/metadata.go" &&
         cd "$target/source" &&
         go build -buildvcs=false -trimpath -ldflags '-s -w' -tags ferretdb_no_postgresql -o "$target/ferretdb" \
             ./cmd/ferretdb || return 1
@@ -55,11 +58,11 @@ launch_ferretdb-auth() {
 
 # run_ferretdb PART FOLDER OPTIONS...
 # Its data outlive kill -9, which is all that the tests do to it; each write would take milliseconds if they outlived the
-# machine, too.
+# machine, too. Many tests share it, so it spends memory rather than time on garbage.
 run_ferretdb() {
     local part=$1 folder=$state/ferretdb/$2
     shift 2
-    launch "$part" "$fetched/ferretdb/ferretdb" --handler=sqlite --sqlite-url="file:$folder/data/?_pragma=synchronous(off)" \
+    GOGC=400 launch "$part" "$fetched/ferretdb/ferretdb" --handler=sqlite --sqlite-url="file:$folder/data/?_pragma=synchronous(off)" \
         --state-dir="$folder" --listen-addr="127.0.0.1:$(port ferretdb "$part")" --debug-addr=- --telemetry=disable "$@"
 }
 

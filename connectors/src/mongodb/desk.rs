@@ -59,7 +59,7 @@ impl Desk {
         found.map_err(|error| self.server.doing(&action).failed(&Problem::of(&error)))
     }
 
-    /// The documents of these ids. FerretDB finds a single id by its index, and looks at all documents for several.
+    /// The documents of these ids. FerretDB gives every document to its filter when it is asked for several.
     pub(super) fn find_ids(&self, collection: &str, ids: &[Bson]) -> Result<Vec<Document>, MongoError> {
         let mut found = Vec::new();
         let at_once = if self.server.abilities()?.writing == Writing::Inserts { 1 } else { IDS_AT_ONCE };
