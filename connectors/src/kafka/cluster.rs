@@ -210,6 +210,8 @@ fn base_config(options: &KafkaOptions) -> ClientConfig {
     config.set_log_level(RDKafkaLogLevel::Notice);
     config
         .set("client.id", "flightline")
+        // A connection without an answer for so long is closed and made anew: it may be one that nobody ever ends.
+        .set("socket.timeout.ms", options.silence().as_millis().to_string())
         // Who comes back shouldn't be left waiting.
         .set("reconnect.backoff.max.ms", "2000")
         // A queue of messages that was full for a moment must not stop fetching for a second.

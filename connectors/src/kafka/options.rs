@@ -85,6 +85,9 @@ pub enum KafkaOptionsError {
     Client(String),
 }
 
+/// Below it brokers that only wait for something to tell would be taken for dead.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(2);
+
 const DELIVERY: &str = "what a sink promises depends on it; choose the sink's guarantee instead";
 const READING: &str = "where reading begins and what was read is decided by the job's ledger and its sinks";
 const TIMES: &str = "the job waits by its own clock; choose the timeouts of the section instead";
@@ -133,6 +136,12 @@ impl KafkaOptions {
         Ok(())
     }
 
+    /// How long a connection may say nothing when it is asked until it is taken for dead. librdkafka wants it within the time
+    /// of a transaction.
+    pub(super) fn silence(&self) -> Duration {
+        self.timeout.max(SHORTEST_SILENCE).min(self.transaction_timeout)
+    }
+
     /// The topic that counts the answers in another one.
     pub(super) fn progress_topic(&self, topic: &str) -> String {
         format!("{}-{topic}", self.progress_prefix)
@@ -171,6 +180,19 @@ mod tests {
             assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
         }
         assert_eq!(with("linger.ms", "7").check(), Ok(()));
+    }
+
+    #[test]
+    fn silence_is_no_longer_than_a_transaction_may_last() {
+        let silence = |timeout, transaction_timeout| {
+            let [timeout, transaction_timeout] = [timeout, transaction_timeout].map(Duration::from_millis);
+            KafkaOptions { timeout, transaction_timeout, ..KafkaOptions::default() }.silence().as_millis()
+        };
+        assert_eq!(KafkaOptions::default().silence(), Duration::from_secs(10));
+        assert_eq!(silence(300, 60_000), 2_000);
+        assert_eq!(silence(10_000, 5_000), 5_000);
+        // The shortest that a configuration may say; librdkafka refuses a producer that is patient for longer than it.
+        assert_eq!(silence(10_000, 1_000), 1_000);
     }
 
     #[test]
