@@ -1,20 +1,21 @@
 //! Errors that brokers return, injected into librdkafka's mock cluster. It proves nothing about transactions (it doesn't
 //! keep them apart); the tests against a real broker do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flightline_engine::contract::{
-    Answers, Fault, FlushReason, Guarantee, Item, JobId, OpenSink, Selects, Sink, SinkBatch, SinkName, Standing,
+    Answers, Fault, FlushReason, Guarantee, Item, JobId, OpenSink, PartitionReader, Selects, Sink, SinkBatch, SinkName,
+    Source, Standing,
 };
 use flightline_engine::ids::JobName;
 use flightline_engine::ledger::Generation;
-use flightline_engine::log::{Offset, Partition, Reached};
+use flightline_engine::log::{LogRecord, Offset, Partition, Reached};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey as Api, RDKafkaRespErr as Error};
 
-use super::{AnswerHeaders, KafkaCluster, KafkaOptions, KafkaSink, KafkaSinkOptions, KafkaTopic};
+use super::{AnswerHeaders, KafkaCluster, KafkaOptions, KafkaSink, KafkaSinkOptions, KafkaSource, KafkaTopic};
 use crate::client::TopicClient;
 
 const HERE: Partition = Partition(0);
@@ -201,4 +202,40 @@ fn a_broker_that_goes_away_is_waited_for() {
         write_at_last(&mut *writer, &stretch(2, 4)).unwrap();
         assert_eq!(writer.durable()[&HERE].next, Offset(4));
     }
+}
+
+/// Reads like the thread of a job, that asks for the end now and then, until this comes.
+#[track_caller]
+fn read_until<T>(
+    source: &KafkaSource,
+    reader: &mut dyn PartitionReader,
+    wanted: impl Fn(Result<Vec<LogRecord>, Fault>) -> Option<T>,
+) -> T {
+    let begun = Instant::now();
+    loop {
+        source.bounds(HERE).ok();
+        if let Some(found) = wanted(reader.read(usize::MAX, Duration::from_millis(100))) {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "it doesn't come");
+    }
+}
+
+/// After a broker had been away, a consumer stood still for minutes and said nothing. Whatever keeps it from fetching, it is
+/// noticed, and another one goes on.
+#[test]
+fn a_reader_that_stands_still_is_told_and_goes_on() {
+    let mock = Mock::new(Guarantee::AtLeastOnce);
+    let topic = KafkaTopic::new(mock.cluster.clone(), "answers");
+    let source = KafkaSource::new(mock.cluster.clone(), "answers");
+    let mut reader = source.open(HERE, Offset(0)).unwrap();
+    assert_eq!(reader.read(usize::MAX, Duration::ZERO).unwrap(), []);
+
+    mock.brokers.request_errors(Api::Fetch, &[Error::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE; 2000]);
+    topic.append_to(HERE, vec![Bytes::from_static(b"line")]).unwrap();
+    let fault = read_until(&source, &mut *reader, Result::err);
+    assert!(fault.to_string().contains("goes up to offset 1, and nothing from 0 on has come for 3s"), "{fault}");
+    mock.brokers.clear_request_errors(Api::Fetch);
+    let read = |found: Result<Vec<LogRecord>, Fault>| found.unwrap().first().map(|record| record.payload.clone());
+    assert_eq!(read_until(&source, &mut *reader, read), "line");
 }

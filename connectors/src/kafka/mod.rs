@@ -36,6 +36,7 @@ mod progress_topic;
 mod reader;
 mod sink;
 mod source;
+mod standstill;
 mod topics;
 mod watch;
 

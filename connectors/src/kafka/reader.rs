@@ -1,7 +1,8 @@
 //! Reads one partition with a consumer of its own: librdkafka fetches ahead within a bound, and wakes who waits.
 //!
-//! A reader that is dropped leaves its consumer behind, and who opens the same partition at that very place goes on with it:
-//! a sink that catches up opens one stretch after the other.
+//! A reader that is dropped leaves its consumer behind, and who opens the same partition at that very place goes on with it: a
+//! sink that catches up opens one stretch after the other. A consumer that may be wrong about the brokers is replaced: one that
+//! has once heard of no such partition, as from a broker that had just started, remembers that for minutes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,6 +43,8 @@ struct Standing {
     caught_up: bool,
     /// What is to be told with the next read.
     pending: Option<Fault>,
+    /// Whether another consumer must go on in its place.
+    is_doubtful: bool,
 }
 
 impl Readers {
@@ -76,7 +79,15 @@ impl Readers {
             .add_partition_offset(&self.topic, native(partition), native_offset(from))
             .and_then(|()| consumer.assign(&assignment))
             .map_err(|error| self.cluster.fault(&what(), &error))?;
-        Ok(Standing { consumer, partition, next: from, upto: from, caught_up: false, pending: None })
+        Ok(Standing {
+            consumer,
+            partition,
+            next: from,
+            upto: from,
+            caught_up: false,
+            pending: None,
+            is_doubtful: false,
+        })
     }
 
     fn keep(&self, standing: Standing) {
@@ -105,6 +116,13 @@ impl Reader {
         }
     }
 
+    /// Lets the next read begin with another consumer, at the same place.
+    pub(super) fn doubt(&mut self) {
+        if let Some(standing) = &mut self.standing {
+            standing.is_doubtful = true;
+        }
+    }
+
     /// See [`PartitionReader::passed`](flightline_engine::contract::PartitionReader::passed).
     pub(super) fn passed(&self) -> Option<Offset> {
         self.standing.as_ref().map(|standing| standing.position(&self.readers.topic))
@@ -113,16 +131,31 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if let Some(standing) = self.standing.take().filter(|standing| standing.pending.is_none()) {
+        if let Some(standing) = self.standing.take().filter(Standing::is_sound) {
             self.readers.keep(standing);
         }
     }
 }
 
 impl Standing {
+    /// Whether somebody else may go on with it.
+    const fn is_sound(&self) -> bool {
+        !self.is_doubtful && self.pending.is_none()
+    }
+
+    /// Puts another consumer in the place of a doubtful one.
+    fn renew(&mut self, readers: &Readers) -> Result<(), Fault> {
+        let fresh = readers.assigned(self.partition, self.position(&readers.topic))?;
+        (self.consumer, self.next, self.is_doubtful) = (fresh.consumer, fresh.next, false);
+        Ok(())
+    }
+
     fn read(&mut self, readers: &Readers, limit: usize, patience: Duration) -> Result<Vec<LogRecord>, Fault> {
         if let Some(fault) = self.pending.take() {
             return Err(fault);
+        }
+        if self.is_doubtful {
+            self.renew(readers)?;
         }
         let begun = Instant::now();
         // Something is there that was not asked for yet: patience is for what isn't.
@@ -155,15 +188,18 @@ impl Standing {
                     self.caught_up = true;
                     trouble = None;
                 }
-                Some(Err(error)) => match self.fault(readers, &error) {
-                    None => {}
-                    passing @ Some(Fault::Transient(_)) => trouble = passing,
-                    Some(fault) if records.is_empty() => return Err(fault),
-                    lasting => {
-                        self.pending = lasting;
-                        return Ok(records);
+                Some(Err(error)) => {
+                    self.is_doubtful |= error.rdkafka_error_code().is_some_and(is_unknown);
+                    match self.fault(readers, &error) {
+                        None => {}
+                        passing @ Some(Fault::Transient(_)) => trouble = passing,
+                        Some(fault) if records.is_empty() => return Err(fault),
+                        lasting => {
+                            self.pending = lasting;
+                            return Ok(records);
+                        }
                     }
-                },
+                }
                 None if !records.is_empty() => {
                     readers.cluster.troubles().over();
                     return Ok(records);
@@ -174,6 +210,7 @@ impl Standing {
                 None => {
                     self.caught_up = self.upto <= self.position(&readers.topic);
                     if !self.caught_up && begun.elapsed() >= answers {
+                        self.is_doubtful = true;
                         let late = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
                         return Err(readers.cluster.fault(&self.what(readers), &late));
                     }

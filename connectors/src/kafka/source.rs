@@ -18,6 +18,7 @@ use flightline_engine::log::{LogRecord, Offset, OffsetRange, Offsets, Partition}
 use super::cluster::{Isolation, KafkaCluster};
 use super::lag::LagMarks;
 use super::reader::{Reader, Readers};
+use super::standstill::Standstill;
 use super::topics::Use;
 
 /// How often it is looked whether transactions have ended.
@@ -32,8 +33,8 @@ struct Inner {
     topic: String,
     /// Partitions that the topic is known to have.
     known: AtomicU32,
-    /// What was said when a partition was asked for its bounds, and did not answer.
-    silent: Mutex<BTreeMap<Partition, Fault>>,
+    /// What was said when a partition was asked for its end the last time.
+    ends: Mutex<BTreeMap<Partition, Result<Offset, Fault>>>,
     readers: Arc<Readers>,
     lag: LagMarks,
 }
@@ -45,7 +46,7 @@ impl KafkaSource {
         let topic = topic.into();
         let readers = Arc::new(Readers::new(cluster.clone(), topic.clone()));
         let lag = LagMarks::new(cluster.clone(), topic.clone());
-        Self(Arc::new(Inner { cluster, topic, known: AtomicU32::new(0), silent: Mutex::default(), readers, lag }))
+        Self(Arc::new(Inner { cluster, topic, known: AtomicU32::new(0), ends: Mutex::default(), readers, lag }))
     }
 
     /// The topic.
@@ -128,11 +129,8 @@ impl Source for KafkaSource {
 
     fn bounds(&self, partition: Partition) -> Result<OffsetRange, Fault> {
         let bounds = self.ask_bounds(partition);
-        let mut silent = self.0.silent.lock().unwrap_or_else(PoisonError::into_inner);
-        match &bounds {
-            Ok(_) => _ = silent.remove(&partition),
-            Err(fault) => _ = silent.insert(partition, fault.clone()),
-        }
+        let said = bounds.as_ref().map(|bounds| bounds.to).map_err(Clone::clone);
+        self.0.ends.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, said);
         bounds
     }
 
@@ -146,7 +144,7 @@ impl Source for KafkaSource {
             )));
         }
         let reader = Readers::open(&self.0.readers, partition, from, bounds.to)?;
-        Ok(Box::new(Heard { source: self.clone(), partition, reader }))
+        Ok(Box::new(Heard { source: self.clone(), partition, reader, standstill: Standstill::default() }))
     }
 
     fn settled(&self, progress: &Offsets) {
@@ -160,23 +158,45 @@ impl fmt::Debug for KafkaSource {
     }
 }
 
-/// A reader that says so when there is nothing to read because nobody answers.
+/// A reader that says so when there is nothing to read because nobody answers, or because its consumer stands still.
 struct Heard {
     source: KafkaSource,
     partition: Partition,
     reader: Reader,
+    standstill: Standstill,
+}
+
+impl Heard {
+    /// The end of the partition, as far as anybody has asked for it.
+    fn end(&self) -> Result<Offset, Fault> {
+        let ends = self.source.0.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.get(&self.partition).cloned().unwrap_or(Ok(Offset::default()))
+    }
 }
 
 impl PartitionReader for Heard {
     fn read(&mut self, limit: usize, patience: Duration) -> Result<Vec<LogRecord>, Fault> {
         let records = self.reader.read(limit, patience)?;
-        if records.is_empty() {
-            let silent = self.source.0.silent.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(fault) = silent.get(&self.partition) {
-                return Err(fault.clone());
-            }
+        if !records.is_empty() {
+            return Ok(records);
         }
-        Ok(records)
+        let end = self.end()?;
+        let Some(position) = self.reader.passed() else { return Ok(records) };
+        let Inner { cluster, topic, .. } = &*self.source.0;
+        let timeout = cluster.options().timeout;
+        match self.standstill.lasts(position, end, Instant::now()) {
+            Some(lasts) if lasts >= timeout => {
+                self.reader.doubt();
+                self.standstill = Standstill::default();
+                Err(Fault::transient(format!(
+                    "Kafka at {}: partition {} of topic `{topic}` goes up to offset {end}, and nothing from {position} on has \
+                     come for {timeout:?}; another consumer takes over",
+                    cluster.options().brokers,
+                    self.partition,
+                )))
+            }
+            _ => Ok(records),
+        }
     }
 
     fn passed(&self) -> Option<Offset> {
