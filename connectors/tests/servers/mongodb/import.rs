@@ -30,7 +30,7 @@ fn what_is_brought_is_told_and_done_again_changes_nothing() {
         assert_eq!(brought, Brought { same: 1, others: 1, ..Brought::default() });
         let brought = rows(&server, &name, &[ALB]).bring(true, &mut |_| {}).unwrap();
         assert_eq!(brought, Brought { same: 1, removed: 1, ..Brought::default() });
-        let found = MongoCollection::new(server, name).scan(None, 10).unwrap();
+        let found = MongoCollection::new(server, name).all().unwrap();
         assert_eq!(found, [("EWR-ALB".to_owned(), ALB.into())]);
     }
 }

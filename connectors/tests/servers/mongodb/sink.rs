@@ -42,7 +42,7 @@ impl SinkHarness for CollectionAsSink {
     }
 
     fn contents(&mut self) -> Vec<Stored> {
-        let stored = MongoCollection::new(self.direct.clone(), self.name.clone()).scan(None, usize::MAX).unwrap();
+        let stored = MongoCollection::new(self.direct.clone(), self.name.clone()).all().unwrap();
         let read = |(id, line): (String, Bytes)| {
             let stored = Stored::read(&line).unwrap();
             assert_eq!(*id, *stored.item.key, "each document lies under its own key");
@@ -118,7 +118,7 @@ fn only_one_takes_its_place(url: &str) {
     opened(&first, WRITERS).write(&batch(WRITERS, 0, KEYS, lines(WRITERS, Standing::Provisional))).unwrap();
     let reader = MongoCollection::new(shared, name.clone());
     let standing = || -> BTreeMap<String, Stored> {
-        let found = reader.scan(None, usize::MAX).unwrap().into_iter();
+        let found = reader.all().unwrap().into_iter();
         found.map(|(key, line)| (key, Stored::read_any(&line))).collect()
     };
 
@@ -285,7 +285,7 @@ fn a_batch_larger_than_a_command_is_written_whole() {
         let lines: Vec<_> = (0..2_500).map(|at| item(&format!("k{at}"), 0, at, Standing::Final, "x")).collect();
         let mut writer = opened(&sink, 0);
         writer.write(&batch(0, 0, 2_500, lines.clone())).unwrap();
-        let found = MongoCollection::new(server.clone(), name).scan(None, usize::MAX).unwrap();
+        let found = MongoCollection::new(server.clone(), name).all().unwrap();
         let mut expected: Vec<_> = lines.into_iter().map(|line| (line.key.to_string(), line.body)).collect();
         expected.sort();
         assert_eq!(found, expected, "every line, byte for byte");
