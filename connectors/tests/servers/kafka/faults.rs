@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flightline_connectors::kafka::{KafkaCluster, KafkaOptions};
-use flightline_engine::contract::{Fault, FlushReason, Guarantee, JobId, OpenSink, Sink, SinkBatch};
+use flightline_engine::contract::{Fault, FlushReason, Guarantee, JobId, Sink, SinkBatch};
 use flightline_engine::ledger::Generation;
 use flightline_engine::log::{Offset, Partition};
 
@@ -30,23 +30,28 @@ impl Load {
     /// Writes three lines at a time for each partition; tries again after transient faults. Gives how many lines there must be.
     fn write(&self, cluster: &KafkaCluster, topic: &str, guarantee: Guarantee) -> u64 {
         let sink = sink(cluster, topic, guarantee);
-        sink.adopt(&JobId("job#1".into()), &PARTITIONS.map(|partition| (partition, Offset(0))).into()).unwrap();
-        let mut writer = sink.open(Generation(1), &PARTITIONS).unwrap();
+        let starts = PARTITIONS.map(|partition| (partition, Offset(0))).into();
+        self.patiently(|| sink.adopt(&JobId("job#1".into()), &starts));
+        let mut writer = self.patiently(|| sink.open(Generation(1), &PARTITIONS));
         let mut next = 0;
         while !self.stop.load(Ordering::SeqCst) {
             let both = PARTITIONS.iter().flat_map(|partition| stretch(partition.0, next, next + 3).answers);
             let batch = SinkBatch { answers: both.collect() };
-            self.patiently(&mut *writer, |writer| writer.write(&batch));
+            self.patiently(|| writer.write(&batch));
             next += 3;
             self.written.store(next, Ordering::SeqCst);
         }
-        self.patiently(&mut *writer, |writer| writer.flush(FlushReason::Closing));
+        self.patiently(|| writer.flush(FlushReason::Closing));
         assert!(writer.durable().values().all(|reached| reached.next == Offset(next)));
         next
     }
 
-    fn patiently(&self, writer: &mut dyn OpenSink, step: impl Fn(&mut dyn OpenSink) -> Result<(), Fault>) {
-        while let Err(fault) = step(writer) {
+    fn patiently<T>(&self, mut step: impl FnMut() -> Result<T, Fault>) -> T {
+        loop {
+            let fault = match step() {
+                Ok(done) => return done,
+                Err(fault) => fault,
+            };
             assert!(matches!(fault, Fault::Transient(_)), "{fault:?}");
             assert!(!self.abandoned.load(Ordering::SeqCst), "the test has failed elsewhere");
             self.faults.fetch_add(1, Ordering::SeqCst);

@@ -8,6 +8,7 @@ mod sink_conformance;
 mod source;
 
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use flightline_engine::ids::JobName;
 use flightline_engine::log::{Offset, Partition, Reached, Witness};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::addresses::{address, unique};
@@ -99,13 +101,21 @@ fn askers(brokers: &str) -> [BaseConsumer; 2] {
 }
 
 fn settle_with([everything, committed]: &[BaseConsumer; 2], topic: &str) {
-    let metadata = everything.fetch_metadata(Some(topic), LONG).unwrap();
-    for partition in metadata.topics()[0].partitions() {
-        let end = |asker: &BaseConsumer| asker.fetch_watermarks(topic, partition.id(), LONG).unwrap().1;
-        let begun = Instant::now();
-        while end(committed) < end(everything) {
-            assert!(begun.elapsed() < 3 * LONG, "a transaction is left open");
+    let begun = Instant::now();
+    // A topic that has just been made may be without a leader for a moment.
+    let is_settled = || -> KafkaResult<bool> {
+        let metadata = everything.fetch_metadata(Some(topic), LONG)?;
+        for partition in metadata.topics()[0].partitions() {
+            let end = |asker: &BaseConsumer| asker.fetch_watermarks(topic, partition.id(), LONG);
+            if end(committed)?.1 < end(everything)?.1 {
+                return Ok(false);
+            }
         }
+        Ok(true)
+    };
+    while !matches!(is_settled(), Ok(true)) {
+        assert!(begun.elapsed() < 3 * LONG, "a transaction is left open: {:?}", is_settled());
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
