@@ -37,6 +37,14 @@ impl KafkaTopic {
         Ok(Arc::clone(sender.insert(Arc::new(Sender::plain(self.source.cluster())?))))
     }
 
+    /// Lets another producer send what comes next: this one is broken, or may not find the brokers again for minutes.
+    fn replace(&self, tired: &Arc<Sender>) {
+        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if sender.as_ref().is_some_and(|sender| Arc::ptr_eq(sender, tired)) {
+            *sender = None;
+        }
+    }
+
     /// Who writes makes a topic that is missing, if that is allowed, or hears of it before a message waits for it.
     fn bring_about(&self) -> Result<(), ClientError> {
         if !self.source.is_known() {
@@ -46,11 +54,11 @@ impl KafkaTopic {
     }
 
     fn send<'a>(&self, messages: impl IntoIterator<Item = Outgoing<'a>>) -> Result<Vec<Landed>, ClientError> {
-        let sent = self.sender().map_err(server)?.deliver(messages);
-        sent.map_err(|failed| {
+        let sender = self.sender().map_err(server)?;
+        sender.deliver(messages).map_err(|failed| {
             let class = classify(Signs::of(&failed.error));
-            if matches!(class, Class::Rebuild | Class::Fenced) {
-                *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            if class != Class::Permanent {
+                self.replace(&sender);
             }
             let what = format!("appending to topic `{}`", self.source.topic());
             let fault = self.source.cluster().fault(&what, &failed.error);

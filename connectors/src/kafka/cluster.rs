@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flightline_engine::contract::Fault;
 use flightline_engine::log::{Offset, OffsetRange, Partition};
@@ -12,6 +11,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
+use super::asker::Asker;
 use super::class::{Class, Signs, classify, what_to_do};
 use super::closing::Closing;
 use super::options::{KafkaOptions, KafkaOptionsError};
@@ -19,14 +19,6 @@ use super::watch::{Troubles, Watch};
 
 /// A consumer of ours.
 pub(super) type Reading = Closing<BaseConsumer<Watch>>;
-
-/// The longest that one question waits before it is asked anew, so that a refusal is noticed early.
-const SLICE: Duration = Duration::from_secs(2);
-/// How many troubles are listened to after a question that failed, and how long for each.
-const HEARD: usize = 16;
-const HEARING: Duration = Duration::from_millis(10);
-/// How long to wait after a question that failed at once.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// What of a log is there for a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +36,8 @@ pub struct KafkaCluster(Arc<Inner>);
 struct Inner {
     options: KafkaOptions,
     troubles: Arc<Troubles>,
-    everything: Reading,
-    committed: Reading,
+    everything: Asker,
+    committed: Asker,
 }
 
 impl KafkaCluster {
@@ -56,7 +48,7 @@ impl KafkaCluster {
     pub fn new(options: KafkaOptions) -> Result<Self, KafkaOptionsError> {
         options.check()?;
         let troubles = Arc::new(Troubles::default());
-        let asker = |isolation| client(&asker_config(&options, isolation), &troubles);
+        let asker = |isolation| Asker::new(asker_config(&options, isolation), &troubles);
         let (everything, committed) = (asker(Isolation::Everything)?, asker(Isolation::Committed)?);
         Ok(Self(Arc::new(Inner { options, troubles, everything, committed })))
     }
@@ -119,7 +111,7 @@ impl KafkaCluster {
             let held = client.fetch_watermarks(topic, native(partition), timeout);
             // A client that has once heard of a topic without this partition, as from a broker that had just started, remembers
             // that for minutes unless it is made to ask again.
-            if held.as_ref().is_err_and(|error| error.rdkafka_error_code().is_some_and(is_unknown)) {
+            if held.as_ref().is_err_and(is_forgotten) {
                 client.fetch_metadata(Some(topic), timeout)?;
             }
             held
@@ -133,45 +125,21 @@ impl KafkaCluster {
         what: &str,
         isolation: Isolation,
         limit: Duration,
-        mut question: impl FnMut(&BaseConsumer<Watch>, Duration) -> KafkaResult<T>,
+        question: impl FnMut(&BaseConsumer<Watch>, Duration) -> KafkaResult<T>,
     ) -> Result<T, Fault> {
-        let client = match isolation {
+        let asker = match isolation {
             Isolation::Everything => &self.0.everything,
             Isolation::Committed => &self.0.committed,
         };
-        let until = Instant::now() + limit;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let error = match question(client, left.min(SLICE)) {
-                Ok(answer) => {
-                    self.0.troubles.over();
-                    return Ok(answer);
-                }
-                Err(error) => error,
-            };
-            // What its connections came to is told only to who asks.
-            for _ in 0..HEARD {
-                if client.poll(HEARING).is_none() {
-                    break;
-                }
+        asker.ask(limit, question).map_err(|error| match self.fault(what, &error) {
+            Fault::Permanent(_) if is_forgotten(&error) => {
+                let brokers = &self.0.options.brokers;
+                Fault::transient(format!(
+                    "Kafka at {brokers}: {what}: it was there, and now no broker knows it; was it deleted?"
+                ))
             }
-            // A broker that has just started may not know its topics yet, and nobody asks for one that was never there.
-            let is_forgotten = error.rdkafka_error_code().is_some_and(is_unknown);
-            let stands =
-                classify(Signs::of(&error)) == Class::Permanent && !is_forgotten || self.0.troubles.refused().is_some();
-            if stands || until <= Instant::now() + PAUSE {
-                return Err(match self.fault(what, &error) {
-                    Fault::Permanent(_) if is_forgotten => {
-                        let brokers = &self.0.options.brokers;
-                        Fault::transient(format!(
-                            "Kafka at {brokers}: {what}: it was there, and now no broker knows it; was it deleted?"
-                        ))
-                    }
-                    fault => fault,
-                });
-            }
-            thread::sleep(PAUSE);
-        }
+            fault => fault,
+        })
     }
 
     /// The fault that an error is. `what` says what was being done.
@@ -233,7 +201,8 @@ fn asker_config(options: &KafkaOptions, isolation: Isolation) -> ClientConfig {
     config
 }
 
-fn client(config: &ClientConfig, troubles: &Arc<Troubles>) -> Result<Reading, KafkaOptionsError> {
+/// A client with these settings.
+pub(super) fn client(config: &ClientConfig, troubles: &Arc<Troubles>) -> Result<Reading, KafkaOptionsError> {
     config.create_with_context(Watch(Arc::clone(troubles))).map(Closing::new).map_err(options_error)
 }
 
@@ -255,6 +224,12 @@ pub(super) const fn is_unknown(code: RDKafkaErrorCode) -> bool {
     matches!(code, UnknownPartition | UnknownTopic | UnknownTopicOrPartition)
 }
 
+/// Whether it says so. A broker that has just started may not know its topics yet, and nobody asks for one that was never
+/// there.
+pub(super) fn is_forgotten(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().is_some_and(is_unknown)
+}
+
 /// What to do while nobody answers.
 const REACH: &str = "; check the address, and that the brokers run and can be reached";
 
@@ -270,6 +245,15 @@ const fn is_about_reach(code: RDKafkaErrorCode) -> bool {
             | Code::MessageTimedOut
             | Code::RequestTimedOut
     )
+}
+
+/// Behind the last record or marker of a partition that came by a consumer, if it knows.
+pub(super) fn position(consumer: &Reading, topic: &str, partition: Partition) -> Option<Offset> {
+    let position = consumer.position().ok()?;
+    match position.find_partition(topic, native(partition))?.offset() {
+        rdkafka::Offset::Offset(at) => Some(offset(at)),
+        _ => None,
+    }
 }
 
 /// A partition as librdkafka counts.

@@ -1,14 +1,16 @@
 //! Follows a topic with one consumer for all of its partitions, from their ends on: for a page that waits for answers.
 //!
 //! librdkafka says once that all brokers are away and is silent then, as it is when nothing comes. So while nothing comes the
-//! brokers are asked now and then, which also tells when they are back.
+//! brokers are asked now and then, which also tells when they are back; and a consumer to which nothing comes though there is
+//! something is replaced.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flightline_engine::contract::{Fault, Source};
-use flightline_engine::log::{LogRecord, Partition};
+use flightline_engine::log::{LogRecord, Offset, Partition};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -16,8 +18,9 @@ use rdkafka::message::{BorrowedMessage, Message};
 
 use super::class::{Class, Signs, classify};
 use super::client::server;
-use super::cluster::{Isolation, Reading, is_unknown, native, native_offset, offset};
+use super::cluster::{Isolation, Reading, is_unknown, native, native_offset, offset, position};
 use super::source::KafkaSource;
+use super::standstill::Standstill;
 use crate::client::{Came, ClientError, Followed, Follower, Position};
 
 /// How often the brokers are asked while nothing comes, and how long they have for the answer.
@@ -32,6 +35,10 @@ pub struct KafkaFollower {
     /// How many partitions are followed.
     followed: u32,
     looked: Instant,
+    /// Where each partition is to be read on.
+    places: BTreeMap<Partition, Offset>,
+    standstills: BTreeMap<Partition, Standstill>,
+    ends_looked: Instant,
     /// Why nothing can come now.
     away: Option<ClientError>,
     /// Why nothing will come any more.
@@ -40,28 +47,16 @@ pub struct KafkaFollower {
 
 impl KafkaFollower {
     pub(super) fn new(source: KafkaSource) -> Result<Self, Fault> {
-        let partitions = source.partitions()?;
-        let consumer = source.cluster().consumer(Isolation::Committed, |config| {
-            // A follower wants what is new, and has no use for much that is fetched ahead.
-            config.set("queued.max.messages.kbytes", "4096");
-        })?;
-        let follower = Self { source, consumer, followed: partitions, looked: Instant::now(), away: None, ended: None };
-        let mut ends = TopicPartitionList::new();
-        for partition in (0..partitions).map(Partition) {
-            let end = follower.source.bounds(partition)?.to;
-            follower.add(&mut ends, partition, native_offset(end))?;
-        }
-        follower.consumer.assign(&ends).map_err(|error| follower.fault(&error))?;
-        Ok(follower)
+        let followed = source.partitions()?;
+        let end = |partition| Ok((partition, source.bounds(partition)?.to));
+        let places = (0..followed).map(Partition).map(end).collect::<Result<_, Fault>>()?;
+        let (consumer, now) = (assigned(&source, &places)?, Instant::now());
+        let (standstills, away, ended) = (BTreeMap::new(), None, None);
+        Ok(Self { source, consumer, followed, looked: now, places, standstills, ends_looked: now, away, ended })
     }
 
     fn fault(&self, error: &KafkaError) -> Fault {
-        self.source.cluster().fault(&format!("following topic `{}`", self.source.topic()), error)
-    }
-
-    fn add(&self, list: &mut TopicPartitionList, partition: Partition, at: rdkafka::Offset) -> Result<(), Fault> {
-        let added = list.add_partition_offset(self.source.topic(), native(partition), at);
-        added.map_err(|error| self.fault(&error))
+        fault(&self.source, error)
     }
 
     /// Takes note of an error of the consumer, if it is more than what librdkafka overcomes by itself.
@@ -89,23 +84,73 @@ impl KafkaFollower {
             Ok(partitions) => {
                 self.away = None;
                 self.follow_new(partitions);
+                if is_quiet && let Err(fault) = self.look_at_ends() {
+                    self.away = Some(server(fault));
+                }
             }
             Err(fault) => self.away = Some(server(fault)),
         }
         self.looked = Instant::now();
     }
 
+    /// Looks whether what comes to nobody is there, if it is time, and lets another consumer take over then.
+    fn look_at_ends(&mut self) -> Result<(), Fault> {
+        let timeout = self.source.cluster().options().timeout;
+        if self.ends_looked.elapsed() < timeout {
+            return Ok(());
+        }
+        self.ends_looked = Instant::now();
+        let topic = self.source.topic();
+        for (partition, place) in &mut self.places {
+            let end = self.source.bounds(*partition)?.to;
+            // The last ones may be markers of transactions.
+            *place = position(&self.consumer, topic, *partition).unwrap_or(*place).max(*place);
+            let standstill = self.standstills.entry(*partition).or_default();
+            if standstill.lasts(*place, end, Instant::now()).is_some_and(|lasts| lasts >= timeout) {
+                tracing::warn!(
+                    "partition {partition} of topic `{topic}` goes up to offset {end}, and nothing from {place} on has come for \
+                     {timeout:?}: another consumer takes over"
+                );
+                self.consumer = assigned(&self.source, &self.places)?;
+                self.standstills.clear();
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     fn follow_new(&mut self, partitions: u32) {
         let mut new = TopicPartitionList::new();
         for partition in (self.followed..partitions).map(Partition) {
-            if self.add(&mut new, partition, rdkafka::Offset::Beginning).is_err() {
+            let added = new.add_partition_offset(self.source.topic(), native(partition), rdkafka::Offset::Beginning);
+            if added.is_err() {
                 return;
             }
         }
         if self.followed < partitions && self.consumer.incremental_assign(&new).is_ok() {
+            self.places.extend((self.followed..partitions).map(|partition| (Partition(partition), Offset::default())));
             self.followed = partitions;
         }
     }
+}
+
+/// A consumer that reads on in these places.
+fn assigned(source: &KafkaSource, places: &BTreeMap<Partition, Offset>) -> Result<Reading, Fault> {
+    let consumer = source.cluster().consumer(Isolation::Committed, |config| {
+        // A follower wants what is new, and has no use for much that is fetched ahead.
+        config.set("queued.max.messages.kbytes", "4096");
+    })?;
+    let mut list = TopicPartitionList::new();
+    for (partition, place) in places {
+        let added = list.add_partition_offset(source.topic(), native(*partition), native_offset(*place));
+        added.map_err(|error| fault(source, &error))?;
+    }
+    consumer.assign(&list).map_err(|error| fault(source, &error))?;
+    Ok(consumer)
+}
+
+fn fault(source: &KafkaSource, error: &KafkaError) -> Fault {
+    source.cluster().fault(&format!("following topic `{}`", source.topic()), error)
 }
 
 impl Follower for KafkaFollower {
@@ -117,6 +162,7 @@ impl Follower for KafkaFollower {
             match polled {
                 Some(Ok(record)) => {
                     bytes += record.payload.len() + LogRecord::OVERHEAD;
+                    self.places.insert(record.position.partition, record.position.offset.next());
                     records.push(record);
                     self.away = None;
                     if bytes >= limit {

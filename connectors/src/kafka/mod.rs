@@ -20,6 +20,7 @@
 //! What a user has to do is a permanent fault that says so: a wrong password, a missing topic, a message that is too large.
 //! All else is tried again.
 
+mod asker;
 mod class;
 mod client;
 mod closing;

@@ -15,7 +15,7 @@ use rdkafka::message::Message;
 use serde::Serialize;
 
 use super::class::{Class, Signs, classify};
-use super::cluster::{Isolation, KafkaCluster, is_unknown, native_offset, offset};
+use super::cluster::{Isolation, KafkaCluster, is_unknown, native_offset, offset, position};
 use super::producer::{Outgoing, Sender};
 use super::progress::{Key, Seen, Sight};
 use super::topics::Use;
@@ -145,12 +145,8 @@ impl ProgressTopic {
                     }
                 }
                 None => {
-                    let position = consumer.position().ok();
-                    let here = position.as_ref().and_then(|all| all.find_partition(&self.name, 0));
                     // The last ones may be markers of transactions, of which only the position tells.
-                    if let Some(rdkafka::Offset::Offset(at)) = here.map(|here| here.offset())
-                        && bounds.to <= offset(at)
-                    {
+                    if position(&consumer, &self.name, ONLY).is_some_and(|at| bounds.to <= at) {
                         return Ok(seen);
                     }
                     if last_sign.elapsed() > self.cluster.options().timeout {

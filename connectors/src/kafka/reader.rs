@@ -16,7 +16,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 
 use super::class::{Class, Signs, classify};
-use super::cluster::{Isolation, KafkaCluster, Reading, is_unknown, native, native_offset, offset};
+use super::cluster::{
+    Isolation, KafkaCluster, Reading, is_forgotten, is_unknown, native, native_offset, offset, position,
+};
 
 /// Consumers that are kept for whoever goes on where they stand.
 const KEPT: usize = 16;
@@ -189,7 +191,7 @@ impl Standing {
                     trouble = None;
                 }
                 Some(Err(error)) => {
-                    self.is_doubtful |= error.rdkafka_error_code().is_some_and(is_unknown);
+                    self.is_doubtful |= is_forgotten(&error);
                     match self.fault(readers, &error) {
                         None => {}
                         passing @ Some(Fault::Transient(_)) => trouble = passing,
@@ -240,12 +242,7 @@ impl Standing {
 
     /// Behind the last record or marker that came by.
     fn position(&self, topic: &str) -> Offset {
-        let position = self.consumer.position().ok();
-        let here = position.as_ref().and_then(|all| all.find_partition(topic, native(self.partition)));
-        match here.map(|here| here.offset()) {
-            Some(rdkafka::Offset::Offset(position)) => offset(position),
-            _ => self.next,
-        }
+        position(&self.consumer, topic, self.partition).unwrap_or(self.next)
     }
 }
 

@@ -21,7 +21,7 @@ use super::{Destination, PROGRESS_AFTER, Places, new_from};
 pub(super) struct AckedWriter {
     destination: Arc<Destination>,
     generation: Generation,
-    /// Made anew when it was broken.
+    /// Made anew after a fault.
     sender: Option<Sender>,
     /// What the topic of progress says.
     durable: Places,
@@ -48,7 +48,8 @@ impl AckedWriter {
     }
 
     fn fault(&mut self, error: &KafkaError) -> Fault {
-        if matches!(classify(Signs::of(error)), Class::Rebuild | Class::Fenced) {
+        // It is broken, or it may not find the brokers again for minutes.
+        if classify(Signs::of(error)) != Class::Permanent {
             self.sender = None;
         }
         self.destination.cluster.fault(&self.destination.what(), error)
