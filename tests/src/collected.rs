@@ -62,12 +62,12 @@ impl Collected {
         String::from_utf8_lossy(&self.state().bytes).into_owned()
     }
 
-    /// Waits for a whole line that is wanted; lines that came before count, too.
-    pub(crate) fn wait_for_line(&self, deadline: Instant, wanted: impl Fn(&str) -> bool) -> Waited {
+    /// Waits for a whole line that is wanted, and is not one of the first `lines`. Lines that came before this call count, too.
+    pub(crate) fn wait_for_line_after(&self, lines: usize, deadline: Instant, wanted: impl Fn(&str) -> bool) -> Waited {
         self.wait(deadline, |state| {
             let text = String::from_utf8_lossy(&state.bytes);
             let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-            whole.lines().find(|line| wanted(line)).map(str::to_owned)
+            whole.lines().skip(lines).find(|line| wanted(line)).map(str::to_owned)
         })
     }
 
@@ -109,10 +109,11 @@ mod tests {
     fn only_whole_lines_are_found() {
         let soon = || Instant::now() + Duration::from_secs(60);
         let collected = Collected::of(Cursor::new(b"read: 5 rows\nhalf a li".to_vec()));
-        assert_eq!(collected.wait_for_line(soon(), |line| line.contains("half")), Waited::Closed);
+        assert_eq!(collected.wait_for_line_after(0, soon(), |line| line.contains("half")), Waited::Closed);
         assert!(collected.wait_for_end(soon()));
-        let found = collected.wait_for_line(soon(), |line| line.starts_with("read"));
-        assert_eq!(found, Waited::Found("read: 5 rows".to_owned()));
+        let read = |lines| collected.wait_for_line_after(lines, soon(), |line| line.starts_with("read"));
+        assert_eq!(read(0), Waited::Found("read: 5 rows".to_owned()));
+        assert_eq!(read(1), Waited::Closed);
         assert_eq!(collected.text(), "read: 5 rows\nhalf a li");
     }
 }

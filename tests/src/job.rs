@@ -20,7 +20,7 @@ use flightline_engine::http::HealthReport;
 use flightline_engine::log::{OffsetRange, Offsets};
 use flightline_engine::metrics::{BindingStatus, StreamStatus};
 use flightline_engine::process::Exit;
-use flightline_jobs::clients::{Partition, RemoteJob, TopicClient};
+use flightline_jobs::clients::{ClientError, Partition, RemoteJob, TopicClient};
 use rustix::process::Signal;
 
 use crate::wait::wait_until_or_tell;
@@ -117,6 +117,23 @@ impl Job {
         self.processes[0].wait_for_line(what, wanted)
     }
 
+    /// How many lines process 0 has logged.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.processes[0].lines()
+    }
+
+    /// Waits until process 0 logs a line after so many, and gives it.
+    #[track_caller]
+    pub fn wait_for_line_after(&mut self, lines: usize, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        self.processes[0].wait_for_line_after(lines, what, wanted)
+    }
+
+    /// Lets its processes go on that were stopped.
+    pub fn wake_up(&self) {
+        self.processes.iter().for_each(|process| process.signal(Signal::CONT));
+    }
+
     /// The figures of process 0, as Prometheus reads them.
     #[must_use]
     pub fn metrics(&self) -> String {
@@ -126,14 +143,12 @@ impl Job {
     /// Waits until every sink has all that the request topic holds now.
     #[track_caller]
     pub fn wait_until_done(&self) {
-        let requests = &self.requests;
-        let partitions = requests.partitions().expect("the topic can be asked");
-        let ends: Offsets = (0..partitions)
-            .map(|partition| {
-                let partition = Partition(partition);
-                (partition, requests.bounds(partition).expect("the topic can be asked").to)
-            })
-            .collect();
+        // What was said to a server that is back may still be waited for in vain.
+        let mut ends = Offsets::new();
+        self.wait_until("the request topic can be asked", || {
+            let found = self.ends_of_requests();
+            found.map(|found| ends = found).is_ok()
+        });
         self.wait_until("every sink has everything", || {
             let reached = self.reached();
             reached.len() == 4
@@ -141,6 +156,11 @@ impl Job {
                     ends.iter().all(|(partition, end)| next.get(partition).copied().unwrap_or_default() >= *end)
                 })
         });
+    }
+
+    fn ends_of_requests(&self) -> Result<Offsets, ClientError> {
+        let partitions = (0..self.requests.partitions()?).map(Partition);
+        partitions.map(|partition| Ok((partition, self.requests.bounds(partition)?.to))).collect()
     }
 
     /// How many requests a sink has all answers to, as far as the job says.

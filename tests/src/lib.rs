@@ -3,6 +3,7 @@
 //! - [`Folder`] is a temporary folder of one test; [`Invocation`] is a command line in it.
 //! - [`Invocation::finish`] waits for the end and gives an [`Ended`]; [`Invocation::start`] gives a [`Running`], to be
 //!   watched, signalled and killed. Every wait is for a condition and has a deadline.
+//! - [`servers::Servers`] says where the servers of `tests/services` are; [`servers::Proxy`] is a wire to one.
 //! - [`page::Page`] is a `web` in front of a job.
 //! - [`rows`] reads the bundled flights and writes them in every format; [`Chance`] is a source of chance whose seed is
 //!   printed and can be given.

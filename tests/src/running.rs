@@ -31,7 +31,22 @@ impl Running {
     /// If it ends first, or if the line doesn't come before the [`DEADLINE`].
     #[track_caller]
     pub fn wait_for_line(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        match self.stderr.wait_for_line(Instant::now() + DEADLINE, wanted) {
+        self.wait_for_line_after(0, what, wanted)
+    }
+
+    /// How many lines it has written to standard error.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.stderr.text().lines().count()
+    }
+
+    /// Waits until it has written a line to standard error that is wanted and comes after so many, and gives the line.
+    ///
+    /// # Panics
+    /// As [`Running::wait_for_line`].
+    #[track_caller]
+    pub fn wait_for_line_after(&mut self, lines: usize, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        match self.stderr.wait_for_line_after(lines, Instant::now() + DEADLINE, wanted) {
             Waited::Found(line) => line,
             Waited::Closed => {
                 let ended = self.end(DEADLINE);

@@ -2,7 +2,7 @@
 //!
 //! [`Servers::shared`] are those that `./test` has started for all tests, each of which uses names of its own on them.
 //! [`Servers::own`] starts a set for one test that stops, kills or pauses them. [`Proxy`] stands between a client and a
-//! server, and cuts, delays and slows what goes through it.
+//! server, and cuts, delays, slows and loses what goes through it.
 
 mod proxy;
 
@@ -83,11 +83,28 @@ impl Servers {
         })
     }
 
-    /// The same, but for the address at a key, which is that of others.
+    /// Host and port of an address that may be a URL.
+    ///
+    /// # Panics
+    /// As [`Servers::address`].
+    #[must_use]
+    pub fn authority(&self, key: &str) -> &str {
+        let address = self.address(key);
+        let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+        rest.split('/').next().unwrap_or(rest)
+    }
+
+    /// These servers, but for the address at a key, which is that of others.
     #[must_use]
     pub fn but(&self, key: &str, others: &Self) -> Self {
+        self.with_addresses([(key, others.address(key).to_owned())])
+    }
+
+    /// These servers with other addresses, such as those of proxies.
+    #[must_use]
+    pub fn with_addresses<const N: usize>(&self, others: [(&str, String); N]) -> Self {
         let mut addresses = self.addresses.clone();
-        addresses.insert(key.to_owned(), others.address(key).to_owned());
+        addresses.extend(others.map(|(key, address)| (key.to_owned(), address)));
         Self { addresses }
     }
 

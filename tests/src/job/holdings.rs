@@ -8,7 +8,9 @@ use bytes::Bytes;
 use flightline_connectors::embedded::TopicShape;
 use flightline_engine::contract::{Guarantee, SinkName};
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
-use flightline_jobs::clients::{EmbeddedStore, FileReader, MongoCollection, MongoOptions, MongoServer, TopicClient};
+use flightline_jobs::clients::{
+    ClientError, EmbeddedStore, FileReader, MongoCollection, MongoOptions, MongoServer, TopicClient,
+};
 use flightline_jobs::config::{CollectionUrl, SinkTarget, StreamConfig, TopicUrl};
 use flightline_jobs::dead_letter::DeadLetter;
 use flightline_jobs::request::{self, Request};
@@ -17,6 +19,7 @@ use serde_json::Value;
 
 use super::PARTITIONS;
 use super::places::OnServers;
+use crate::{DEADLINE, wait_until};
 
 /// A position in the request topic.
 type Position = (u64, u64);
@@ -58,7 +61,7 @@ impl Holdings {
         };
         let SinkTarget::Files(folder) = of_sink("files") else { panic!("the files are files") };
         let requests = topic(&config.requests.log);
-        let partitions = requests.partitions().expect("the topic can be asked");
+        let partitions = patiently("the topic can be asked", || requests.partitions());
         let files = files(config, folder.folder.location(), partitions);
         Self::of([&*requests, &*topic_of_sink("topic"), &*topic_of_sink("dead-letters")], collection, files)
     }
@@ -235,27 +238,43 @@ fn position(line: &[u8]) -> Position {
     (number("Partition"), number("Offset"))
 }
 
+/// Asks until there is an answer: a wire that was cut a moment ago may still be told of.
+fn patiently<T>(what: &str, ask: impl Fn() -> Result<T, ClientError>) -> T {
+    let mut answer = None;
+    wait_until(what, || {
+        answer = ask().inspect_err(|error| assert!(error.is_transient(), "{error}")).ok();
+        answer.is_some()
+    });
+    answer.expect("it was waited for")
+}
+
 fn records(topic: &dyn TopicClient) -> Vec<(Partition, LogRecord)> {
+    patiently("a topic can be read", || read_all(topic))
+}
+
+fn read_all(topic: &dyn TopicClient) -> Result<Vec<(Partition, LogRecord)>, ClientError> {
     let mut all = Vec::new();
-    for partition in (0..topic.partitions().expect("it can be asked")).map(Partition) {
-        let OffsetRange { mut from, to } = topic.bounds(partition).expect("it has bounds");
+    for partition in (0..topic.partitions()?).map(Partition) {
+        let OffsetRange { mut from, to } = topic.bounds(partition)?;
         while from < to {
-            let some = topic.read(partition, from, 8 << 20, Duration::ZERO).expect("it can be read");
+            let some = topic.read(partition, from, 8 << 20, Duration::ZERO)?;
             // Only the marks of transactions stand at the end of a topic of Kafka.
             let Some(last) = some.last() else { break };
             from = last.offset.next();
             all.extend(some.into_iter().map(|record| (partition, record)));
         }
     }
-    all
+    Ok(all)
 }
 
 fn documents(config: &StreamConfig, name: &str) -> BTreeMap<String, Bytes> {
     let (user, password) = config.mongodb.login().expect("its password is there").unzip();
-    let options = MongoOptions { user, password, ..MongoOptions::new(config.mongodb.url.0.clone()) };
+    // All of it is read, by a server that others ask, too.
+    let url = config.mongodb.url.0.clone();
+    let options = MongoOptions { user, password, command_timeout: DEADLINE, ..MongoOptions::new(url) };
     let server = MongoServer::new(options).expect("the server can be named");
     let collection = MongoCollection::new(server, name.parse().expect("it is a name"));
-    collection.scan(None, usize::MAX).expect("it can be read").into_iter().collect()
+    collection.all().expect("it can be read").into_iter().collect()
 }
 
 fn files(config: &StreamConfig, folder: &str, partitions: u32) -> Vec<(Position, Bytes)> {

@@ -22,13 +22,14 @@ const ODD: usize = 40;
 pub struct Load {
     over: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
-    thread: JoinHandle<()>,
+    /// Until it is stopped.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Load {
-    /// Starts sending to a topic, whether it can be reached or not: what is not taken is sent again.
-    #[must_use]
-    pub fn start(topic: Arc<dyn TopicClient>, mut chance: Chance) -> Self {
+    /// Starts sending to a topic, whether it can be reached or not: what is not taken is sent again. With a pause after each
+    /// few that were taken.
+    pub(super) fn start(topic: Arc<dyn TopicClient>, mut chance: Chance, pause: Duration) -> Self {
         let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (is_over, counter) = (Arc::clone(&over), Arc::clone(&sent));
         let thread = thread::spawn(move || {
@@ -42,9 +43,10 @@ impl Load {
                     thread::sleep(Duration::from_millis(5));
                 }
                 counter.fetch_add(TOGETHER as u64, Ordering::SeqCst);
+                thread::sleep(pause);
             }
         });
-        Self { over, sent, thread }
+        Self { over, sent, thread: Some(thread) }
     }
 
     /// Requests that were taken.
@@ -57,9 +59,17 @@ impl Load {
     ///
     /// # Panics
     /// If the thread has.
-    pub fn stop(self) {
+    pub fn stop(mut self) {
         self.over.store(true, Ordering::SeqCst);
-        self.thread.join().expect("the load goes on until it is stopped");
+        let joined = self.thread.take().map(JoinHandle::join);
+        joined.transpose().expect("the load goes on until it is stopped");
+    }
+}
+
+impl Drop for Load {
+    /// A test that fails doesn't burden the others any longer.
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
     }
 }
 

@@ -52,7 +52,7 @@ impl OnServers {
              create_topics = true\npartitions = {PARTITIONS}\n\
              [mongodb]\nurl = \"{mongodb}\"\ncredentials = \"{credentials}\"\n\
              [requests]\nurl = \"kafka:topic/{name}-request\"\n\
-             [table]\nurl = \"mongodb:collection/{name}.origin_dest_distances\"\npoll = \"50ms\"\n\
+             [table]\nurl = \"mongodb:collection/{name}.origin_dest_distances\"\npoll = \"2s\"\n\
              [sinks.topic]\nurl = \"kafka:topic/{name}-response\"\n\
              [sinks.collection]\nurl = \"mongodb:collection/{name}.flight_delay_ml_response\"\n\
              [sinks.files]\nurl = \"{hdfs}/{name}/predictions\"\nroll_every = \"300ms\"\nrequired = false\n\

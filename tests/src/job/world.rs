@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flightline_engine::contract::Guarantee;
 use flightline_jobs::clients::{CollectionClient, EmbeddedStore, RemoteJob, TopicClient};
@@ -11,9 +12,9 @@ use flightline_jobs::config::{Layer, NewTopics, StreamConfig, TopicUrl, load};
 use serde_json::Value;
 
 use super::places::OnServers;
-use super::{COLLECTION, Holdings, Job, PARTITIONS, REQUESTS, models};
+use super::{COLLECTION, Holdings, Job, Load, PARTITIONS, REQUESTS, models};
 use crate::servers::Servers;
-use crate::{Folder, Invocation, Running, bundled_distances, free_ports_in_a_row};
+use crate::{Chance, Folder, Invocation, Running, bundled_distances, free_ports_in_a_row};
 
 /// The flags by which a command finds the configuration.
 const CONFIGURED: &str = "--config job.toml --config more.toml";
@@ -48,13 +49,15 @@ pub struct Shape {
     pub env: Vec<(&'static str, String)>,
     /// Settings over those of the configuration, as `KEY=VALUE`.
     pub set: Vec<Cow<'static, str>>,
+    /// How far above the world's port the ports of its processes begin.
+    pub above: u16,
 }
 
 impl Shape {
     /// One process.
     #[must_use]
     pub const fn of(processes: usize, workers: usize) -> Self {
-        Self { processes, workers, binary: "predict", env: Vec::new(), set: Vec::new() }
+        Self { processes, workers, binary: "predict", env: Vec::new(), set: Vec::new(), above: 0 }
     }
 
     /// With a variable of the environment.
@@ -68,6 +71,13 @@ impl Shape {
     #[must_use]
     pub fn set(mut self, setting: impl Into<Cow<'static, str>>) -> Self {
         self.set.push(setting.into());
+        self
+    }
+
+    /// With ports so far above the world's: for a job that runs beside another one of its world.
+    #[must_use]
+    pub const fn above(mut self, above: u16) -> Self {
+        self.above = above;
         self
     }
 
@@ -248,6 +258,7 @@ impl World {
         let host = free_ports_in_a_row(processes);
         let lines: String = (host..host + processes).map(|port| format!("127.0.0.1:{port}\n")).collect();
         let hosts = self.folder.write("hosts.txt", lines);
+        let first = self.port + shape.above;
         let process = |process: usize| {
             let mut invocation = self
                 .folder
@@ -255,6 +266,7 @@ impl World {
                 .words(CONFIGURED)
                 .arg("-w")
                 .arg(shape.workers.to_string())
+                .args(["--set", &format!("http.listen=127.0.0.1:{first}")])
                 .env("FLIGHTLINE_LOG", "info");
             for (name, value) in &shape.env {
                 invocation = invocation.env(name, value);
@@ -269,7 +281,7 @@ impl World {
             invocation.start()
         };
         let running: Vec<Running> = (0..shape.processes).map(process).collect();
-        let ports: Vec<u16> = (self.port..self.port + processes).collect();
+        let ports: Vec<u16> = (first..first + processes).collect();
         let requests: Arc<dyn TopicClient> = match self.loaded().requests.log {
             TopicUrl::Kafka(_) => self.requests_on_server(),
             TopicUrl::Embedded(_) => {
@@ -278,6 +290,14 @@ impl World {
             }
         };
         Job { processes: running, ports, requests }
+    }
+
+    /// Puts a job, or its topic, under load.
+    #[must_use]
+    pub fn load(&self, requests: Arc<dyn TopicClient>, chance: Chance) -> Load {
+        // A job takes no more than it can answer, and brokers take much more than the other servers of a test can store.
+        let pause = if self.servers.is_some() { Duration::from_millis(200) } else { Duration::ZERO };
+        Load::start(requests, chance, pause)
     }
 
     /// The request topic of a job on servers, whether it runs or not.

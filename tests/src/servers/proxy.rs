@@ -1,21 +1,35 @@
-//! A wire between clients and a server that can be cut, delayed and slowed while it is in use.
+//! A wire between clients and a server that can be cut, delayed and slowed while it is in use, and that can lose what the
+//! server says, or go silent.
 
-use std::io::{ErrorKind, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How often a quiet connection looks whether it was cut.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
 /// What the wire does to what goes through it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Wire {
+struct Manner {
     is_cut: bool,
+    /// What the server says is lost.
+    is_deaf: bool,
     delay: Duration,
     /// Bytes a second, each way and for each connection.
     rate: Option<u32>,
+}
+
+/// A connection through the wire: both ends of it.
+type Joined = [TcpStream; 2];
+
+#[derive(Debug, Default)]
+struct Wire {
+    manner: Manner,
+    /// Connections that there are, by their numbers.
+    joined: BTreeMap<u64, Joined>,
+    next: u64,
+    /// Over connections below this number nothing comes any more, though they stay open.
+    silent_below: u64,
     is_over: bool,
 }
 
@@ -45,17 +59,15 @@ impl Proxy {
         let upstream: SocketAddr = upstream.parse().expect("the server's address is one");
         let listener = TcpListener::bind(listen).unwrap_or_else(|error| panic!("can't listen on {listen}: {error}"));
         let address = listener.local_addr().expect("a bound socket has an address");
-        let wire = Arc::new(Mutex::new(Wire::default()));
+        let wire = Arc::<Mutex<Wire>>::default();
         let its = Arc::clone(&wire);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let Wire { is_cut, is_over, .. } = now(&its);
-                if is_over {
+                if lock(&its).is_over {
                     return;
                 }
-                // Whoever comes while the wire is cut finds nobody.
-                if !is_cut && let Ok(server) = TcpStream::connect(upstream) {
-                    join(client, server, &its);
+                if let Ok(server) = TcpStream::connect(upstream) {
+                    join(&[client, server], &its);
                 }
             }
         });
@@ -70,34 +82,53 @@ impl Proxy {
 
     /// Ends all connections, and every new one at once.
     pub fn cut(&self) {
-        self.change(|wire| wire.is_cut = true);
+        lock(&self.wire).cut();
+    }
+
+    /// Carries nothing any more over the connections that there are, and ends none of them, as a firewall does that has
+    /// forgotten them. New ones are joined.
+    pub fn hush(&self) {
+        let mut wire = lock(&self.wire);
+        wire.silent_below = wire.next;
     }
 
     /// Holds all that goes through, each piece for so long.
     pub fn delay(&self, delay: Duration) {
-        self.change(|wire| wire.delay = delay);
+        lock(&self.wire).manner.delay = delay;
     }
 
     /// Lets through so many bytes a second, each way and for each connection.
     pub fn slow(&self, bytes_per_second: u32) {
-        self.change(|wire| wire.rate = Some(bytes_per_second));
+        lock(&self.wire).manner.rate = Some(bytes_per_second);
     }
 
-    /// Lets everything through again.
+    /// Loses what the server says, and lets through what it is told: whoever asks never learns whether it was done.
+    pub fn deafen(&self) {
+        lock(&self.wire).manner.is_deaf = true;
+    }
+
+    /// Lets everything through again. What was lost stays lost.
     pub fn heal(&self) {
-        self.change(|wire| *wire = Wire::default());
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Wire)) {
-        change(&mut lock(&self.wire));
+        lock(&self.wire).manner = Manner::default();
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.change(|wire| (wire.is_cut, wire.is_over) = (true, true));
+        let mut wire = lock(&self.wire);
+        wire.cut();
+        wire.is_over = true;
+        drop(wire);
         // Wakes who waits for the next client.
         let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Wire {
+    fn cut(&mut self) {
+        self.manner.is_cut = true;
+        // Who reads from one of them, or writes to it, sees its end at once.
+        std::mem::take(&mut self.joined).values().for_each(end);
     }
 }
 
@@ -105,53 +136,70 @@ fn lock(wire: &Mutex<Wire>) -> MutexGuard<'_, Wire> {
     wire.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn now(wire: &Mutex<Wire>) -> Wire {
-    *lock(wire)
+fn end(joined: &Joined) {
+    for stream in joined {
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+}
+
+fn cloned([client, server]: &Joined) -> std::io::Result<Joined> {
+    Ok([client.try_clone()?, server.try_clone()?])
 }
 
 /// Carries bytes both ways until one side ends or the wire is cut.
-fn join(client: TcpStream, server: TcpStream, wire: &Arc<Mutex<Wire>>) {
-    let ways = client.try_clone().and_then(|to_client| Ok((to_client, server.try_clone()?)));
-    let Ok((to_client, to_server)) = ways else { return };
-    for (from, to) in [(client, to_server), (server, to_client)] {
+fn join(joined: &Joined, wire: &Arc<Mutex<Wire>>) {
+    let Ok([to_client, to_server]) = cloned(joined) else { return };
+    let (Ok([client, server]), Ok(kept)) = (cloned(joined), cloned(joined)) else { return };
+    let number = {
+        let mut wire = lock(wire);
+        // Whoever comes while the wire is cut finds nobody.
+        if wire.manner.is_cut {
+            return end(joined);
+        }
+        wire.next += 1;
+        let number = wire.next - 1;
+        wire.joined.insert(number, kept);
+        number
+    };
+    for (from, to, is_answer) in [(client, to_server, false), (server, to_client, true)] {
         let wire = Arc::clone(wire);
-        thread::spawn(move || carry(from, to, &wire));
+        thread::spawn(move || {
+            carry(&from, &to, is_answer, number, &wire);
+            end(&[from, to]);
+            lock(&wire).joined.remove(&number);
+        });
     }
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, wire: &Mutex<Wire>) {
-    let mut piece = [0; 16 << 10];
-    // Without it a cut would be noticed only when somebody speaks.
-    let _ = from.set_read_timeout(Some(LOOK_EVERY));
+fn carry(mut from: &TcpStream, mut to: &TcpStream, is_answer: bool, number: u64, wire: &Mutex<Wire>) {
+    let (mut piece, mut deaf) = ([0; 16 << 10], false);
     let _ = to.set_nodelay(true);
-    loop {
-        if now(wire).is_cut {
-            break;
-        }
-        let read = match from.read(&mut piece) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
-            Err(_) => break,
+    while let Ok(read @ 1..) = from.read(&mut piece) {
+        let (manner, is_silent) = {
+            let wire = lock(wire);
+            (wire.manner, number < wire.silent_below)
         };
-        let Wire { delay, rate, .. } = now(wire);
-        let slow = rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(read as f64 / f64::from(rate)));
-        thread::sleep(delay + slow);
+        // With a piece missing, nothing that follows can be understood.
+        deaf |= is_silent || manner.is_deaf && is_answer;
+        if deaf {
+            continue;
+        }
+        let slow = manner.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(read as f64 / f64::from(rate)));
+        thread::sleep(manner.delay + slow);
         // What was on its way when the wire was cut is lost with it.
-        if now(wire).is_cut || to.write_all(&piece[..read]).is_err() {
-            break;
+        if to.write_all(&piece[..read]).is_err() {
+            return;
         }
     }
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
     use std::time::Instant;
 
     use super::*;
-    use crate::wait_until;
+    use crate::{DEADLINE, wait_until};
 
     /// A server that sends back what it gets.
     fn echo() -> SocketAddr {
@@ -175,21 +223,45 @@ mod tests {
         Ok(answer)
     }
 
+    fn client(proxy: &Proxy) -> TcpStream {
+        let client = TcpStream::connect(proxy.address()).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        client
+    }
+
     #[test]
     fn what_goes_through_comes_out_until_the_wire_is_cut() {
         let proxy = Proxy::to(&echo().to_string());
-        let mut client = TcpStream::connect(proxy.address()).unwrap();
-        assert_eq!(&ask(&mut client).unwrap(), b"ping");
+        let mut before = client(&proxy);
+        assert_eq!(&ask(&mut before).unwrap(), b"ping");
         proxy.delay(Duration::from_millis(30));
         let begun = Instant::now();
-        assert_eq!(&ask(&mut client).unwrap(), b"ping");
+        assert_eq!(&ask(&mut before).unwrap(), b"ping");
         assert!(begun.elapsed() >= Duration::from_millis(60), "both ways are delayed");
         proxy.cut();
-        wait_until("the connection ends", || ask(&mut client).is_err());
-        let mut other = TcpStream::connect(proxy.address()).unwrap();
-        assert!(ask(&mut other).is_err());
+        wait_until("the connection ends", || ask(&mut before).is_err());
+        assert!(ask(&mut client(&proxy)).is_err());
         proxy.heal();
-        let mut again = TcpStream::connect(proxy.address()).unwrap();
+        let mut again = client(&proxy);
         assert_eq!(&ask(&mut again).unwrap(), b"ping");
+        proxy.cut();
+        proxy.heal();
+        assert!(ask(&mut again).is_err(), "a cut may be short");
+    }
+
+    #[test]
+    fn who_is_not_heard_is_not_cut_off() {
+        for trouble in [Proxy::deafen, Proxy::hush] {
+            let proxy = Proxy::to(&echo().to_string());
+            let mut before = client(&proxy);
+            assert_eq!(&ask(&mut before).unwrap(), b"ping");
+            trouble(&proxy);
+            before.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+            let silence = ask(&mut before).unwrap_err().kind();
+            assert!(matches!(silence, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{silence}");
+            proxy.heal();
+            assert_eq!(&ask(&mut client(&proxy)).unwrap(), b"ping");
+            assert!(ask(&mut before).is_err(), "what was lost stays lost");
+        }
     }
 }
