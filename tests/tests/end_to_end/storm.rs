@@ -32,7 +32,7 @@ pub(crate) fn shape(processes: usize, workers: usize) -> Shape {
 /// says what is wrong in its sinks.
 pub(crate) fn storm(world: &World, shape: &Shape, chance: &mut Chance, kills: usize) -> Result<(), String> {
     let mut job = world.start(shape);
-    let load = Load::start(job.requests(), chance.fork());
+    let load = world.load(job.requests(), chance.fork());
     for kill in 0..kills {
         // A moment of the start or of the work; with waiting for work in between, or it would only ever start.
         if kill % 3 > 0 {

@@ -9,7 +9,7 @@ use flightline_engine::ledger::Entry;
 use flightline_engine::ledger::{Binding, Book, EntryBody, LedgerLog};
 use flightline_engine::log::{Offset, Partition};
 use flightline_tests::Chance;
-use flightline_tests::job::{Load, PARTITIONS, Shape, World};
+use flightline_tests::job::{PARTITIONS, Shape, World};
 use flightline_tests::wait_until;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ fn swap_under_load(shape: &Shape) {
     let world = World::new();
     let job = world.start(shape);
     job.wait_until_running();
-    let load = Load::start(job.requests(), Chance::new());
+    let load = world.load(job.requests(), Chance::new());
     for round in 1..=4_usize {
         let sent = load.sent();
         wait_until("the job takes requests", || load.sent() > sent + 200);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flightline_engine::metrics::StreamStatus;
 use flightline_jobs::clients::Partition;
-use flightline_tests::job::{Job, Load, PARTITIONS, REQUESTS, Shape, World, request};
+use flightline_tests::job::{Job, PARTITIONS, REQUESTS, Shape, World, request};
 use flightline_tests::rows::bundled;
 use flightline_tests::{Chance, wait_until};
 
@@ -103,7 +103,7 @@ fn sinks_that_are_away_for_half_a_minute_lose_nothing_and_double_nothing() {
     let world = World::new();
     let job = world.start(&troubled());
     job.wait_until_running();
-    let load = Load::start(job.requests(), Chance::new());
+    let load = world.load(job.requests(), Chance::new());
     wait_until("the job takes requests", || load.sent() > 1000);
     let away = Instant::now();
     trouble(&world, "away topic collection files");

@@ -30,8 +30,7 @@ struct Absent<'a> {
 fn a_server_that_is_away_is_named_and_waited_for() {
     let servers = Servers::own(&["kafka", "hdfs", "ferretdb"]);
     let world = World::on(&servers, Guarantee::ExactlyOnce);
-    let host = |key: &str| servers.address(key).rsplit("//").next().unwrap_or_default();
-    let absent = |part, key, remedy| Absent { part, address: host(key), remedy };
+    let absent = |part, key, remedy| Absent { part, address: servers.authority(key), remedy };
     let mut asked = 0;
     for server in [
         absent("kafka", "KAFKA_BROKERS", "check the address, and that the brokers run"),

@@ -66,7 +66,7 @@ pub(crate) fn die_at(name: &str, world: &World, shape: &Shape, chance: &mut Chan
     let passing = passing(name, chance);
     let armed = shape.clone().env(VARIABLE, format!("{name}:{passing}"));
     let job = world.start(&armed);
-    let load = Load::start(job.requests(), chance.fork());
+    let load = world.load(job.requests(), chance.fork());
     let ends = work_until_death(world, job, &load, name);
     expect_killed_at(name, &ends);
 
@@ -81,8 +81,10 @@ fn passing(name: &str, chance: &mut Chance) -> usize {
     let kind = name.split('/').next().unwrap_or_default();
     match kind {
         "kafka-sink" if name.contains("claim") || name.contains("fence") => 1,
-        "topic-sink" | "collection-sink" | "kafka-sink" | "mongodb-sink" => 20 + chance.below(60),
-        "file-sink" => 2 + chance.below(6),
+        "topic-sink" | "collection-sink" => 20 + chance.below(60),
+        // Servers take fewer and larger commits.
+        "kafka-sink" | "mongodb-sink" => 5 + chance.below(20),
+        "file-sink" | "hdfs" => 2 + chance.below(6),
         // The first start opens the ledger, registers four sinks, and binds.
         "ledger" => 7 + chance.below(4),
         "table" | "cut" => 1 + chance.below(3),
