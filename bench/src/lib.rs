@@ -3,6 +3,8 @@
 //! All rows are real, so that the benches meet the distributions that training meets: skewed routes, many early and few
 //! very late flights. All of them are training rows here; nothing is held out. It measures nothing itself.
 
+pub mod travellers;
+
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;

@@ -7,33 +7,19 @@
 //! every two seconds, and what is told apart are the requests that were sent within a second of a promotion's effect. The
 //! job is the real binary on two workers, with a ledger and files on the disk of the folder for temporary files.
 
-use std::collections::HashMap;
-use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use flightline_jobs::clients::{Partition, RemoteTopic, TopicClient};
-use flightline_tests::job::{PARTITIONS, REQUESTS, RESPONSES, Shape, World, request};
-use flightline_tests::rows::bundled;
-use serde::Deserialize;
+use flightline_bench::travellers::{Arrived, Sent, Watch, head, latencies, say, send, tell};
+use flightline_jobs::clients::TopicClient;
+use flightline_tests::job::{PARTITIONS, REQUESTS, RESPONSES, Shape, World};
 
 const PROMOTED_EVERY: Duration = Duration::from_secs(2);
 /// Answers that come within this time of the first one by another model are looked at apart.
 const AROUND: Duration = Duration::from_secs(1);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer {
-    #[serde(rename = "UUID")]
-    id: String,
-    model: String,
-}
-
-/// Answers as they became readable: when, and by which model.
-type Arrived = Arc<Mutex<HashMap<String, (Instant, String)>>>;
 
 fn main() -> anyhow::Result<()> {
     let mut numbers =
@@ -45,16 +31,12 @@ fn main() -> anyhow::Result<()> {
     let job = world.start(&Shape::of(1, 2));
     job.wait_until_running();
     let client = job.client();
-    let (arrived, over) = (Arrived::default(), Arc::new(AtomicBool::new(false)));
-    let followers: Vec<_> = (0..PARTITIONS)
-        .map(|partition| {
-            let (topic, arrived, over) = (client.topic(RESPONSES), Arc::clone(&arrived), Arc::clone(&over));
-            thread::spawn(move || follow(&topic, Partition(partition), &arrived, &over))
-        })
-        .collect();
+    let responses: Arc<dyn TopicClient> = Arc::new(client.topic(RESPONSES));
+    let watch = Watch::begin(&responses)?;
 
+    let requests = client.topic(REQUESTS);
     let half = Duration::from_secs(seconds / 2);
-    let quiet = send(&client.topic(REQUESTS), 0, rate, half)?;
+    let quiet = send(&requests, 0, rate, half)?;
     let (promoting, stop) = (Arc::new(world), Arc::new(AtomicBool::new(false)));
     let promoter = thread::spawn({
         let (world, stop) = (Arc::clone(&promoting), Arc::clone(&stop));
@@ -65,24 +47,21 @@ fn main() -> anyhow::Result<()> {
             }
         }
     });
-    let swapping = send(&client.topic(REQUESTS), quiet.len() as u64, rate, half)?;
+    let swapping = send(&requests, quiet.len() as u64, rate, half)?;
     stop.store(true, Ordering::SeqCst);
     ensure!(promoter.join().is_ok(), "the promoting thread has failed");
     job.wait_until_done();
-    over.store(true, Ordering::SeqCst);
-    followers
-        .into_iter()
-        .try_for_each(|follower| follower.join().map_err(|_| anyhow::anyhow!("a follower has failed"))?)?;
+    let arrived = watch.end()?;
     let status = job.status(0).context("the job can be asked")?;
     job.stop();
 
-    let arrived = arrived.lock().unwrap_or_else(PoisonError::into_inner);
     let swaps = swaps(&swapping, &arrived)?;
     let near = |sent: &Instant| swaps.iter().any(|swap| sent.max(swap).duration_since(*sent.min(swap)) <= AROUND);
-    say(&row("", "requests", "p50", "p99", "longest"))?;
-    tell("nothing else happens", &latencies(&quiet, &arrived, |_| true)?)?;
-    tell("while models are promoted", &latencies(&swapping, &arrived, |_| true)?)?;
-    tell("within 1 s of a promotion's effect", &latencies(&swapping, &arrived, near)?)?;
+    head()?;
+    tell("nothing else happens", &latencies(&quiet, &arrived)?)?;
+    tell("while models are promoted", &latencies(&swapping, &arrived)?)?;
+    let close = swapping.iter().filter(|(_, sent)| near(sent));
+    tell("within 1 s of a promotion's effect", &latencies(close, &arrived)?)?;
     say(&format!(
         "{} promotions took effect; sources stood still for {} ms at most",
         swaps.len(),
@@ -90,39 +69,8 @@ fn main() -> anyhow::Result<()> {
     ))
 }
 
-/// Sends requests at an even rate, and gives when each was sent.
-fn send(topic: &RemoteTopic, first: u64, rate: u64, during: Duration) -> anyhow::Result<Vec<(String, Instant)>> {
-    let flights = bundled();
-    let (started, mut sent) = (Instant::now(), Vec::new());
-    while started.elapsed() < during {
-        let number = first + sent.len() as u64;
-        let line = request(&flights[(number.wrapping_mul(7919) % flights.len() as u64) as usize], number);
-        let id = format!("00000000-0000-4000-8000-{number:012x}");
-        let at = Instant::now();
-        topic.append_to(Partition((number % u64::from(PARTITIONS)) as u32), vec![line.into()])?;
-        sent.push((id, at));
-        let due = started + Duration::from_nanos(1_000_000_000 / rate * sent.len() as u64);
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-    }
-    Ok(sent)
-}
-
-fn follow(topic: &RemoteTopic, partition: Partition, arrived: &Arrived, over: &AtomicBool) -> anyhow::Result<()> {
-    let mut from = topic.bounds(partition)?.from;
-    while !over.load(Ordering::SeqCst) {
-        let records = topic.read(partition, from, 1 << 20, Duration::from_millis(100))?;
-        let now = Instant::now();
-        for record in records {
-            from = record.offset.next();
-            let answer: Answer = serde_json::from_slice(&record.payload)?;
-            arrived.lock().unwrap_or_else(PoisonError::into_inner).insert(answer.id, (now, answer.model));
-        }
-    }
-    Ok(())
-}
-
 /// When the first request was sent that another model answered, for each change of the model.
-fn swaps(sent: &[(String, Instant)], arrived: &HashMap<String, (Instant, String)>) -> anyhow::Result<Vec<Instant>> {
+fn swaps(sent: &[Sent], arrived: &Arrived) -> anyhow::Result<Vec<Instant>> {
     let (mut swaps, mut before) = (Vec::new(), None);
     // One partition: between partitions a change has no order.
     for (id, at) in sent.iter().step_by(PARTITIONS as usize) {
@@ -132,35 +80,4 @@ fn swaps(sent: &[(String, Instant)], arrived: &HashMap<String, (Instant, String)
         }
     }
     Ok(swaps)
-}
-
-/// How long each of these requests took, ascending.
-fn latencies(
-    sent: &[(String, Instant)],
-    arrived: &HashMap<String, (Instant, String)>,
-    among: impl Fn(&Instant) -> bool,
-) -> anyhow::Result<Vec<Duration>> {
-    let took = |(id, at): &(String, Instant)| {
-        let (then, _) = arrived.get(id).with_context(|| format!("{id} was not answered"))?;
-        Ok(then.saturating_duration_since(*at))
-    };
-    let mut took = sent.iter().filter(|(_, at)| among(at)).map(took).collect::<anyhow::Result<Vec<_>>>()?;
-    took.sort_unstable();
-    Ok(took)
-}
-
-fn tell(what: &str, latencies: &[Duration]) -> anyhow::Result<()> {
-    let at = |share: f64| {
-        let place = ((latencies.len() as f64 * share) as usize).min(latencies.len().saturating_sub(1));
-        latencies.get(place).map_or_else(String::new, |took| format!("{:.1} ms", took.as_secs_f64() * 1e3))
-    };
-    say(&row(what, &latencies.len().to_string(), &at(0.5), &at(0.99), &at(1.0)))
-}
-
-fn row(what: &str, count: &str, median: &str, high: &str, longest: &str) -> String {
-    format!("{what:<36}{count:>10}{median:>12}{high:>12}{longest:>12}")
-}
-
-fn say(line: &str) -> anyhow::Result<()> {
-    Ok(writeln!(std::io::stdout(), "{line}")?)
 }
