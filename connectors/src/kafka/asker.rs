@@ -1,5 +1,5 @@
-//! A client that only asks. One that gets no answer in its time is replaced: after brokers were away a client may go on for
-//! minutes without finding them, while a new one finds them at once.
+//! A client that only asks. One that reaches nobody is replaced, if it has had the time to: after brokers were away a client
+//! may go on for minutes without finding them, while a new one finds them at once.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, KafkaResult};
 
 use super::class::{Class, Signs, classify};
-use super::cluster::{Reading, client, is_forgotten};
+use super::cluster::{Reading, client, is_about_reach, is_forgotten};
 use super::options::KafkaOptionsError;
 use super::watch::{Troubles, Watch};
 
@@ -26,14 +26,21 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Whoever asks. Any number of threads may share it.
 pub(super) struct Asker {
     config: ClientConfig,
+    /// How long a client has for finding a broker.
+    patience: Duration,
     troubles: Arc<Troubles>,
-    client: Mutex<Arc<Reading>>,
+    /// Who asks now, and since when.
+    client: Mutex<(Arc<Reading>, Instant)>,
 }
 
 impl Asker {
-    pub(super) fn new(config: ClientConfig, troubles: &Arc<Troubles>) -> Result<Self, KafkaOptionsError> {
-        let client = Mutex::new(Arc::new(client(&config, troubles)?));
-        Ok(Self { config, troubles: Arc::clone(troubles), client })
+    pub(super) fn new(
+        config: ClientConfig,
+        patience: Duration,
+        troubles: &Arc<Troubles>,
+    ) -> Result<Self, KafkaOptionsError> {
+        let client = Mutex::new((Arc::new(client(&config, troubles)?), Instant::now()));
+        Ok(Self { config, patience, troubles: Arc::clone(troubles), client })
     }
 
     /// Asks until there is an answer, a refusal, or no time left.
@@ -42,7 +49,7 @@ impl Asker {
         limit: Duration,
         mut question: impl FnMut(&BaseConsumer<Watch>, Duration) -> KafkaResult<T>,
     ) -> KafkaResult<T> {
-        let client = self.current();
+        let (client, since) = self.current();
         let until = Instant::now() + limit;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -63,7 +70,9 @@ impl Asker {
                 return Err(error);
             }
             if until <= Instant::now() + PAUSE {
-                self.replace(&client);
+                if is_about_reach(Signs::of(&error).code) && since.elapsed() >= self.patience {
+                    self.replace(&client);
+                }
                 return Err(error);
             }
             thread::sleep(PAUSE);
@@ -75,17 +84,17 @@ impl Asker {
         stands || self.troubles.refused().is_some()
     }
 
-    fn current(&self) -> Arc<Reading> {
-        Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner))
+    fn current(&self) -> (Arc<Reading>, Instant) {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Lets the next question go to another client than this one.
     fn replace(&self, tired: &Arc<Reading>) {
+        // Made before anybody has to wait for it.
+        let Ok(fresh) = client(&self.config, &self.troubles) else { return };
         let mut current = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&current, tired)
-            && let Ok(fresh) = client(&self.config, &self.troubles)
-        {
-            *current = Arc::new(fresh);
+        if Arc::ptr_eq(&current.0, tired) {
+            *current = (Arc::new(fresh), Instant::now());
         }
     }
 }
@@ -102,20 +111,33 @@ mod tests {
 
     use super::*;
 
+    fn away() -> KafkaResult<()> {
+        Err(KafkaError::MetadataFetch(Code::AllBrokersDown))
+    }
+
     /// In a job whose broker had slept, one client asked in vain for minutes after all others had found it again.
     #[test]
-    fn who_gets_no_answer_is_replaced_and_who_is_answered_is_not() {
-        let asker = Asker::new(ClientConfig::new(), &Arc::default()).unwrap();
-        let first = asker.current();
+    fn who_reaches_nobody_is_replaced_and_who_is_answered_is_not() {
+        let asker = Asker::new(ClientConfig::new(), Duration::ZERO, &Arc::default()).unwrap();
+        let (first, _) = asker.current();
         asker.ask(Duration::ZERO, |_, _| Ok(())).unwrap();
-        let refused = || Err::<(), _>(KafkaError::MetadataFetch(Code::TopicAuthorizationFailed));
-        asker.ask(Duration::ZERO, |_, _| refused()).unwrap_err();
-        assert!(Arc::ptr_eq(&first, &asker.current()));
-        let away = || Err::<(), _>(KafkaError::MetadataFetch(Code::AllBrokersDown));
+        for answer in [Code::TopicAuthorizationFailed, Code::LeaderNotAvailable] {
+            let answered = || Err::<(), _>(KafkaError::MetadataFetch(answer));
+            asker.ask(Duration::ZERO, |_, _| answered()).unwrap_err();
+        }
+        assert!(Arc::ptr_eq(&first, &asker.current().0));
         asker.ask(Duration::ZERO, |_, _| away()).unwrap_err();
-        assert!(!Arc::ptr_eq(&first, &asker.current()));
-        let second = asker.current();
+        let (second, _) = asker.current();
+        assert!(!Arc::ptr_eq(&first, &second));
         asker.replace(&first);
-        assert!(Arc::ptr_eq(&second, &asker.current()), "somebody else has done so before");
+        assert!(Arc::ptr_eq(&second, &asker.current().0), "somebody else has done so before");
+    }
+
+    #[test]
+    fn a_new_one_has_time_to_find_a_broker() {
+        let asker = Asker::new(ClientConfig::new(), Duration::from_secs(3600), &Arc::default()).unwrap();
+        let (first, _) = asker.current();
+        asker.ask(Duration::ZERO, |_, _| away()).unwrap_err();
+        assert!(Arc::ptr_eq(&first, &asker.current().0));
     }
 }

@@ -48,7 +48,7 @@ impl KafkaCluster {
     pub fn new(options: KafkaOptions) -> Result<Self, KafkaOptionsError> {
         options.check()?;
         let troubles = Arc::new(Troubles::default());
-        let asker = |isolation| Asker::new(asker_config(&options, isolation), &troubles);
+        let asker = |isolation| Asker::new(asker_config(&options, isolation), options.timeout, &troubles);
         let (everything, committed) = (asker(Isolation::Everything)?, asker(Isolation::Committed)?);
         Ok(Self(Arc::new(Inner { options, troubles, everything, committed })))
     }
@@ -106,8 +106,19 @@ impl KafkaCluster {
     /// From the oldest record of a partition up to its end. The partition was there once: that a broker doesn't know it is
     /// a fault that passes, as when it has just started.
     pub(super) fn bounds(&self, topic: &str, partition: Partition, isolation: Isolation) -> Result<OffsetRange, Fault> {
+        self.bounds_within(topic, partition, isolation, self.0.options.timeout)
+    }
+
+    /// The same of brokers that have so long for an answer.
+    pub(super) fn bounds_within(
+        &self,
+        topic: &str,
+        partition: Partition,
+        isolation: Isolation,
+        limit: Duration,
+    ) -> Result<OffsetRange, Fault> {
         let what = format!("asking what partition {partition} of topic `{topic}` holds");
-        let (low, high) = self.ask(&what, isolation, self.0.options.timeout, |client, timeout| {
+        let (low, high) = self.ask(&what, isolation, limit, |client, timeout| {
             let held = client.fetch_watermarks(topic, native(partition), timeout);
             // A client that has once heard of a topic without this partition, as from a broker that had just started, remembers
             // that for minutes unless it is made to ask again.
@@ -234,7 +245,7 @@ pub(super) fn is_forgotten(error: &KafkaError) -> bool {
 const REACH: &str = "; check the address, and that the brokers run and can be reached";
 
 /// Whether it may be that nobody is there.
-const fn is_about_reach(code: RDKafkaErrorCode) -> bool {
+pub(super) const fn is_about_reach(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         code,

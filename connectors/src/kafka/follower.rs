@@ -1,8 +1,8 @@
 //! Follows a topic with one consumer for all of its partitions, from their ends on: for a page that waits for answers.
 //!
 //! librdkafka says once that all brokers are away and is silent then, as it is when nothing comes. So while nothing comes the
-//! brokers are asked now and then, which also tells when they are back; and a consumer to which nothing comes though there is
-//! something is replaced.
+//! brokers are asked now and then, which also tells when they are back. The ends of the partitions are asked for, too: a
+//! consumer to which nothing comes though there is something is replaced.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -84,39 +84,52 @@ impl KafkaFollower {
             Ok(partitions) => {
                 self.away = None;
                 self.follow_new(partitions);
-                if is_quiet && let Err(fault) = self.look_at_ends() {
-                    self.away = Some(server(fault));
-                }
             }
             Err(fault) => self.away = Some(server(fault)),
         }
         self.looked = Instant::now();
     }
 
-    /// Looks whether what comes to nobody is there, if it is time, and lets another consumer take over then.
-    fn look_at_ends(&mut self) -> Result<(), Fault> {
-        let timeout = self.source.cluster().options().timeout;
-        if self.ends_looked.elapsed() < timeout {
-            return Ok(());
+    /// Looks whether something is there that doesn't come, if it is time, and lets another consumer take over then. Who waits
+    /// for answers meanwhile waits no longer than for the other look.
+    fn look_at_ends(&mut self) {
+        let cluster = self.source.cluster().clone();
+        let timeout = cluster.options().timeout;
+        if self.ends_looked.elapsed() < timeout || self.away.is_some() {
+            return;
         }
         self.ends_looked = Instant::now();
-        let topic = self.source.topic();
+        self.note_places();
+        let (topic, mut is_over) = (self.source.topic(), false);
         for (partition, place) in &mut self.places {
-            let end = self.source.bounds(*partition)?.to;
-            // The last ones may be markers of transactions.
-            *place = position(&self.consumer, topic, *partition).unwrap_or(*place).max(*place);
-            let standstill = self.standstills.entry(*partition).or_default();
-            if standstill.lasts(*place, end, Instant::now()).is_some_and(|lasts| lasts >= timeout) {
+            let standstill = self.standstills.entry(*partition).or_insert_with(|| Standstill::new(timeout));
+            let left = LOOK.saturating_sub(self.ends_looked.elapsed());
+            let Ok(bounds) = cluster.bounds_within(topic, *partition, Isolation::Committed, left) else {
+                standstill.is_excused();
+                continue;
+            };
+            // What is gone can't be read any more.
+            *place = bounds.from.max(*place);
+            if let Some(lasted) = standstill.is_over(*place, bounds.to, Instant::now()) {
                 tracing::warn!(
-                    "partition {partition} of topic `{topic}` goes up to offset {end}, and nothing from {place} on has come for \
-                     {timeout:?}: another consumer takes over"
+                    "partition {partition} of topic `{topic}` goes up to offset {}, and nothing from {place} on has come for {} s: \
+                     another consumer takes over",
+                    bounds.to,
+                    lasted.as_secs(),
                 );
-                self.consumer = assigned(&self.source, &self.places)?;
-                self.standstills.clear();
-                return Ok(());
+                is_over = true;
             }
         }
-        Ok(())
+        if is_over && let Ok(consumer) = assigned(&self.source, &self.places) {
+            self.consumer = consumer;
+        }
+    }
+
+    /// Behind the last records there may be markers of transactions.
+    fn note_places(&mut self) {
+        for (partition, place) in &mut self.places {
+            *place = position(&self.consumer, self.source.topic(), *partition).unwrap_or(*place).max(*place);
+        }
     }
 
     fn follow_new(&mut self, partitions: u32) {
@@ -178,6 +191,7 @@ impl Follower for KafkaFollower {
             return Err(error);
         }
         self.look(records.is_empty());
+        self.look_at_ends();
         Ok(Came { records, away: self.away.clone() })
     }
 }
@@ -191,5 +205,65 @@ fn followed(message: &BorrowedMessage<'_>) -> Followed {
 impl fmt::Debug for KafkaFollower {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaFollower").field("topic", &self.source.topic()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+    use rdkafka::types::{RDKafkaApiKey as Api, RDKafkaRespErr as Error};
+
+    use super::*;
+    use crate::client::TopicClient;
+    use crate::kafka::{KafkaCluster, KafkaOptions, KafkaTopic};
+
+    fn next(follower: &mut KafkaFollower) -> Vec<Bytes> {
+        let came = follower.next(usize::MAX, Duration::from_millis(100)).unwrap();
+        came.records.into_iter().map(|record| record.payload).collect()
+    }
+
+    fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = found() {
+                return found;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "it doesn't come");
+        }
+    }
+
+    fn is_some(lines: Vec<Bytes>) -> Option<Vec<Bytes>> {
+        Some(lines).filter(|lines| !lines.is_empty())
+    }
+
+    /// A page whose consumer stood still after brokers had been away gave no answers any more.
+    #[test]
+    fn a_follower_that_stands_still_goes_on() {
+        let brokers = MockCluster::<DefaultProducerContext>::new(1).unwrap();
+        brokers.create_topic("answers", 2, 1).unwrap();
+        let (brokers_at, timeout) = (brokers.bootstrap_servers(), Duration::from_secs(1));
+        let options = KafkaOptions { brokers: brokers_at, timeout, ..KafkaOptions::default() };
+        let cluster = KafkaCluster::new(options).unwrap();
+        let topic = Arc::new(KafkaTopic::new(cluster.clone(), "answers"));
+        let say = |line: &'static str| topic.append_to(Partition(1), vec![line.into()]).unwrap();
+        say("nobody follows yet");
+        let mut follower = KafkaFollower::new(KafkaSource::new(cluster, "answers")).unwrap();
+        say("before");
+        assert_eq!(wait_for(|| is_some(next(&mut follower))), ["before"]);
+
+        brokers.request_errors(Api::Fetch, &[Error::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE; 5000]);
+        let first = follower.consumer.client().native_ptr();
+        say("meanwhile");
+        wait_for(|| {
+            assert_eq!(next(&mut follower), Vec::<Bytes>::new());
+            (follower.consumer.client().native_ptr() != first).then_some(())
+        });
+        brokers.clear_request_errors(Api::Fetch);
+        assert_eq!(wait_for(|| is_some(next(&mut follower))), ["meanwhile"]);
+        say("after");
+        assert_eq!(wait_for(|| is_some(next(&mut follower))), ["after"]);
     }
 }

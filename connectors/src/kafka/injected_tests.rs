@@ -234,7 +234,7 @@ fn a_reader_that_stands_still_is_told_and_goes_on() {
     mock.brokers.request_errors(Api::Fetch, &[Error::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE; 2000]);
     topic.append_to(HERE, vec![Bytes::from_static(b"line")]).unwrap();
     let fault = read_until(&source, &mut *reader, Result::err);
-    assert!(fault.to_string().contains("goes up to offset 1, and nothing from 0 on has come for 3s"), "{fault}");
+    assert!(fault.to_string().contains("goes up to offset 1, and nothing from 0 on has come for 3 s"), "{fault}");
     mock.brokers.clear_request_errors(Api::Fetch);
     let read = |found: Result<Vec<LogRecord>, Fault>| found.unwrap().first().map(|record| record.payload.clone());
     assert_eq!(read_until(&source, &mut *reader, read), "line");

@@ -85,7 +85,8 @@ pub enum KafkaOptionsError {
     Client(String),
 }
 
-/// Below it brokers that only wait for something to tell would be taken for dead.
+/// Below it brokers that only wait for something to tell would be taken for dead, unless a transaction may not even last so
+/// long.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(2);
 
 const DELIVERY: &str = "what a sink promises depends on it; choose the sink's guarantee instead";

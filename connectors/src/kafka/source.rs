@@ -144,7 +144,8 @@ impl Source for KafkaSource {
             )));
         }
         let reader = Readers::open(&self.0.readers, partition, from, bounds.to)?;
-        Ok(Box::new(Heard { source: self.clone(), partition, reader, standstill: Standstill::default() }))
+        let standstill = Standstill::new(self.0.cluster.options().timeout);
+        Ok(Box::new(Heard { source: self.clone(), partition, reader, standstill }))
     }
 
     fn settled(&self, progress: &Offsets) {
@@ -176,27 +177,19 @@ impl Heard {
 
 impl PartitionReader for Heard {
     fn read(&mut self, limit: usize, patience: Duration) -> Result<Vec<LogRecord>, Fault> {
-        let records = self.reader.read(limit, patience)?;
-        if !records.is_empty() {
-            return Ok(records);
-        }
-        let end = self.end()?;
-        let Some(position) = self.reader.passed() else { return Ok(records) };
+        let read = self.reader.read(limit, patience).and_then(|records| Ok((records, self.end()?)));
+        let (records, end) = read.inspect_err(|_| self.standstill.is_excused())?;
+        let Some(position) = self.reader.passed().filter(|_| records.is_empty()) else { return Ok(records) };
+        let Some(lasted) = self.standstill.is_over(position, end, Instant::now()) else { return Ok(records) };
+        self.reader.doubt();
         let Inner { cluster, topic, .. } = &*self.source.0;
-        let timeout = cluster.options().timeout;
-        match self.standstill.lasts(position, end, Instant::now()) {
-            Some(lasts) if lasts >= timeout => {
-                self.reader.doubt();
-                self.standstill = Standstill::default();
-                Err(Fault::transient(format!(
-                    "Kafka at {}: partition {} of topic `{topic}` goes up to offset {end}, and nothing from {position} on has \
-                     come for {timeout:?}; another consumer takes over",
-                    cluster.options().brokers,
-                    self.partition,
-                )))
-            }
-            _ => Ok(records),
-        }
+        Err(Fault::transient(format!(
+            "Kafka at {}: partition {} of topic `{topic}` goes up to offset {end}, and nothing from {position} on has come for \
+             {} s; another consumer takes over",
+            cluster.options().brokers,
+            self.partition,
+            lasted.as_secs(),
+        )))
     }
 
     fn passed(&self) -> Option<Offset> {

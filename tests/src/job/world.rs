@@ -341,7 +341,7 @@ impl World {
         EmbeddedStore::open(&self.folder.join("embedded")).expect("the store can be opened")
     }
 
-    /// What all sinks hold. Only while no job runs.
+    /// What all sinks hold. Only while no job runs, or on servers while those that run have nothing left to do.
     #[must_use]
     pub fn holdings(&self) -> Holdings {
         match &self.servers {

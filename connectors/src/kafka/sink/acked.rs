@@ -21,7 +21,7 @@ use super::{Destination, PROGRESS_AFTER, Places, new_from};
 pub(super) struct AckedWriter {
     destination: Arc<Destination>,
     generation: Generation,
-    /// Made anew after a fault.
+    /// Made anew after a fault that passes.
     sender: Option<Sender>,
     /// What the topic of progress says.
     durable: Places,

@@ -93,7 +93,11 @@ fn live_through(trouble: &Trouble, stage: &Stage, job: &mut Job, load: &Load) {
         Meanwhile::Says(words) => {
             job.wait_for_line_after(said, trouble.name, |line| words.iter().all(|word| line.contains(word)));
         }
-        Meanwhile::Works => wait_for_work(job, load),
+        Meanwhile::Works => {
+            let before = job.answered(stage.sink);
+            wait_for_work(job, load);
+            job.wait_until("answers come through to the server", || job.answered(stage.sink) > before);
+        }
     }
     (trouble.end)(stage);
     wait_for_work(job, load);

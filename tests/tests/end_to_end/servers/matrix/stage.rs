@@ -7,6 +7,8 @@ pub(super) struct Stage {
     /// All servers, as the job finds them.
     servers: Servers,
     pub(super) wire: Proxy,
+    /// Whose answers go to that server.
+    pub(super) sink: &'static str,
 }
 
 impl Stage {
@@ -15,7 +17,7 @@ impl Stage {
         let own = Servers::own(&["kafka"]);
         let wire = Proxy::at(own.address("KAFKA_PROXY_LISTEN"), own.address("KAFKA_PROXY_UPSTREAM"));
         let brokers = wire.address().to_string();
-        Self::new(own, wire, ("KAFKA_BROKERS", brokers))
+        Self::new(own, wire, ("KAFKA_BROKERS", brokers), "topic")
     }
 
     /// MongoDB's.
@@ -23,7 +25,7 @@ impl Stage {
         let own = Servers::own(&["ferretdb"]);
         let wire = Proxy::to(own.authority("MONGODB_URL"));
         let url = format!("mongodb://{}/", wire.address());
-        Self::new(own, wire, ("MONGODB_URL", url))
+        Self::new(own, wire, ("MONGODB_URL", url), "collection")
     }
 
     /// That of HDFS, with the wire to the NameNode.
@@ -31,11 +33,11 @@ impl Stage {
         let own = Servers::own(&["hdfs"]);
         let wire = Proxy::to(own.authority("HDFS_URL"));
         let url = format!("hdfs://{}", wire.address());
-        Self::new(own, wire, ("HDFS_URL", url))
+        Self::new(own, wire, ("HDFS_URL", url), "files")
     }
 
-    fn new(own: OwnServers, wire: Proxy, address: (&str, String)) -> Self {
-        Self { own, servers: Servers::shared().with_addresses([address]), wire }
+    fn new(own: OwnServers, wire: Proxy, address: (&str, String), sink: &'static str) -> Self {
+        Self { own, servers: Servers::shared().with_addresses([address]), wire, sink }
     }
 
     pub(super) const fn servers(&self) -> &Servers {
