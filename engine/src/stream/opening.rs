@@ -9,8 +9,9 @@ use super::delivery::{Opener, Writer};
 use super::job::StreamJob;
 use super::message::{Message, SinkProgress};
 use super::reach::{reach, unseen};
+use super::setup::SinkSetup;
 use super::startup::{Bounds, Rounds};
-use crate::contract::{Fault, JobId, Placement, SinkName};
+use crate::contract::{Fault, JobId, Placement, Sink, SinkName};
 use crate::ledger::{Book, Generation};
 use crate::log::{OffsetRange, Offsets, Partition};
 use crate::recovery;
@@ -26,6 +27,16 @@ impl<J: StreamJob> Rounds<'_, J> {
             Placement::OnLead if self.shared.process.get() == 0 => (0..self.partitions).map(Partition).collect(),
             Placement::OnLead => Vec::new(),
         }
+    }
+
+    fn reach<T>(
+        &self,
+        sink: &SinkSetup,
+        book: &Book,
+        what: &str,
+        step: impl FnMut(&dyn Sink) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Ending> {
+        reach(&self.shared.insistence(), &self.shared.absent, sink, book, what, step)
     }
 
     /// What the log holds of this process's partitions.
@@ -48,8 +59,7 @@ impl<J: StreamJob> Rounds<'_, J> {
         for sink in &setup.sinks {
             let partitions = self.written_here(sink.sink.placement());
             if !partitions.is_empty() {
-                let survey =
-                    reach(&self.shared.insistence(), sink, book, "looking at", |sink| sink.survey(&partitions))?;
+                let survey = self.reach(sink, book, "looking at", |sink| sink.survey(&partitions))?;
                 sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|| unseen(sink, book)));
             }
         }
@@ -62,7 +72,7 @@ impl<J: StreamJob> Rounds<'_, J> {
         for sink in &setup.sinks {
             let is_here = !self.written_here(sink.sink.placement()).is_empty();
             if let Some(starts) = starts.get(sink.sink.name()).filter(|_| is_here) {
-                reach(&self.shared.insistence(), sink, book, "adopting", |sink| sink.adopt(&job, starts))?;
+                self.reach(sink, book, "adopting", |sink| sink.adopt(&job, starts))?;
             }
         }
         Ok(())
@@ -92,7 +102,7 @@ impl<J: StreamJob> Rounds<'_, J> {
                 generation,
                 partitions,
             };
-            let open = reach(&self.shared.insistence(), setup, book, "opening", |_| opener.open())?;
+            let open = self.reach(setup, book, "opening", |_| opener.open())?;
             writers.push((place, open.map_or(Writer::Away(opener), Writer::Open)));
         }
         Ok(writers)

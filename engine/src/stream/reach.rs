@@ -1,6 +1,7 @@
 //! How patient a start is with servers that are away.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -8,13 +9,10 @@ use super::Ending;
 use super::retry::Trial;
 use super::setup::SinkSetup;
 use crate::clock::Clock;
-use crate::contract::{Fault, Sink, SinkSurvey};
+use crate::contract::{Fault, Sink, SinkName, SinkSurvey};
 use crate::http::Health;
 use crate::ledger::Book;
 use crate::log::Reached;
-
-/// How often a transient fault of a sink that may lag is tried again before the job begins without it.
-const TRIES_OF_LAGGING: u32 = 3;
 
 /// Tries steps of a start again while their faults are transient, but not for ever.
 #[derive(Clone, Debug)]
@@ -55,27 +53,38 @@ fn can_be_away(sink: &SinkSetup, book: &Book) -> bool {
     !sink.required && starts.is_some_and(|starts| starts.len() == book.partitions() as usize)
 }
 
-/// Tries a step of a sink: patiently if the job can't begin without it, else only so often that a hiccup is no absence.
-/// `None`: it is away.
+/// Sinks that a start of this process has found away. Nobody looks for them again until the job runs: each step would wait
+/// anew for a server that says nothing, and a sink that comes back catches up by itself.
+#[derive(Debug, Default)]
+pub(super) struct Absent(Mutex<BTreeSet<SinkName>>);
+
+impl Absent {
+    fn names(&self) -> MutexGuard<'_, BTreeSet<SinkName>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tries a step of a sink: patiently if the job can't begin without it, else once. `None`: it is away.
 pub(super) fn reach<T>(
     start: &Insistence,
+    absent: &Absent,
     sink: &SinkSetup,
     book: &Book,
     what: &str,
     mut step: impl FnMut(&dyn Sink) -> Result<T, Fault>,
 ) -> Result<Option<T>, Ending> {
-    let what = format!("{what} sink {}", sink.sink.name());
-    let can_be_away = can_be_away(sink, book);
-    let mut tries = 0;
-    start.insist(&what, || {
-        tries += 1;
-        match step(sink.sink.as_ref()) {
-            Err(Fault::Transient(fault)) if can_be_away && tries >= TRIES_OF_LAGGING => {
-                tracing::warn!("{what}: {fault}; the job begins without it");
-                Ok(None)
-            }
-            outcome => outcome.map(Some),
+    let name = sink.sink.name();
+    if absent.names().contains(name) {
+        return Ok(None);
+    }
+    let what = format!("{what} sink {name}");
+    start.insist(&what, || match step(sink.sink.as_ref()) {
+        Err(Fault::Transient(fault)) if can_be_away(sink, book) => {
+            tracing::warn!("{what}: {fault}; the job begins without it");
+            absent.names().insert(name.clone());
+            Ok(None)
         }
+        outcome => outcome.map(Some),
     })
 }
 
@@ -111,6 +120,29 @@ mod tests {
         assert!(!can_be_away(&sink(false), &new));
         assert!(can_be_away(&sink(false), &known));
         assert!(!can_be_away(&sink(true), &known));
+    }
+
+    /// With HDFS away a start looked for it in each of its steps, three times, and nobody was answered for half a minute.
+    #[test]
+    fn a_sink_that_is_away_is_looked_for_once() {
+        let clock = ManualClock::default();
+        let start = Insistence { health: Health::new(), clock: Arc::new(clock), patience: Duration::from_secs(3) };
+        let sink = SinkSetup { sink: Arc::new(MemorySink::new("files")), required: false, backfill: false };
+        let mut book = Book::default();
+        for body in [
+            EntryBody::Open { job: JobName("job".into()), partitions: 1, nonce: 0 },
+            EntryBody::Register { sink: sink.sink.name().clone(), starts: [(Partition(0), Offset(0))].into() },
+        ] {
+            book.apply(book.next_seq(), &Entry { generation: Generation(1), body }).unwrap();
+        }
+        let (absent, mut tries) = (Absent::default(), 0);
+        let mut step = |_: &dyn Sink| {
+            tries += 1;
+            Err::<(), _>(Fault::transient("connection refused"))
+        };
+        assert_eq!(reach(&start, &absent, &sink, &book, "looking at", &mut step), Ok(None));
+        assert_eq!(reach(&start, &absent, &sink, &book, "opening", &mut step), Ok(None));
+        assert_eq!(tries, 1);
     }
 
     #[test]

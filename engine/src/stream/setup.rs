@@ -10,7 +10,7 @@ use super::catch_up::{CatchUp, Recompute};
 use super::job::{StreamJob, TableSpread};
 use super::keeper::{ModelWatch, TableVersions};
 use super::owner::Owners;
-use super::reach::Insistence;
+use super::reach::{Absent, Insistence};
 use crate::clock::Clock;
 use crate::cluster::ClusterPlan;
 use crate::contract::{Blobs, Fault, Sink, Source, TableSource};
@@ -137,6 +137,7 @@ pub(super) struct Shared<J: StreamJob> {
     awaited: Mutex<Option<Binding>>,
     /// The ledger as the process's first worker has heard it.
     pub(super) book: Arc<RwLock<Book>>,
+    pub(super) absent: Absent,
 }
 
 impl<J: StreamJob> Shared<J> {
@@ -150,6 +151,7 @@ impl<J: StreamJob> Shared<J> {
             ready: Mutex::default(),
             awaited: Mutex::default(),
             book: Arc::default(),
+            absent: Absent::default(),
         }
     }
 
