@@ -244,7 +244,7 @@ mod tests {
     fn a_follower_that_stands_still_goes_on() {
         let brokers = MockCluster::<DefaultProducerContext>::new(1).unwrap();
         brokers.create_topic("answers", 2, 1).unwrap();
-        let (brokers_at, timeout) = (brokers.bootstrap_servers(), Duration::from_secs(1));
+        let (brokers_at, timeout) = (brokers.bootstrap_servers(), Duration::from_secs(3));
         let options = KafkaOptions { brokers: brokers_at, timeout, ..KafkaOptions::default() };
         let cluster = KafkaCluster::new(options).unwrap();
         let topic = Arc::new(KafkaTopic::new(cluster.clone(), "answers"));
