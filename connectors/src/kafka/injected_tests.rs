@@ -239,3 +239,20 @@ fn a_reader_that_stands_still_is_told_and_goes_on() {
     let read = |found: Result<Vec<LogRecord>, Fault>| found.unwrap().first().map(|record| record.payload.clone());
     assert_eq!(read_until(&source, &mut *reader, read), "line");
 }
+
+/// A reader looked whether the end of its partition could be asked for before it handed on what it had read, and threw that
+/// away if not: after a broker had been away, requests were never answered.
+#[test]
+fn what_was_read_is_handed_on_though_nobody_can_be_asked() {
+    let mock = Mock::new(Guarantee::AtLeastOnce);
+    let topic = KafkaTopic::new(mock.cluster.clone(), "answers");
+    let source = KafkaSource::new(mock.cluster.clone(), "answers");
+    let mut reader = source.open(HERE, Offset(0)).unwrap();
+    topic.append_to(HERE, vec![Bytes::from_static(b"line")]).unwrap();
+    mock.brokers.request_errors(Api::ListOffsets, &[Error::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 2000]);
+    let read = |found: Result<Vec<LogRecord>, Fault>| {
+        assert!(source.bounds(HERE).is_err());
+        found.ok()?.first().map(|record| record.offset)
+    };
+    assert_eq!(read_until(&source, &mut *reader, read), Offset(0));
+}

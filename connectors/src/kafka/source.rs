@@ -177,9 +177,10 @@ impl Heard {
 
 impl PartitionReader for Heard {
     fn read(&mut self, limit: usize, patience: Duration) -> Result<Vec<LogRecord>, Fault> {
-        let read = self.reader.read(limit, patience).and_then(|records| Ok((records, self.end()?)));
-        let (records, end) = read.inspect_err(|_| self.standstill.is_excused())?;
+        let records = self.reader.read(limit, patience).inspect_err(|_| self.standstill.is_excused())?;
+        // Whatever is wrong, what was read must be handed on: nobody reads it again.
         let Some(position) = self.reader.passed().filter(|_| records.is_empty()) else { return Ok(records) };
+        let end = self.end().inspect_err(|_| self.standstill.is_excused())?;
         let Some(lasted) = self.standstill.is_over(position, end, Instant::now()) else { return Ok(records) };
         self.reader.doubt();
         let Inner { cluster, topic, .. } = &*self.source.0;
