@@ -129,6 +129,14 @@ impl Job {
         self.processes[0].wait_for_line_after(lines, what, wanted)
     }
 
+    /// Waits until process 0 has come to the failpoint where it stops, and has stopped: it says so first, and who would wake it
+    /// up in between would do so in vain.
+    #[track_caller]
+    pub fn wait_until_paused(&mut self) {
+        self.wait_for_line("that it stops", |line| line.contains("pausing this process"));
+        wait_until("it stops", || self.processes[0].is_paused());
+    }
+
     /// Lets its processes go on that were stopped.
     pub fn wake_up(&self) {
         self.processes.iter().for_each(|process| process.signal(Signal::CONT));
@@ -143,12 +151,7 @@ impl Job {
     /// Waits until every sink has all that the request topic holds now.
     #[track_caller]
     pub fn wait_until_done(&self) {
-        // What was said to a server that is back may still be waited for in vain.
-        let mut ends = Offsets::new();
-        self.wait_until("the request topic can be asked", || {
-            let found = self.ends_of_requests();
-            found.map(|found| ends = found).is_ok()
-        });
+        let ends = patiently("the request topic can be asked", || self.ends_of_requests());
         self.wait_until("every sink has everything", || {
             let reached = self.reached();
             reached.len() == 4
@@ -252,4 +255,14 @@ fn get(port: u16, path: &str) -> Option<String> {
 
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(5))).build().into()
+}
+
+/// Asks until there is an answer: a wire that was cut a moment ago may still be told of, and so may a server that is back.
+fn patiently<T>(what: &str, ask: impl Fn() -> Result<T, ClientError>) -> T {
+    let mut answer = None;
+    wait_until(what, || {
+        answer = ask().inspect_err(|error| assert!(error.is_transient(), "{error}")).ok();
+        answer.is_some()
+    });
+    answer.expect("it was waited for")
 }

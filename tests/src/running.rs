@@ -104,14 +104,28 @@ impl Running {
     /// If it is gone, or the operating system doesn't say.
     #[must_use]
     pub fn processor_time(&self) -> Duration {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        // Its name may have blanks and brackets in it.
-        let fields: Vec<&str> =
-            stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+        let fields = self.stat();
         let ticks = |field: usize| -> u64 { fields[field].parse().expect("ticks are a number") };
         // A tick of this file is a hundredth of a second, whatever the kernel counts in.
         Duration::from_millis(10 * (ticks(11) + ticks(12)))
+    }
+
+    /// Whether a signal has stopped it, until another one lets it go on.
+    ///
+    /// # Panics
+    /// As [`Running::processor_time`].
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.stat()[0] == "T"
+    }
+
+    /// What the operating system knows of it: the fields of `/proc/PID/stat` behind its name.
+    fn stat(&self) -> Vec<String> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        // Its name may have blanks and brackets in it.
+        let (_, fields) = stat.rsplit_once(')').unwrap_or_else(|| panic!("{path}: {stat}"));
+        fields.split_whitespace().map(str::to_owned).collect()
     }
 
     /// What is known of it now, for the message of a failure.

@@ -183,7 +183,12 @@ impl Temporary {
 
     fn finish(&mut self, named: io::Result<()>) -> Result<(), FileError> {
         match named {
-            Ok(()) => self.armed = false,
+            Ok(()) => {
+                self.armed = false;
+                // Closing it is not enough: a child that is being spawned just now has a copy for a moment, and who opens the
+                // file would find it locked. That it is not unlocked now only means that it is later.
+                let _ = self.lock.unlock();
+            }
             Err(error) if is_taken(&error) && self.existing == Existing::Refuse => {
                 return Err(FileError::Exists { path: self.target.display().to_string() });
             }
@@ -408,6 +413,20 @@ mod tests {
         let message = AtomicDir::create(&target, Existing::Refuse).unwrap_err().to_string();
         assert!(message.contains("is a file, not a folder"), "{message}");
         assert!(AtomicFile::create(Path::new("/"), Existing::Replace).unwrap_err().is_storage());
+    }
+
+    /// Rarely, a store refused a file that it had just made: "another process holds it". That process was a child of its own,
+    /// not yet the program that it was to become.
+    #[test]
+    fn what_has_its_name_is_not_locked_though_a_child_has_a_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out");
+        let file = AtomicFile::create(&target, Existing::Refuse).unwrap();
+        // What a child gets.
+        let copy = file.temporary.lock.try_clone().unwrap();
+        file.commit().unwrap();
+        File::open(&target).unwrap().try_lock().unwrap();
+        drop(copy);
     }
 
     #[test]

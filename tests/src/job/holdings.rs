@@ -17,9 +17,9 @@ use flightline_jobs::request::{self, Request};
 use flightline_jobs::stores::stores;
 use serde_json::Value;
 
-use super::PARTITIONS;
 use super::places::OnServers;
-use crate::{DEADLINE, wait_until};
+use super::{PARTITIONS, patiently};
+use crate::DEADLINE;
 
 /// A position in the request topic.
 type Position = (u64, u64);
@@ -236,16 +236,6 @@ fn position(line: &[u8]) -> Position {
     let line: Value = serde_json::from_slice(line).expect("a line is JSON");
     let number = |field: &str| line[field].as_u64().unwrap_or_else(|| panic!("{line} has no {field}"));
     (number("Partition"), number("Offset"))
-}
-
-/// Asks until there is an answer: a wire that was cut a moment ago may still be told of.
-fn patiently<T>(what: &str, ask: impl Fn() -> Result<T, ClientError>) -> T {
-    let mut answer = None;
-    wait_until(what, || {
-        answer = ask().inspect_err(|error| assert!(error.is_transient(), "{error}")).ok();
-        answer.is_some()
-    });
-    answer.expect("it was waited for")
 }
 
 fn records(topic: &dyn TopicClient) -> Vec<(Partition, LogRecord)> {

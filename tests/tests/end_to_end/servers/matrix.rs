@@ -75,7 +75,7 @@ fn live_through_all(stage: &Stage, troubles: &[Trouble], at_steps: &[(Step, Trou
         let begun = Instant::now();
         let load = world.load(world.requests_on_server(), chance.fork());
         let mut job = world.start(&shape.clone().env(VARIABLE, format!("{}:pause", step.of(guarantee))));
-        job.wait_for_line("that it stops", |line| line.contains("pausing this process"));
+        job.wait_until_paused();
         live_through(trouble, stage, &mut job, &load);
         is_whole(&world, &job, load, trouble, begun);
         job.stop();

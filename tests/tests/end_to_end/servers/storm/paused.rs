@@ -41,7 +41,7 @@ fn wake_up(place: &str, guarantee: Guarantee) {
     let (world, mut chance, shape) = (World::on(Servers::shared(), guarantee), Chance::new(), shape(1, 2));
     let mut old = world.start(&shape.clone().env(VARIABLE, format!("{place}:pause")));
     let load = world.load(world.requests_on_server(), chance.fork());
-    old.wait_for_line("that it stops", |line| line.contains("pausing this process"));
+    old.wait_until_paused();
 
     let new = world.start(&shape.above(2));
     wait_for_work(&new, &load);
