@@ -46,11 +46,12 @@ impl LogEnds {
         if Instant::now() < self.next {
             return;
         }
-        self.next = Instant::now() + Self::EVERY;
         // A log that can't be asked will say so to the reader.
         if let Ok(bounds) = self.source.bounds(self.partition) {
             self.metrics.log_end(self.partition, bounds.to);
         }
+        // From the answer on: who waits long for one must not do so before each read.
+        self.next = Instant::now() + Self::EVERY;
         let settled = room.slowest();
         if settled != self.told {
             self.source.settled(&[(self.partition, settled)].into());

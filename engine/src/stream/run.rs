@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use timely::worker::Worker;
 
@@ -18,6 +19,7 @@ use super::keeper::{Over, keep_ledger, watch_model, watch_partitions, watch_tabl
 use super::lane::Lane;
 use super::lead::Lead;
 use super::lead_start::LeadStart;
+use super::message::Message;
 use super::queue::SinkQueue;
 use super::reader::{LogEnds, read_partition};
 use super::retry::Trial;
@@ -56,7 +58,17 @@ pub fn run<J: StreamJob>(
 
 fn run_worker<J: StreamJob>(shared: &Arc<Shared<J>>, worker: &mut Worker) -> Result<Drained, Ending> {
     let mut bus = Bus::build(worker);
-    let started = start(shared, &mut bus, worker)?;
+    let outcome = live(shared, &mut bus, worker);
+    if let Err(ending) = &outcome {
+        // Told to all, ourselves included: who waits for this worker ends with the same reason.
+        bus.tell(Message::Failed(ending.clone()));
+        (0..3).for_each(|_| _ = worker.step_or_park(Some(Duration::ZERO)));
+    }
+    outcome
+}
+
+fn live<J: StreamJob>(shared: &Arc<Shared<J>>, bus: &mut Bus, worker: &mut Worker) -> Result<Drained, Ending> {
+    let started = start(shared, bus, worker)?;
     let assembled = assemble(shared, bus, started, worker)?;
     shared.setup.health.running();
     assembled.run(worker)
@@ -65,7 +77,7 @@ fn run_worker<J: StreamJob>(shared: &Arc<Shared<J>>, worker: &mut Worker) -> Res
 /// Builds the dataflow and starts the threads.
 fn assemble<'a, J: StreamJob>(
     shared: &'a Arc<Shared<J>>,
-    bus: Bus,
+    bus: &'a mut Bus,
     started: Started,
     worker: &mut Worker,
 ) -> Result<StreamWorker<'a, J>, Ending> {
@@ -223,7 +235,8 @@ fn start_reader<J: StreamJob>(
     tell: &InboxSender<Event>,
     threads: &mut Threads,
 ) -> Result<(), Ending> {
-    let reader = shared.setup.source.open(partition, from)?;
+    let what = format!("opening partition {partition} of the request log");
+    let reader = shared.insistence().insist(&what, || shared.setup.source.open(partition, from))?;
     let (room, tell) = (Arc::clone(room), tell.clone());
     let (source, metrics) = (Arc::clone(&shared.setup.source), shared.setup.metrics.clone());
     let trial = Trial::new(format!("requests, partition {partition}"), &shared.setup.health);

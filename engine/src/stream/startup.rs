@@ -15,7 +15,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use timely::worker::Worker;
 
@@ -55,21 +54,14 @@ type Surveys = BTreeMap<SinkName, SinkSurvey>;
 /// All rounds, on one worker, from the claim on.
 pub(super) fn start<J: StreamJob>(shared: &Shared<J>, bus: &mut Bus, worker: &mut Worker) -> Result<Started, Ending> {
     let (index, workers) = (WorkerIndex::new(worker.index()), worker.peers());
-    let outcome = claim(shared, index, bus).and_then(|lead| {
-        let (generation, book) = bus.first(worker, |message| match message {
-            Message::Claimed { generation, book } => Some((*generation, book.clone())),
-            _ => None,
-        })?;
-        let book = read_book(&book)?;
-        let rounds = Rounds { shared, index, workers, partitions: book.partitions() };
-        rounds.run((lead, generation, book), bus, worker)
-    });
-    if let Err(ending) = &outcome {
-        // Told to all, ourselves included; who waits ends with the same reason.
-        bus.tell(Message::Failed(ending.clone()));
-        (0..3).for_each(|_| _ = worker.step_or_park(Some(Duration::ZERO)));
-    }
-    outcome
+    let lead = claim(shared, index, bus)?;
+    let (generation, book) = bus.first(worker, |message| match message {
+        Message::Claimed { generation, book } => Some((*generation, book.clone())),
+        _ => None,
+    })?;
+    let book = read_book(&book)?;
+    let rounds = Rounds { shared, index, workers, partitions: book.partitions() };
+    rounds.run((lead, generation, book), bus, worker)
 }
 
 pub(super) struct Rounds<'a, J: StreamJob> {

@@ -64,7 +64,7 @@ pub(super) struct StreamWorker<'a, J: StreamJob> {
     pub(super) shared: &'a Arc<Shared<J>>,
     pub(super) index: WorkerIndex,
     pub(super) is_steward: bool,
-    pub(super) bus: Bus,
+    pub(super) bus: &'a mut Bus,
     pub(super) inbox: Inbox<Event>,
     pub(super) tell: InboxSender<Event>,
     pub(super) flow: Flow,

@@ -104,6 +104,18 @@ fn an_older_life_ends_when_a_later_one_is_at_work() {
     world.check();
 }
 
+/// A worker that could not begin, after all had come together, told nobody, and the others waited for it without end.
+#[test]
+fn a_worker_that_cannot_begin_ends_all() {
+    let mut world = World::new();
+    world.refused = Some(Partition(1));
+    for workers in [1, 2, 3] {
+        let ended = world.start(workers).ended();
+        let Err(StreamError::Ended(Ending::Failed(why))) = ended else { panic!("{workers} workers: {ended:?}") };
+        assert!(why.contains("partition 1 can't be opened"), "{why}");
+    }
+}
+
 /// The end of the log was asked before older lives were fenced off: what they answered until then seemed to lie above it, and
 /// the new life gave up with a wrong sentence, after it had ended the old one.
 #[test]

@@ -12,11 +12,11 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::clock::SystemClock;
 use crate::cluster::ClusterPlan;
-use crate::contract::{Fault, Item, Placement, Source, Standing, TableRows};
+use crate::contract::{Fault, Item, PartitionReader, Placement, Source, Standing, TableRows};
 use crate::http::Health;
 use crate::ids::{JobName, WorkerCount};
 use crate::ledger::{AnswerFormat, Binding, Book, LedgerLog, TableVersion};
-use crate::log::{LogRecord, Offset, Partition};
+use crate::log::{LogRecord, Offset, OffsetRange, Offsets, Partition};
 use crate::memory::{MemoryBlobs, MemoryLog, MemorySink, MemoryTable};
 use crate::metrics::StreamMetrics;
 use crate::stream::{
@@ -111,10 +111,40 @@ impl ModelWatch for Watch {
     }
 }
 
+/// A log of which one partition can't be opened.
+#[derive(Debug)]
+struct Refusing {
+    log: MemoryLog,
+    refused: Option<Partition>,
+}
+
+impl Source for Refusing {
+    fn partitions(&self) -> Result<u32, Fault> {
+        self.log.partitions()
+    }
+
+    fn bounds(&self, partition: Partition) -> Result<OffsetRange, Fault> {
+        self.log.bounds(partition)
+    }
+
+    fn open(&self, partition: Partition, from: Offset) -> Result<Box<dyn PartitionReader>, Fault> {
+        if self.refused == Some(partition) {
+            return Err(Fault::permanent(format!("partition {partition} can't be opened")));
+        }
+        self.log.open(partition, from)
+    }
+
+    fn settled(&self, progress: &Offsets) {
+        self.log.settled(progress);
+    }
+}
+
 /// What survives a life of the job.
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) log: MemoryLog,
+    /// A partition of it that can't be opened.
+    pub(super) refused: Option<Partition>,
     pub(super) topic: MemorySink,
     pub(super) collection: MemorySink,
     /// Not required.
@@ -140,6 +170,7 @@ impl World {
     pub(super) fn new() -> Self {
         Self {
             log: MemoryLog::new(Self::PARTITIONS),
+            refused: None,
             topic: MemorySink::new("topic"),
             collection: MemorySink::new("collection").keyed().placed(Placement::OnLead),
             files: MemorySink::new("files"),
@@ -170,7 +201,7 @@ impl World {
             job: Arc::new(Toy::default()),
             name: JobName("toy".into()),
             nonce: nonce(),
-            source: Arc::new(self.log.clone()),
+            source: Arc::new(Refusing { log: self.log.clone(), refused: self.refused }),
             sinks: vec![sink(&self.topic, true), sink(&self.collection, true), sink(&self.files, false)],
             state: Arc::new(self.blobs.clone()),
             recompute: Arc::new(Again),
