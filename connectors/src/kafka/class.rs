@@ -117,6 +117,11 @@ pub(super) fn what_to_do(code: Code) -> Option<&'static str> {
         Code::InvalidRequiredAcks | Code::InvalidRecord | Code::InvalidTimestamp | Code::InvalidArgument => {
             "look at the settings of the topic: they refuse what the job writes"
         }
+        // librdkafka passes over a batch that it can't read, or asks for it again without end.
+        Code::BadMessage | Code::BadCompression | Code::NotImplemented | Code::UnsupportedCompressionType => {
+            "records there are damaged, or compressed in a way that this build can't read (zstd is one): look at \
+             compression.type of the topic and of whoever writes it"
+        }
         Code::AutoOffsetReset | Code::OffsetOutOfRange => {
             "the log does not hold that offset (any more): its retention was shorter than the job was away, or the \
              topic was made anew"
@@ -174,6 +179,8 @@ mod tests {
             (Signs::plain(Code::UnknownTopic), Class::Permanent),
             (Signs::plain(Code::SaslAuthenticationFailed), Class::Permanent),
             (Signs::plain(Code::AutoOffsetReset), Class::Permanent),
+            (Signs::plain(Code::BadMessage), Class::Permanent),
+            (Signs::plain(Code::NotImplemented), Class::Permanent),
         ] {
             assert_eq!(classify(signs), class, "{signs:?}");
         }

@@ -8,7 +8,7 @@ use flightline_engine::contract::{Fault, Source};
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
 
 use super::class::{Class, Signs, classify};
-use super::cluster::{KafkaCluster, native, offset};
+use super::cluster::{KafkaCluster, is_forgotten, native, offset};
 use super::follower::KafkaFollower;
 use super::producer::{Outgoing, Sender};
 use super::source::KafkaSource;
@@ -56,13 +56,13 @@ impl KafkaTopic {
     fn send<'a>(&self, messages: impl IntoIterator<Item = Outgoing<'a>>) -> Result<Vec<Landed>, ClientError> {
         let sender = self.sender().map_err(server)?;
         sender.deliver(messages).map_err(|failed| {
-            let class = classify(Signs::of(&failed.error));
-            if class != Class::Permanent {
+            let is_lasting = classify(Signs::of(&failed.error)) == Class::Permanent && !is_forgotten(&failed.error);
+            if !is_lasting {
                 self.replace(&sender);
             }
             let what = format!("appending to topic `{}`", self.source.topic());
-            let fault = self.source.cluster().fault(&what, &failed.error);
-            let uncertain = class != Class::Permanent || !failed.landed.is_empty();
+            let fault = self.source.cluster().fault_of_known(&what, &failed.error);
+            let uncertain = !is_lasting || !failed.landed.is_empty();
             match server(fault) {
                 ClientError::Server { sentence, transient, .. } => {
                     ClientError::Server { sentence, transient, uncertain }

@@ -153,6 +153,15 @@ impl KafkaCluster {
         })
     }
 
+    /// The fault that an error is, of a topic that was there when this began: a broker that has just started may not know it
+    /// yet.
+    pub(super) fn fault_of_known(&self, what: &str, error: &KafkaError) -> Fault {
+        match self.fault(what, error) {
+            Fault::Permanent(why) if is_forgotten(error) => Fault::transient(why.0),
+            fault => fault,
+        }
+    }
+
     /// The fault that an error is. `what` says what was being done.
     pub(super) fn fault(&self, what: &str, error: &KafkaError) -> Fault {
         let brokers = &self.0.options.brokers;

@@ -171,7 +171,7 @@ impl ProgressTopic {
         let what = format!("writing to topic `{}`", self.name);
         match sender.deliver(outgoing) {
             Ok(_) => Ok(()),
-            Err(failed) => Err(self.cluster.fault(&what, &failed.error)),
+            Err(failed) => Err(self.cluster.fault_of_known(&what, &failed.error)),
         }
     }
 }

@@ -16,9 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 
 use super::class::{Class, Signs, classify};
-use super::cluster::{
-    Isolation, KafkaCluster, Reading, is_forgotten, is_unknown, native, native_offset, offset, position,
-};
+use super::cluster::{Isolation, KafkaCluster, Reading, is_forgotten, native, native_offset, offset, position};
 
 /// Consumers that are kept for whoever goes on where they stand.
 const KEPT: usize = 16;
@@ -43,6 +41,8 @@ struct Standing {
     upto: Offset,
     /// Whether it has got there.
     caught_up: bool,
+    /// It was kept, and the end that it tells of next may be the one where it stood.
+    was_kept: bool,
     /// What is to be told with the next read.
     pending: Option<Fault>,
     /// Whether another consumer must go on in its place.
@@ -62,7 +62,7 @@ impl Readers {
             place.map(|place| idle.remove(place))
         };
         let mut standing = match kept {
-            Some(kept) => kept,
+            Some(kept) => Standing { was_kept: true, ..kept },
             None => readers.assigned(partition, from)?,
         };
         standing.upto = end;
@@ -87,6 +87,7 @@ impl Readers {
             next: from,
             upto: from,
             caught_up: false,
+            was_kept: false,
             pending: None,
             is_doubtful: false,
         })
@@ -148,7 +149,7 @@ impl Standing {
     /// Puts another consumer in the place of a doubtful one.
     fn renew(&mut self, readers: &Readers) -> Result<(), Fault> {
         let fresh = readers.assigned(self.partition, self.position(&readers.topic))?;
-        (self.consumer, self.next, self.is_doubtful) = (fresh.consumer, fresh.next, false);
+        (self.consumer, self.next, self.is_doubtful, self.was_kept) = (fresh.consumer, fresh.next, false, false);
         Ok(())
     }
 
@@ -180,6 +181,7 @@ impl Standing {
                     weight += record.weight();
                     self.next = record.offset.next();
                     self.caught_up |= self.upto <= self.next;
+                    self.was_kept = false;
                     trouble = None;
                     records.push(record);
                     if weight >= limit {
@@ -187,7 +189,7 @@ impl Standing {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
-                    self.caught_up = true;
+                    self.caught_up |= !std::mem::take(&mut self.was_kept);
                     trouble = None;
                 }
                 Some(Err(error)) => {
@@ -232,12 +234,7 @@ impl Standing {
         // Its group is never joined, so who coordinates it is nobody's business.
         let group = signs.code == RDKafkaErrorCode::GroupAuthorizationFailed;
         let refused = readers.cluster.troubles().refused().is_some();
-        let fault = ((!passing && !group) || refused).then(|| readers.cluster.fault(&self.what(readers), error));
-        match fault {
-            // It was there when it was opened: a broker that has just started may not know it yet.
-            Some(Fault::Permanent(why)) if is_unknown(signs.code) => Some(Fault::transient(why.0)),
-            fault => fault,
-        }
+        ((!passing && !group) || refused).then(|| readers.cluster.fault_of_known(&self.what(readers), error))
     }
 
     /// Behind the last record or marker that came by.

@@ -110,11 +110,6 @@ impl KafkaSource {
         }
         Err(Fault::permanent(format!("topic `{}` has {count} partitions, and none is {partition}", self.0.topic)))
     }
-
-    fn ask_bounds(&self, partition: Partition) -> Result<OffsetRange, Fault> {
-        self.must_have(partition)?;
-        self.0.cluster.bounds(&self.0.topic, partition, Isolation::Committed)
-    }
 }
 
 impl Source for KafkaSource {
@@ -128,14 +123,16 @@ impl Source for KafkaSource {
     }
 
     fn bounds(&self, partition: Partition) -> Result<OffsetRange, Fault> {
-        let bounds = self.ask_bounds(partition);
+        let bounds = self
+            .must_have(partition)
+            .and_then(|()| self.0.cluster.bounds(&self.0.topic, partition, Isolation::Committed));
         let said = bounds.as_ref().map(|bounds| bounds.to).map_err(Clone::clone);
         self.0.ends.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, said);
         bounds
     }
 
     fn open(&self, partition: Partition, from: Offset) -> Result<Box<dyn PartitionReader>, Fault> {
-        let bounds = self.ask_bounds(partition)?;
+        let bounds = self.bounds(partition)?;
         if from < bounds.from || bounds.to < from {
             return Err(Fault::permanent(format!(
                 "offset {from} of partition {partition} of topic `{}` can't be read: the topic holds {bounds}; its retention \

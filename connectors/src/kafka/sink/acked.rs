@@ -11,6 +11,7 @@ use flightline_engine::log::{Offset, Partition, Reached};
 use rdkafka::error::KafkaError;
 
 use super::super::class::{Class, Signs, classify};
+use super::super::cluster::is_forgotten;
 use super::super::producer::Sender;
 use super::super::progress::{Key, Progress};
 use super::super::progress_topic::value;
@@ -48,11 +49,11 @@ impl AckedWriter {
     }
 
     fn fault(&mut self, error: &KafkaError) -> Fault {
-        // It is broken, or it may not find the brokers again for minutes.
-        if classify(Signs::of(error)) != Class::Permanent {
+        // It is broken, or it may not find the brokers, or this topic, again for minutes.
+        if classify(Signs::of(error)) != Class::Permanent || is_forgotten(error) {
             self.sender = None;
         }
-        self.destination.cluster.fault(&self.destination.what(), error)
+        self.destination.cluster.fault_of_known(&self.destination.what(), error)
     }
 
     /// Writes down what was acknowledged.

@@ -138,7 +138,7 @@ impl Shard {
                     // Or who reads the answers would wait until the next one fences.
                     sender.abort();
                 }
-                let fault = destination.cluster.fault(&destination.what(), &error);
+                let fault = destination.cluster.fault_of_known(&destination.what(), &error);
                 Err(Undone { fault, fenced: class == Class::Fenced })
             }
         }
