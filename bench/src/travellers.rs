@@ -1,5 +1,6 @@
-//! Travellers who ask at an even rate, and how long each waits: from just before the request is sent until the answer can be
-//! read from the response topic.
+//! Travellers who ask at an even rate, and how long each waits. Most send a request to its topic, and wait from just before
+//! that until the answer can be read from the response topic; visitors of the page fill in the form, and wait until the
+//! page's event stream has brought the answer.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use flightline_jobs::clients::{Partition, TopicClient};
 use flightline_tests::job::{PARTITIONS, request};
+use flightline_tests::page::Page;
 use flightline_tests::rows::bundled;
 use serde::Deserialize;
 
@@ -89,13 +91,41 @@ pub fn send(topic: &dyn TopicClient, first: u64, per_second: u64, time: Duration
         let number = first + sent.len() as u64;
         let line = request(&flights[(number.wrapping_mul(7919) % flights.len() as u64) as usize], number);
         let id = format!("00000000-0000-4000-8000-{number:012x}");
-        let at = Instant::now();
-        topic.append_to(Partition((number % u64::from(PARTITIONS)) as u32), vec![line.into()])?;
-        sent.push((id, at));
+        // From when it was due: who comes while the one before is held up waits for that, too.
         let due = started + Duration::from_nanos(1_000_000_000 / per_second * sent.len() as u64);
         thread::sleep(due.saturating_duration_since(Instant::now()));
+        topic.append_to(Partition((number % u64::from(PARTITIONS)) as u32), vec![line.into()])?;
+        sent.push((id, due));
     }
     Ok(sent)
+}
+
+/// A visit of the page: when it began, and how long it took until the answer was there.
+pub type Visit = (Instant, Duration);
+
+/// Lets somebody come to the page every so often for some time, whether those before are still waiting or not.
+///
+/// # Errors
+/// Somebody was turned away, or has got another's answer.
+pub fn visit(page: &Page, every: Duration, time: Duration) -> anyhow::Result<Vec<Visit>> {
+    let started = Instant::now();
+    let mut visits = thread::scope(|scope| {
+        let mut visitors = Vec::new();
+        while started.elapsed() < time {
+            visitors.push(scope.spawn(|| {
+                let at = Instant::now();
+                let id = page.ask_well();
+                let answer = page.streamed(&id);
+                (answer["UUID"] == id).then(|| (at, at.elapsed()))
+            }));
+            let due = started + every * u32::try_from(visitors.len()).unwrap_or(u32::MAX);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        let visits = visitors.into_iter().map(|visitor| visitor.join().ok().flatten());
+        visits.collect::<Option<Vec<_>>>().ok_or_else(|| anyhow!("a visitor was turned away, or got another's answer"))
+    })?;
+    visits.sort_unstable_by_key(|(_, took)| *took);
+    Ok(visits)
 }
 
 /// How long each of these requests took, ascending.

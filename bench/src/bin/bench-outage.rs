@@ -1,5 +1,6 @@
 //! How long a traveller waits while HDFS is away: requests in Kafka at an even rate, until the answer can be read from the
-//! response topic.
+//! response topic; and five visitors of the page a second beside them, from the form until its event stream has brought the
+//! answer.
 //!
 //!     tests/services up
 //!     cargo build --release --workspace --bins
@@ -7,20 +8,29 @@
 //!
 //! Two minutes (no less than 20 s) at 100 requests a second by default, three times: all servers are there; then HDFS (a set
 //! of its own) is stopped; then it is still away, and the job is killed and started again in the middle. At last HDFS is
-//! started, and every answer must be in it once. The job is the real binary on two workers, exactly once, with its ledger on
-//! the disk of the folder for temporary files.
+//! started, and every answer must be in it once. Job and page are the real binaries, the job on two workers, exactly once,
+//! with its ledger on the disk of the folder for temporary files.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use flightline_bench::travellers::{Sent, Watch, head, latencies, say, send, tell};
+use flightline_bench::travellers::{Arrived, Sent, Visit, Watch, head, latencies, say, send, tell, visit};
 use flightline_engine::contract::Guarantee;
 use flightline_tests::job::{PARTITIONS, Shape, World};
+use flightline_tests::page::Page;
 use flightline_tests::servers::Servers;
 
 /// Requests sent at most so long before a job was killed, or after that, are looked at apart.
 const AROUND: Duration = Duration::from_secs(5);
+/// How often somebody comes to the page.
+const VISITED: Duration = Duration::from_millis(200);
+
+/// Who asked in some time, and how.
+struct Asked {
+    sent: Vec<Sent>,
+    visits: Vec<Visit>,
+}
 
 fn main() -> anyhow::Result<()> {
     let mut numbers =
@@ -36,11 +46,17 @@ fn main() -> anyhow::Result<()> {
     job.wait_until_running();
     let (requests, watch) = (world.requests_on_server(), Watch::begin(&world.responses_on_server(PARTITIONS))?);
     let half = Duration::from_secs(seconds / 2);
+    let page = Page::start(&world);
+    page.wait_until_healthy();
     let mut number = 0;
-    let mut ask = |time: Duration| -> anyhow::Result<Vec<Sent>> {
-        let sent = send(&*requests, number, rate, time)?;
-        number += sent.len() as u64;
-        Ok(sent)
+    let mut ask = |time: Duration| {
+        thread::scope(|scope| {
+            let visitors = scope.spawn(|| visit(&page, VISITED, time));
+            let sent = send(&*requests, number, rate, time)?;
+            number += sent.len() as u64;
+            let visits = visitors.join().map_err(|_| anyhow!("the visitors have failed"))??;
+            anyhow::Ok(Asked { sent, visits })
+        })
     };
 
     ask(Duration::from_secs(5)).context("warming up")?;
@@ -65,20 +81,27 @@ fn main() -> anyhow::Result<()> {
     job.wait_until_done();
     let caught_up = returned.elapsed();
     let arrived = watch.end()?;
+    page.stop();
     job.stop();
     let holdings = world.holdings();
     holdings.check().map_err(|wrong| anyhow!(wrong))?;
 
-    let is_near = |(_, at): &&Sent| at.max(&killed).duration_since(*at.min(&killed)) <= AROUND;
+    let is_near = |at: &Instant| at.max(&killed).duration_since(*at.min(&killed)) <= AROUND;
     head()?;
-    tell("all servers are there", &latencies(&quiet, &arrived)?)?;
-    tell("HDFS is away", &latencies(&away, &arrived)?)?;
-    tell("HDFS is away, 5 s around a kill of the job", &latencies(restarted.iter().filter(is_near), &arrived)?)?;
-    let far = restarted.iter().filter(|sent| !is_near(sent));
-    tell("HDFS is away, the rest of that run", &latencies(far, &arrived)?)?;
+    tell_all("all servers are there", &quiet, &arrived, |_| true)?;
+    tell_all("HDFS is away", &away, &arrived, |_| true)?;
+    tell_all("HDFS is away, 5 s around a kill of the job", &restarted, &arrived, is_near)?;
+    tell_all("HDFS is away, the rest of that run", &restarted, &arrived, |at| !is_near(at))?;
     say(&format!(
         "HDFS had all {} answers once, {:.1} s after it was back",
         holdings.requests(),
         caught_up.as_secs_f64()
     ))
+}
+
+/// Prints two rows of those who asked at these times.
+fn tell_all(what: &str, asked: &Asked, arrived: &Arrived, wanted: impl Fn(&Instant) -> bool) -> anyhow::Result<()> {
+    tell(what, &latencies(asked.sent.iter().filter(|(_, at)| wanted(at)), arrived)?)?;
+    let visits = asked.visits.iter().filter(|(at, _)| wanted(at));
+    tell("  at the page", &visits.map(|(_, took)| *took).collect::<Vec<_>>())
 }
