@@ -6,9 +6,9 @@
 //!     cargo build --release --workspace --bins
 //!     cargo run --release -p flightline-bench --bin bench-outage -- [SECONDS [REQUESTS_PER_SECOND]]
 //!
-//! Two minutes (no less than 20 s) at 100 requests a second by default, three times: all servers are there; then HDFS (a set
-//! of its own) is stopped; then it is still away, and the job is killed and started again in the middle. At last HDFS is
-//! started, and every answer must be in it once. Job and page are the real binaries, the job on two workers, exactly once,
+//! Two minutes (no less than 20 s) at 100 requests a second by default, four times: all servers are there; the job is killed and
+//! started again in the middle; then HDFS (a set of its own) is stopped; then it is still away, and the job is killed again.
+//! At last HDFS is started, and every answer must be in it once. Job and page are the real binaries, the job on two workers, exactly once,
 //! with its ledger on the disk of the folder for temporary files.
 
 use std::thread;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use flightline_bench::travellers::{Arrived, Sent, Visit, Watch, head, latencies, say, send, tell, visit};
 use flightline_engine::contract::Guarantee;
-use flightline_tests::job::{PARTITIONS, Shape, World};
+use flightline_tests::job::{Job, PARTITIONS, Shape, World};
 use flightline_tests::page::Page;
 use flightline_tests::servers::Servers;
 
@@ -30,6 +30,18 @@ const VISITED: Duration = Duration::from_millis(200);
 struct Asked {
     sent: Vec<Sent>,
     visits: Vec<Visit>,
+}
+
+/// The same while the job was killed and started again.
+struct Interrupted {
+    asked: Asked,
+    killed: Instant,
+}
+
+impl Interrupted {
+    fn is_near(&self, at: &Instant) -> bool {
+        at.max(&self.killed).duration_since(*at.min(&self.killed)) <= AROUND
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -61,19 +73,11 @@ fn main() -> anyhow::Result<()> {
 
     ask(Duration::from_secs(5)).context("warming up")?;
     let quiet = ask(2 * half)?;
+    let (with_hdfs, job) = kill_amid(&mut ask, half, job, || world.start(&shape))?;
     hdfs.stop("namenode");
     hdfs.stop("datanode");
     let away = ask(2 * half)?;
-    // The travellers don't wait for the job.
-    let (restarted, job, killed) = thread::scope(|scope| {
-        let asking = scope.spawn(|| ask(2 * half));
-        thread::sleep(half);
-        let killed = Instant::now();
-        job.kill(0);
-        let job = world.start(&shape);
-        asking.join().map(|restarted| (restarted, job, killed)).map_err(|_| anyhow!("the travellers have failed"))
-    })?;
-    let restarted = restarted?;
+    let (without, job) = kill_amid(&mut ask, half, job, || world.start(&shape))?;
 
     hdfs.start("datanode");
     hdfs.start("namenode");
@@ -86,17 +90,35 @@ fn main() -> anyhow::Result<()> {
     let holdings = world.holdings();
     holdings.check().map_err(|wrong| anyhow!(wrong))?;
 
-    let is_near = |at: &Instant| at.max(&killed).duration_since(*at.min(&killed)) <= AROUND;
     head()?;
     tell_all("all servers are there", &quiet, &arrived, |_| true)?;
+    tell_all("the same, 5 s around a kill of the job", &with_hdfs.asked, &arrived, |at| with_hdfs.is_near(at))?;
     tell_all("HDFS is away", &away, &arrived, |_| true)?;
-    tell_all("HDFS is away, 5 s around a kill of the job", &restarted, &arrived, is_near)?;
-    tell_all("HDFS is away, the rest of that run", &restarted, &arrived, |at| !is_near(at))?;
+    tell_all("the same, 5 s around a kill of the job", &without.asked, &arrived, |at| without.is_near(at))?;
+    tell_all("the rest of that run", &without.asked, &arrived, |at| !without.is_near(at))?;
     say(&format!(
         "HDFS had all {} answers once, {:.1} s after it was back",
         holdings.requests(),
         caught_up.as_secs_f64()
     ))
+}
+
+/// Kills the job after half the time, and starts it again. The travellers don't wait for that.
+fn kill_amid(
+    ask: &mut (impl FnMut(Duration) -> anyhow::Result<Asked> + Send),
+    half: Duration,
+    job: Job,
+    start: impl FnOnce() -> Job,
+) -> anyhow::Result<(Interrupted, Job)> {
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| ask(2 * half));
+        thread::sleep(half);
+        let killed = Instant::now();
+        job.kill(0);
+        let job = start();
+        let asked = asking.join().map_err(|_| anyhow!("the travellers have failed"))??;
+        Ok((Interrupted { asked, killed }, job))
+    })
 }
 
 /// Prints two rows of those who asked at these times.
