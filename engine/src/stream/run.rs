@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use timely::worker::Worker;
 
@@ -38,6 +38,10 @@ use crate::log::{Offset, Offsets, Partition};
 
 /// Events that may wait for a worker.
 const INBOX: usize = 64;
+/// How long a worker that has failed waits until its dataflows have ended.
+const ENDING: Duration = Duration::from_secs(2);
+/// How long it sleeps meanwhile if nothing happens.
+const NAP: Duration = Duration::from_millis(10);
 
 /// Runs the workers of this process, connected with those of the others, until the job has drained on all of them.
 /// Process 0 must have a `lead`.
@@ -62,9 +66,20 @@ fn run_worker<J: StreamJob>(shared: &Arc<Shared<J>>, worker: &mut Worker) -> Res
     if let Err(ending) = &outcome {
         // Told to all, ourselves included: who waits for this worker ends with the same reason.
         bus.tell(Message::Failed(ending.clone()));
-        (0..3).for_each(|_| _ = worker.step_or_park(Some(Duration::ZERO)));
+        drop(bus);
+        end_dataflows(worker);
     }
     outcome
+}
+
+/// Waits until the dataflows of a worker that has failed have ended, as they do when all workers have left them. One that
+/// another worker never built, because it failed before, would never end: it is given up.
+fn end_dataflows(worker: &mut Worker) {
+    let begun = Instant::now();
+    while worker.has_dataflows() && begun.elapsed() < ENDING {
+        worker.step_or_park(Some(NAP));
+    }
+    worker.installed_dataflows().into_iter().for_each(|dataflow| worker.drop_dataflow(dataflow));
 }
 
 fn live<J: StreamJob>(shared: &Arc<Shared<J>>, bus: &mut Bus, worker: &mut Worker) -> Result<Drained, Ending> {
