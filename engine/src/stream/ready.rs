@@ -25,7 +25,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         }
         self.stats.entries(self.book.next_seq());
         if let Some(conductor) = &mut self.conductor {
-            let stopped = conductor.appended(self.shared.setup.clock.now(), &mut self.bus);
+            let stopped = conductor.appended(self.shared.setup.clock.now(), self.bus);
             self.stats.in_force(conductor.in_force(), stopped);
         }
         Ok(())

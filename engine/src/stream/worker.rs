@@ -140,7 +140,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         self.finish_what_drains();
         let now = self.shared.setup.clock.now();
         if let Some(conductor) = &mut self.conductor {
-            conductor.turn(&self.book, &self.tables, now, &mut self.bus);
+            conductor.turn(&self.book, &self.tables, now, self.bus);
         }
         Ok(None)
     }
@@ -158,7 +158,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             Message::Prepare { bindings } if self.is_steward => self.prepare(bindings)?,
             Message::Prepared { process, bindings, refused } => {
                 if let Some(conductor) = &mut self.conductor
-                    && let Some((binding, reason)) = conductor.prepared(process, &bindings, refused, &mut self.bus)
+                    && let Some((binding, reason)) = conductor.prepared(process, &bindings, refused, self.bus)
                 {
                     self.stats.refused(&binding, &reason);
                 }
@@ -169,7 +169,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             }
             Message::Stopped { worker, positions } => {
                 if let Some(conductor) = &mut self.conductor {
-                    conductor.stopped(worker, &positions, &self.book, &mut self.bus);
+                    conductor.stopped(worker, &positions, &self.book, self.bus);
                 }
             }
             Message::Go if self.state == State::Stopped => self.state = State::Running,
@@ -203,7 +203,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             Event::Report(Report::Flushed(sink) | Report::GaveUp(sink)) => _ = self.unflushed.remove(&sink),
             Event::News(news) => {
                 if let Some(conductor) = &mut self.conductor {
-                    conductor.news(news, &mut self.bus, &mut self.flow);
+                    conductor.news(news, self.bus, &mut self.flow);
                 }
             }
             Event::Loaded(binding, refused) => {
