@@ -26,11 +26,13 @@ pub(super) struct Insistence {
 impl Insistence {
     /// Tries a step; `what` says what it does.
     pub(super) fn insist<T>(&self, what: &str, mut step: impl FnMut() -> Result<T, Fault>) -> Result<T, Ending> {
-        let (mut trial, begun) = (Trial::new(what, &self.health), self.clock.now());
+        // From the first fault on: a process that was stopped in the midst of a try has not tried for long.
+        let (mut trial, mut begun) = (Trial::new(what, &self.health), None);
         loop {
             match step() {
                 Err(Fault::Transient(fault)) => {
-                    let tried = self.clock.now().saturating_sub(begun);
+                    let now = self.clock.now();
+                    let tried = now.saturating_sub(*begun.get_or_insert(now));
                     if tried >= self.patience {
                         let (seconds, tries) = (tried.as_secs(), trial.tries() + 1);
                         return Err(Ending::Failed(format!("{what}: {fault} (tried {tries} times in {seconds} s)")));
@@ -156,11 +158,26 @@ mod tests {
             clock.advance(Duration::from_secs(1));
             Err(Fault::transient("no broker answers"))
         });
-        let told = "asking the request log: no broker answers (tried 3 times in 3 s)";
-        assert_eq!((ended, tries), (Err(Ending::Failed(told.to_owned())), 3));
+        let told = "asking the request log: no broker answers (tried 4 times in 3 s)";
+        assert_eq!((ended, tries), (Err(Ending::Failed(told.to_owned())), 4), "from the first fault on");
         assert!(start.health.report().waits_for.is_empty());
         assert_eq!(start.insist("x", || Ok(7)), Ok(7));
         let permanent = start.insist::<()>("x", || Err(Fault::permanent("no such topic")));
         assert_eq!(permanent, Err(Ending::Failed("no such topic".to_owned())));
+    }
+
+    /// A process that was stopped for longer than a start is patient, in the midst of a try, gave up when it woke up.
+    #[test]
+    fn one_try_is_never_all_however_long_it_took() {
+        let clock = ManualClock::default();
+        let start =
+            Insistence { health: Health::new(), clock: Arc::new(clock.clone()), patience: Duration::from_secs(3) };
+        let mut tries = 0;
+        let ended = start.insist("looking", || {
+            tries += 1;
+            clock.advance(Duration::from_secs(41));
+            if tries == 1 { Err(Fault::transient("it took too long")) } else { Ok(()) }
+        });
+        assert_eq!((ended, tries), (Ok(()), 2));
     }
 }
