@@ -1,6 +1,6 @@
-//! Travellers who ask at an even rate, and how long each waits. Most send a request to its topic, and wait from just before
-//! that until the answer can be read from the response topic; visitors of the page fill in the form, and wait until the
-//! page's event stream has brought the answer.
+//! Travellers who ask at an even rate, and how long each waits. Most send a request to its topic, and wait from when that was
+//! due until the answer can be read from the response topic; visitors of the page fill in the form, and wait until the page's
+//! event stream has brought the answer.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -16,7 +16,7 @@ use flightline_tests::page::Page;
 use flightline_tests::rows::bundled;
 use serde::Deserialize;
 
-/// A request: its id, and when it was sent.
+/// A request: its id, and when it was due.
 pub type Sent = (String, Instant);
 /// Answers as they became readable, by id: when, and by which model.
 pub type Arrived = HashMap<String, (Instant, String)>;
@@ -103,7 +103,8 @@ pub fn send(topic: &dyn TopicClient, first: u64, per_second: u64, time: Duration
 /// A visit of the page: when it began, and how long it took until the answer was there.
 pub type Visit = (Instant, Duration);
 
-/// Lets somebody come to the page every so often for some time, whether those before are still waiting or not.
+/// Lets somebody come to the page every so often for some time, whether those before are still waiting or not. The visits
+/// come in the order of how long they took.
 ///
 /// # Errors
 /// Somebody was turned away, or has got another's answer.

@@ -6,10 +6,10 @@
 //!     cargo build --release --workspace --bins
 //!     cargo run --release -p flightline-bench --bin bench-outage -- [SECONDS [REQUESTS_PER_SECOND]]
 //!
-//! Two minutes (no less than 20 s) at 100 requests a second by default, four times: all servers are there; the job is killed and
-//! started again in the middle; then HDFS (a set of its own) is stopped; then it is still away, and the job is killed again.
-//! At last HDFS is started, and every answer must be in it once. Job and page are the real binaries, the job on two workers, exactly once,
-//! with its ledger on the disk of the folder for temporary files.
+//! Two minutes (no less than 20 s) at 100 requests a second by default, four times: all servers are there; the job is killed
+//! and started again in the middle; then HDFS (a set of its own) is stopped; then it is still away, and the job is killed
+//! again. At last HDFS is started, and every answer must be in it once. Job and page are the real binaries, the job on two
+//! workers, exactly once, with its ledger on the disk of the folder for temporary files.
 
 use std::thread;
 use std::time::{Duration, Instant};

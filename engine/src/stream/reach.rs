@@ -19,7 +19,7 @@ use crate::log::Reached;
 pub(super) struct Insistence {
     pub(super) health: Health,
     pub(super) clock: Arc<dyn Clock>,
-    /// How long one step is tried.
+    /// How long one step is tried, from its first fault on.
     pub(super) patience: Duration,
 }
 
