@@ -10,8 +10,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, KafkaResult};
 
-use super::class::{Class, Signs, classify};
-use super::cluster::{Reading, client, is_about_reach, is_forgotten};
+use super::class::Signs;
+use super::cluster::{Reading, client, is_about_reach, is_lasting};
 use super::options::KafkaOptionsError;
 use super::watch::{Troubles, Watch};
 
@@ -80,8 +80,7 @@ impl Asker {
     }
 
     fn is_final(&self, error: &KafkaError) -> bool {
-        let stands = classify(Signs::of(error)) == Class::Permanent && !is_forgotten(error);
-        stands || self.troubles.refused().is_some()
+        is_lasting(error) || self.troubles.refused().is_some()
     }
 
     fn current(&self) -> (Arc<Reading>, Instant) {

@@ -7,8 +7,7 @@ use bytes::Bytes;
 use flightline_engine::contract::{Fault, Source};
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
 
-use super::class::{Class, Signs, classify};
-use super::cluster::{KafkaCluster, is_forgotten, native, offset};
+use super::cluster::{KafkaCluster, is_lasting, native, offset};
 use super::follower::KafkaFollower;
 use super::producer::{Outgoing, Sender};
 use super::source::KafkaSource;
@@ -56,7 +55,7 @@ impl KafkaTopic {
     fn send<'a>(&self, messages: impl IntoIterator<Item = Outgoing<'a>>) -> Result<Vec<Landed>, ClientError> {
         let sender = self.sender().map_err(server)?;
         sender.deliver(messages).map_err(|failed| {
-            let is_lasting = classify(Signs::of(&failed.error)) == Class::Permanent && !is_forgotten(&failed.error);
+            let is_lasting = is_lasting(&failed.error);
             if !is_lasting {
                 self.replace(&sender);
             }

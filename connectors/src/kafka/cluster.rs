@@ -250,6 +250,11 @@ pub(super) fn is_forgotten(error: &KafkaError) -> bool {
     error.rdkafka_error_code().is_some_and(is_unknown)
 }
 
+/// Whether no try will help until somebody has mended something, of a topic that was there once.
+pub(super) fn is_lasting(error: &KafkaError) -> bool {
+    classify(Signs::of(error)) == Class::Permanent && !is_forgotten(error)
+}
+
 /// What to do while nobody answers.
 const REACH: &str = "; check the address, and that the brokers run and can be reached";
 

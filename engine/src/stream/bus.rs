@@ -19,7 +19,7 @@ use super::Ending;
 use super::message::Message;
 
 /// How long a worker sleeps at most when nobody wakes it.
-const NAP: Duration = Duration::from_millis(20);
+pub(super) const NAP: Duration = Duration::from_millis(20);
 
 /// A worker's end of the bus.
 pub(super) struct Bus {

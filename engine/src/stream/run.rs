@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use timely::worker::Worker;
 
-use super::bus::Bus;
+use super::bus::{Bus, NAP};
 use super::collector::collect;
 use super::conductor::{Conductor, LeadThreads};
 use super::delivery::{Delivery, Writer};
@@ -40,8 +40,6 @@ use crate::log::{Offset, Offsets, Partition};
 const INBOX: usize = 64;
 /// How long a worker that has failed waits until its dataflows have ended.
 const ENDING: Duration = Duration::from_secs(2);
-/// How long it sleeps meanwhile if nothing happens.
-const NAP: Duration = Duration::from_millis(10);
 
 /// Runs the workers of this process, connected with those of the others, until the job has drained on all of them.
 /// Process 0 must have a `lead`.

@@ -6,11 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use timely::worker::Worker;
 
-use super::bus::Bus;
+use super::bus::{Bus, NAP};
 use super::closing::Emitted;
 use super::conductor::Conductor;
 use super::delivery::Report;
@@ -32,8 +31,6 @@ use crate::ids::WorkerIndex;
 use crate::ledger::{Book, Seq, TableVersion};
 use crate::log::{Offsets, Partition, Reached};
 
-/// How long a worker sleeps at most.
-const NAP: Duration = Duration::from_millis(20);
 /// Records of a partition that leave at one epoch at most.
 const EMIT: usize = 4096;
 

@@ -10,8 +10,7 @@ use flightline_engine::ledger::Generation;
 use flightline_engine::log::{Offset, Partition, Reached};
 use rdkafka::error::KafkaError;
 
-use super::super::class::{Class, Signs, classify};
-use super::super::cluster::is_forgotten;
+use super::super::cluster::is_lasting;
 use super::super::producer::Sender;
 use super::super::progress::{Key, Progress};
 use super::super::progress_topic::value;
@@ -50,7 +49,7 @@ impl AckedWriter {
 
     fn fault(&mut self, error: &KafkaError) -> Fault {
         // It is broken, or it may not find the brokers, or this topic, again for minutes.
-        if classify(Signs::of(error)) != Class::Permanent || is_forgotten(error) {
+        if !is_lasting(error) {
             self.sender = None;
         }
         self.destination.cluster.fault_of_known(&self.destination.what(), error)
