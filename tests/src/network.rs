@@ -1,16 +1,17 @@
 //! Ports that nobody uses, ports that somebody uses, and hostfiles.
 
-use std::collections::BTreeSet;
-use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::{Folder, Invocation};
 
-/// Ports of this host that are free now, and that no client is given by chance: a port is listened on some time after it
-/// was found free, and again when its process comes back. None is given out twice by this test program, whose tests run
-/// side by side.
+/// Ports of this host that are free now, and that nobody is given by chance until they are used: a port is listened on
+/// some time after it was found free, and again when its process comes back. None is given out twice by this test program,
+/// whose tests run side by side, nor by another one beside it.
 ///
 /// # Panics
 /// If there are none.
@@ -25,19 +26,47 @@ pub fn free_ports(number: usize) -> Vec<u16> {
 /// If there are none.
 #[must_use]
 pub fn free_ports_in_a_row(number: u16) -> u16 {
-    let mut given = given();
-    // Below what operating systems give to clients.
-    let somewhere = || 10_000 + (RandomState::new().hash_one("a fresh key every time") % 20_000) as u16;
-    let is_free = |port: &u16| !given.contains(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let first = (0..10_000).map(|_| somewhere()).find(|first| (*first..first + number).all(|port| is_free(&port)));
-    let first = first.expect("there are free ports");
-    given.extend(first..first + number);
+    let mut ours = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let ours = ours.get_or_insert_with(Ports::claim);
+    let first = (ours.next..ours.end).find(|first| (*first..first + number).all(is_free));
+    let first = first.expect("there are free ports among those of this test program");
+    ours.next = first + number;
     first
 }
 
-fn given() -> MutexGuard<'static, BTreeSet<u16>> {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    GIVEN.lock().unwrap_or_else(PoisonError::into_inner)
+/// Below what operating systems give to clients, and what `tests/servers/ports.py` gives to servers; in blocks: one for each
+/// test program that runs.
+const BLOCKS: Range<u16> = 5..10;
+const BLOCK: u16 = 2_000;
+
+static PORTS: Mutex<Option<Ports>> = Mutex::new(None);
+
+/// A block of ports, whose first is listened on as long as this test program runs: so others know that it is taken.
+struct Ports {
+    _claim: TcpListener,
+    next: u16,
+    end: u16,
+}
+
+impl Ports {
+    fn claim() -> Self {
+        let claimed = BLOCKS.map(|block| block * BLOCK).find_map(|first| {
+            let _claim = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).ok()?;
+            Some(Self { _claim, next: first + 1, end: first + BLOCK })
+        });
+        claimed.expect("not so many test programs run at a time")
+    }
+}
+
+/// Whether nobody listens there. It is not listened on to find out: each process that another test starts in this moment
+/// would have a copy of that socket until it is what it will be, and the port would be in use as long.
+fn is_free(port: u16) -> bool {
+    let probe = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())
+    };
+    probe().is_ok()
 }
 
 /// A port that somebody listens on, until this is dropped.
@@ -98,16 +127,49 @@ impl Hosts {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::process::Command;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
+
+    fn can_be_had(port: u16) -> bool {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    }
 
     #[test]
     fn free_ports_differ_and_can_be_had() {
         let ports: Vec<u16> = (0..4).flat_map(|_| free_ports(5)).collect();
         assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 20);
-        ports.iter().for_each(|port| drop(TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).unwrap()));
+        assert!(ports.iter().all(|port| can_be_had(*port)));
         let row = free_ports_in_a_row(3);
-        (row..row + 3).for_each(|port| drop(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap()));
-        let occupied = Occupied::new();
-        assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, occupied.port())).is_err());
+        assert!((row..row + 3).all(can_be_had));
+        assert!(!can_be_had(Occupied::new().port()));
+    }
+
+    /// Twice CI was red for this: a port was listened on to see whether it is free, a process that another test started in
+    /// that moment had a copy of the socket until it became what it would be, and the port was in use.
+    #[test]
+    fn a_free_port_can_be_had_while_processes_are_started() {
+        let done = AtomicBool::new(false);
+        let start_processes = || {
+            while !done.load(Ordering::Relaxed) {
+                Command::new("true").status().expect("there is a program of this name");
+            }
+        };
+        let all = std::thread::scope(|scope| {
+            (0..4).for_each(|_| drop(scope.spawn(start_processes)));
+            let all = free_ports(300).into_iter().all(can_be_had);
+            done.store(true, Ordering::Relaxed);
+            all
+        });
+        assert!(all);
+    }
+
+    /// Tests of connectors run beside those of whole jobs, and each program gave ports out that were another's.
+    #[test]
+    fn another_test_program_has_other_ports() {
+        let [ours, others] = [Ports::claim(), Ports::claim()];
+        assert!(ours.end <= others.next || others.end <= ours.next);
     }
 }
