@@ -223,7 +223,7 @@ fn asker_config(options: &KafkaOptions, isolation: Isolation) -> ClientConfig {
 
 /// A client with these settings.
 pub(super) fn client(config: &ClientConfig, troubles: &Arc<Troubles>) -> Result<Reading, KafkaOptionsError> {
-    config.create_with_context(Watch(Arc::clone(troubles))).map(Closing::new).map_err(options_error)
+    config.create_with_context(Watch::new(troubles)).map(Closing::new).map_err(options_error)
 }
 
 /// Why no client was made. No value of a setting is told.

@@ -22,8 +22,10 @@ use super::topics::Use;
 
 /// The one partition.
 const ONLY: Partition = Partition(0);
-/// How long to wait for records before looking whether only markers are left.
+/// How long to wait for records before looking whether none are left.
 const LOOK: Duration = Duration::from_millis(10);
+/// How often a consumer tells that it has come to the end.
+const TELL_MS: &str = "50";
 /// How long brokers take to find transactions whose time is over, with something to spare.
 const CLEANING: Duration = Duration::from_secs(20);
 
@@ -108,7 +110,9 @@ impl ProgressTopic {
         }
         let what = format!("reading topic `{}`", self.name);
         let fault = |error: &KafkaError| self.cluster.fault(&what, error);
-        let consumer = self.cluster.consumer(isolation, |config| _ = config.set("fetch.wait.max.ms", "20"))?;
+        let consumer = self.cluster.consumer(isolation, |config| {
+            config.set("fetch.wait.max.ms", "20").set("statistics.interval.ms", TELL_MS);
+        })?;
         let mut assignment = TopicPartitionList::new();
         assignment
             .add_partition_offset(&self.name, 0, native_offset(bounds.from))
@@ -116,6 +120,8 @@ impl ProgressTopic {
             .map_err(|error| fault(&error))?;
         let mut last_sign = Instant::now();
         loop {
+            // Told before nothing comes: what it had queued by then has come.
+            let end_met = consumer.context().end_met();
             match consumer.poll(LOOK) {
                 Some(Ok(message)) => {
                     last_sign = Instant::now();
@@ -145,8 +151,10 @@ impl ProgressTopic {
                     }
                 }
                 None => {
-                    // The last ones may be markers of transactions, of which only the position tells.
-                    if position(&consumer, &self.name, ONLY).is_some_and(|at| bounds.to <= at) {
+                    // The last ones may be markers of transactions, of which only the position tells, or what is aborted, whose
+                    // marker may stand behind the first open transaction: of those not even that does.
+                    let reached = position(&consumer, &self.name, ONLY).max(end_met);
+                    if reached.is_some_and(|at| bounds.to <= at) {
                         return Ok(seen);
                     }
                     if last_sign.elapsed() > self.cluster.options().timeout {

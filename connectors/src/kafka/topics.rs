@@ -70,7 +70,7 @@ impl KafkaCluster {
     }
 
     fn admin(&self) -> Result<AdminClient<Watch>, Fault> {
-        let watch = Watch(Arc::clone(self.troubles()));
+        let watch = Watch::new(self.troubles());
         self.base_config()
             .create_with_context(watch)
             .map_err(|error| Fault::permanent(options_error(error).to_string()))

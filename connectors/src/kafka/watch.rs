@@ -4,12 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use flightline_engine::log::Offset;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, NoCustomPartitioner, ProducerContext};
+use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::class::is_refused_for_good;
@@ -64,18 +66,37 @@ fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 }
 
 /// The context of consumers, and of who only asks.
-#[derive(Clone, Debug)]
-pub(super) struct Watch(pub(super) Arc<Troubles>);
+#[derive(Debug)]
+pub(super) struct Watch {
+    troubles: Arc<Troubles>,
+    end_met: Mutex<Option<Offset>>,
+}
+
+impl Watch {
+    pub(super) fn new(troubles: &Arc<Troubles>) -> Self {
+        Self { troubles: Arc::clone(troubles), end_met: Mutex::default() }
+    }
+
+    /// The end of its partition that a consumer last came to, after it had queued all below that it hands out at all. Only
+    /// with `statistics.interval.ms`, of a consumer that reads one partition.
+    pub(super) fn end_met(&self) -> Option<Offset> {
+        *self.end_met.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl ClientContext for Watch {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
 
-    fn stats_raw(&self, _: &[u8]) {}
+    fn stats(&self, statistics: Statistics) {
+        let partitions = || statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let met = partitions().filter_map(|partition| u64::try_from(partition.eof_offset).ok()).max();
+        *self.end_met.lock().unwrap_or_else(PoisonError::into_inner) = met.map(Offset);
+    }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.hear(&error, reason);
+        self.troubles.hear(&error, reason);
     }
 }
 

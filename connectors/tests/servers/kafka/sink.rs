@@ -188,6 +188,34 @@ fn a_transaction_that_was_left_open_is_ended_by_the_next_life() {
     assert_eq!(sorted(&cluster(), &topic), lines(0, 0, 4));
 }
 
+/// A process was killed when it had fenced one of two shards of its predecessor off. What that shard had written is aborted
+/// and stands before the open transaction of the other, the mark of its end behind: the next start waited there until
+/// the brokers gave the other up.
+#[test]
+fn aborted_progress_before_an_open_transaction_is_looked_past() {
+    let topic = unique("between");
+    let sink = adopted(&topic, Guarantee::ExactlyOnce);
+    let both = [HERE, Partition(1)];
+    let mut writer = sink.open(Generation(1), &both).unwrap();
+    writer.write(&stretch(0, 0, 2)).unwrap();
+    writer.write(&stretch(1, 0, 3)).unwrap();
+    let progress = format!("flightline-progress-{topic}");
+    settle(&progress);
+    let shards = both.map(|partition| stranger(Some(&sink.transactional_id(partition))));
+    for (partition, shard) in shards.iter().enumerate() {
+        shard.begin_transaction().unwrap();
+        let (key, ahead) = (format!("exactly-once/{partition}"), r#"{"generation":1,"next":70,"witness":null}"#);
+        shard.send(BaseRecord::to(&progress).key(&key).payload(ahead)).unwrap();
+        shard.flush(LONG).unwrap();
+    }
+    shards[0].abort_transaction(LONG).unwrap();
+
+    let survey = sink.survey(&both).unwrap();
+    assert_eq!(survey.owner, Some(job("job")));
+    let next = both.map(|partition| survey.progress[&partition].next);
+    assert_eq!(next, [Offset(2), Offset(3)]);
+}
+
 /// What the guarantee was before doesn't matter for how far the answers are.
 #[test]
 fn progress_outlives_a_change_of_the_guarantee() {
