@@ -7,8 +7,9 @@ use flightline_tests::project_root;
 use serde_json::Value;
 
 /// Each crate and all that it may use. One that isn't here may not be in the workspace.
-const MAY_USE: [(&str, &[&str]); 8] = [
-    ("engine", &[]),
+const MAY_USE: [(&str, &[&str]); 9] = [
+    ("features", &[]),
+    ("engine", &["features"]),
     ("operators", &["engine"]),
     ("connectors", &["engine"]),
     ("cluster", &["engine"]),

@@ -17,6 +17,7 @@ mod bad_rows;
 mod commands;
 mod dead_letters;
 mod demo;
+mod features;
 mod full_disk;
 mod golden_rows;
 mod hostile;
