@@ -67,11 +67,11 @@ run_ferretdb() {
 }
 
 answers_ferretdb() {
-    python3 "$here/answers.py" mongodb "$(port ferretdb ferretdb)"
+    ask mongodb "$(port ferretdb ferretdb)"
 }
 
 answers_ferretdb-auth() {
-    python3 "$here/answers.py" mongodb "$(port ferretdb ferretdb-auth)"
+    ask mongodb "$(port ferretdb ferretdb-auth)"
 }
 
 address_of_ferretdb() {

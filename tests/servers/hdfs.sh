@@ -55,14 +55,14 @@ run_hdfs_java() {
 answers_namenode() {
     local pid datanodes=0
     if pid=$(pid_of datanode) && ! is_paused "$pid"; then datanodes=1; fi
-    python3 "$here/answers.py" namenode "$(port hdfs namenode_web)" "$datanodes"
+    ask namenode "$(port hdfs namenode_web)" "$datanodes"
 }
 
 # While the NameNode is down there is nobody to report to.
 answers_datanode() {
     local pid namenodes=0
     if pid=$(pid_of namenode) && ! is_paused "$pid"; then namenodes=1; fi
-    python3 "$here/answers.py" datanode "$(port hdfs datanode_web)" "$namenodes"
+    ask datanode "$(port hdfs datanode_web)" "$namenodes"
 }
 
 address_of_namenode() {

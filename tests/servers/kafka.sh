@@ -54,7 +54,7 @@ run_kafka_java() {
 }
 
 answers_kafka() {
-    python3 "$here/answers.py" kafka "$(port kafka kafka_plain)"
+    ask kafka "$(port kafka kafka_plain)"
 }
 
 address_of_kafka() {

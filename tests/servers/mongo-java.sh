@@ -18,7 +18,7 @@ launch_mongo-java() {
 }
 
 answers_mongo-java() {
-    python3 "$here/answers.py" mongodb "$(port mongo-java mongo-java)"
+    ask mongodb "$(port mongo-java mongo-java)"
 }
 
 address_of_mongo-java() {

@@ -93,6 +93,12 @@ show_log() {
     tail -n 30 "$(folder_of "$1")/$1.log" | cut -c "-300" >&2
 }
 
+# Asks answers.py. The interpreter is called by its own name: `python3` may be a script that looks for it, which takes ten times
+# as long, and who starts is asked ten times a second.
+ask() {
+    "${python:=$(python3 -c 'import sys; print(sys.executable)')}" -IS "$here/answers.py" "$@"
+}
+
 wait_until_answers() {
     local part=$1 deadline=$((SECONDS + answer_limit))
     until "answers_$part" 2> /dev/null; do

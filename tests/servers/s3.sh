@@ -14,7 +14,7 @@ launch_s3() {
 }
 
 answers_s3() {
-    python3 "$here/answers.py" s3 "$(port s3 s3)"
+    ask s3 "$(port s3 s3)"
 }
 
 address_of_s3() {
