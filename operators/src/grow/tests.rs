@@ -54,7 +54,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 fn key(row: usize) -> RowKey {
-    RowKey(row as u64 * 0x9E37_79B9_7F4A_7C15)
+    RowKey((row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
 // ---- the oracle ----
