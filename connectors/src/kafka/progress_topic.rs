@@ -120,8 +120,6 @@ impl ProgressTopic {
             .map_err(|error| fault(&error))?;
         let mut last_sign = Instant::now();
         loop {
-            // Told before nothing comes: what it had queued by then has come.
-            let end_met = consumer.context().end_met();
             match consumer.poll(LOOK) {
                 Some(Ok(message)) => {
                     last_sign = Instant::now();
@@ -153,7 +151,7 @@ impl ProgressTopic {
                 None => {
                     // The last ones may be markers of transactions, of which only the position tells, or what is aborted, whose
                     // marker may stand behind the first open transaction: of those not even that does.
-                    let reached = position(&consumer, &self.name, ONLY).max(end_met);
+                    let reached = position(&consumer, &self.name, ONLY).max(consumer.context().end_met());
                     if reached.is_some_and(|at| bounds.to <= at) {
                         return Ok(seen);
                     }

@@ -11,8 +11,8 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, NoCustomPartitioner, ProducerContext};
-use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
+use serde::Deserialize;
 
 use super::class::is_refused_for_good;
 
@@ -77,10 +77,38 @@ impl Watch {
         Self { troubles: Arc::clone(troubles), end_met: Mutex::default() }
     }
 
-    /// The end of its partition that a consumer last came to, after it had queued all below that it hands out at all. Only
-    /// with `statistics.interval.ms`, of a consumer that reads one partition.
+    /// The end of its partition that a consumer last came to: all below that it hands out at all, it has handed out. Only with
+    /// `statistics.interval.ms`, of a consumer that reads one partition.
     pub(super) fn end_met(&self) -> Option<Offset> {
         *self.end_met.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is read of a consumer's statistics; see STATISTICS.md of librdkafka.
+#[derive(Deserialize)]
+struct Told {
+    topics: HashMap<String, ToldTopic>,
+}
+
+#[derive(Deserialize)]
+struct ToldTopic {
+    partitions: HashMap<String, ToldPartition>,
+}
+
+#[derive(Deserialize)]
+struct ToldPartition {
+    /// Negative while it has met no end.
+    eof_offset: i64,
+    /// How much waits to be handed out.
+    fetchq_cnt: i64,
+}
+
+impl Told {
+    /// Statistics overtake records in the queue, so an end counts only when none were left in it.
+    fn end_met(&self) -> Option<Offset> {
+        let partitions = self.topics.values().flat_map(|topic| topic.partitions.values());
+        let empty = partitions.filter(|partition| partition.fetchq_cnt == 0);
+        empty.filter_map(|partition| u64::try_from(partition.eof_offset).ok()).max().map(Offset)
     }
 }
 
@@ -89,10 +117,11 @@ impl ClientContext for Watch {
         log(level, facility, message);
     }
 
-    fn stats(&self, statistics: Statistics) {
-        let partitions = || statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        let met = partitions().filter_map(|partition| u64::try_from(partition.eof_offset).ok()).max();
-        *self.end_met.lock().unwrap_or_else(PoisonError::into_inner) = met.map(Offset);
+    fn stats_raw(&self, statistics: &[u8]) {
+        match serde_json::from_slice::<Told>(statistics) {
+            Ok(told) => *self.end_met.lock().unwrap_or_else(PoisonError::into_inner) = told.end_met(),
+            Err(error) => tracing::debug!(target: "librdkafka", %error, "statistics can't be read"),
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -235,5 +264,30 @@ impl ProducerContext<NoCustomPartitioner> for Acks {
         if batch.unknown.is_empty() {
             self.changed.notify_all();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_met_when_nothing_before_it_waits() {
+        let watch = Watch::new(&Arc::default());
+        let tell = |eof_offset: i64, fetchq_cnt: i64| {
+            let unassigned = serde_json::json!({"eof_offset": -1001, "fetchq_cnt": 0});
+            let partition = serde_json::json!({"eof_offset": eof_offset, "fetchq_cnt": fetchq_cnt, "lo_offset": 0});
+            let partitions = serde_json::json!({"0": partition, "-1": unassigned});
+            watch.stats_raw(
+                &serde_json::to_vec(&serde_json::json!({"topics": {"t": {"partitions": partitions}}})).unwrap(),
+            );
+            watch.end_met()
+        };
+        assert_eq!(watch.end_met(), None);
+        assert_eq!(tell(-1001, 0), None, "it has met none");
+        assert_eq!(tell(7, 1), None, "a record waits");
+        assert_eq!(tell(7, 0), Some(Offset(7)));
+        watch.stats_raw(b"nothing of the kind");
+        assert_eq!(watch.end_met(), Some(Offset(7)));
     }
 }
