@@ -28,16 +28,16 @@ pub fn free_ports(number: usize) -> Vec<u16> {
 pub fn free_ports_in_a_row(number: u16) -> u16 {
     let mut ours = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let ours = ours.get_or_insert_with(Ports::claim);
-    let first = (ours.next..ours.end).find(|first| (*first..first + number).all(is_free));
-    let first = first.expect("there are free ports among those of this test program");
+    let first = (ours.next..=ours.end.saturating_sub(number)).find(|first| (*first..first + number).all(is_free));
+    let first = first.unwrap_or_else(|| panic!("no {number} ports from {} to {} are free", ours.next, ours.end));
     ours.next = first + number;
     first
 }
 
 /// Below what operating systems give to clients, and what `tests/servers/ports.py` gives to servers; in blocks: one for each
 /// test program that runs.
-const BLOCKS: Range<u16> = 5..10;
-const BLOCK: u16 = 2_000;
+const BLOCKS: Range<u16> = 10..20;
+const BLOCK: u16 = 1_000;
 
 static PORTS: Mutex<Option<Ports>> = Mutex::new(None);
 
@@ -54,7 +54,8 @@ impl Ports {
             let _claim = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).ok()?;
             Some(Self { _claim, next: first + 1, end: first + BLOCK })
         });
-        claimed.expect("not so many test programs run at a time")
+        claimed
+            .unwrap_or_else(|| panic!("on ports {BLOCKS:?} times {BLOCK} others listen: do so many test programs run?"))
     }
 }
 
