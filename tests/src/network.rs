@@ -10,8 +10,8 @@ use socket2::{Domain, Socket, Type};
 use crate::{Folder, Invocation};
 
 /// Ports of this host that are free now, and that nobody is given by chance until they are used: a port is listened on
-/// some time after it was found free, and again when its process comes back. None is given out twice by this test program,
-/// whose tests run side by side, nor by another one beside it.
+/// some time after it was found free, and again when its process comes back. So this test program, whose tests run side by
+/// side, gives none out again before it has been through all others of its block, and no other program gives it out.
 ///
 /// # Panics
 /// If there are none.
@@ -28,10 +28,7 @@ pub fn free_ports(number: usize) -> Vec<u16> {
 pub fn free_ports_in_a_row(number: u16) -> u16 {
     let mut ours = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let ours = ours.get_or_insert_with(Ports::claim);
-    let first = (ours.next..=ours.end.saturating_sub(number)).find(|first| (*first..first + number).all(is_free));
-    let first = first.unwrap_or_else(|| panic!("no {number} ports from {} to {} are free", ours.next, ours.end));
-    ours.next = first + number;
-    first
+    ours.take(number).unwrap_or_else(|| panic!("no {number} ports in a row of {:?} are free", ours.block))
 }
 
 /// Below what operating systems give to clients, and what `tests/servers/ports.py` gives to servers; in blocks: one for each
@@ -41,21 +38,32 @@ const BLOCK: u16 = 1_000;
 
 static PORTS: Mutex<Option<Ports>> = Mutex::new(None);
 
-/// A block of ports, whose first is listened on as long as this test program runs: so others know that it is taken.
+/// A block of ports, which are given out in turn. The one below it is listened on as long as this test program runs: so
+/// others know that the block is taken.
 struct Ports {
     _claim: TcpListener,
+    block: Range<u16>,
     next: u16,
-    end: u16,
 }
 
 impl Ports {
     fn claim() -> Self {
         let claimed = BLOCKS.map(|block| block * BLOCK).find_map(|first| {
             let _claim = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).ok()?;
-            Some(Self { _claim, next: first + 1, end: first + BLOCK })
+            let block = first + 1..first + BLOCK;
+            Some(Self { _claim, next: block.start, block })
         });
         claimed
             .unwrap_or_else(|| panic!("on ports {BLOCKS:?} times {BLOCK} others listen: do so many test programs run?"))
+    }
+
+    /// The first of so many free ones in a row: the next ones, or from the start again where that was the end.
+    fn take(&mut self, number: u16) -> Option<u16> {
+        let Range { start, end } = self.block;
+        let mut firsts = (self.next..end).chain(start..self.next).filter(|first| first + number <= end);
+        let first = firsts.find(|first| (*first..first + number).all(is_free))?;
+        self.next = first + number;
+        Some(first)
     }
 }
 
@@ -171,6 +179,21 @@ mod tests {
     #[test]
     fn another_test_program_has_other_ports() {
         let [ours, others] = [Ports::claim(), Ports::claim()];
-        assert!(ours.end <= others.next || others.end <= ours.next);
+        assert!(ours.block.end <= others.block.start || others.block.end <= ours.block.start);
+    }
+
+    /// CI was red when blocks had become smaller: the tests of whole jobs, which need more than a thousand ports, came to the
+    /// end of theirs.
+    #[test]
+    fn after_all_of_a_block_the_first_ones_are_given_out_again() {
+        let mut ours = Ports::claim();
+        let Range { start, end } = ours.block;
+        ours.next = end - 2;
+        let in_use = TcpListener::bind((Ipv4Addr::LOCALHOST, start + 1)).expect("the block was just claimed");
+        assert_eq!([ours.take(2), ours.take(2), ours.take(1)], [Some(end - 2), Some(start + 2), Some(start + 4)]);
+        drop(in_use);
+        ours.next = end - 1;
+        assert_eq!([ours.take(2), ours.take(end - start)], [Some(start), Some(start)], "a row doesn't go past the end");
+        assert_eq!(ours.take(end - start + 1), None);
     }
 }
