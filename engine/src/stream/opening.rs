@@ -8,7 +8,7 @@ use super::Ending;
 use super::delivery::{Opener, Writer};
 use super::job::StreamJob;
 use super::message::{Message, SinkProgress};
-use super::reach::{reach, unseen};
+use super::reach::{Look, can_be_away, reach, unseen};
 use super::setup::SinkSetup;
 use super::startup::{Bounds, Rounds};
 use crate::contract::{Fault, JobId, Placement, Sink, SinkName};
@@ -55,13 +55,21 @@ impl<J: StreamJob> Rounds<'_, J> {
     pub(super) fn survey(&self, book: &Book) -> Result<Message, Ending> {
         let setup = &self.shared.setup;
         let bounds = self.bounds()?;
+        let here = |sink: &SinkSetup| Some(self.written_here(sink.sink.placement())).filter(|here| !here.is_empty());
+        let asked = setup.sinks.iter().filter_map(|sink| Some((sink, here(sink)?)));
+        let (may_be_away, others): (Vec<_>, Vec<_>) = asked.partition(|(sink, _)| can_be_away(sink, book));
+        // Asked first and heard last: they have the time that the others take.
+        let begin = |(sink, here)| Look::begin(sink, here).map(|look| (sink, look));
+        let looks = may_be_away.into_iter().map(begin).collect::<Result<Vec<_>, _>>()?;
         let mut sinks = BTreeMap::new();
-        for sink in &setup.sinks {
-            let partitions = self.written_here(sink.sink.placement());
-            if !partitions.is_empty() {
-                let survey = self.reach(sink, book, "looking at", |sink| sink.survey(&partitions))?;
-                sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|| unseen(sink, book)));
-            }
+        for (SinkSetup { sink, .. }, here) in others {
+            let what = format!("looking at sink {}", sink.name());
+            let survey = self.shared.insistence().insist(&what, || sink.survey(&here))?;
+            sinks.insert(sink.name().clone(), survey);
+        }
+        for (sink, look) in looks {
+            let survey = look.hear(&self.shared.absent, sink.sink.name())?;
+            sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|| unseen(sink, book)));
         }
         Ok(Message::Surveyed { process: self.shared.process, bounds, sinks })
     }

@@ -1,18 +1,24 @@
 //! How patient a start is with servers that are away.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Ending;
 use super::retry::Trial;
 use super::setup::SinkSetup;
+use super::{Ending, threads};
 use crate::clock::Clock;
 use crate::contract::{Fault, Sink, SinkName, SinkSurvey};
 use crate::http::Health;
 use crate::ledger::Book;
-use crate::log::Reached;
+use crate::log::{Partition, Reached};
+
+/// How long a start waits for the survey of a sink that it can begin without. A store's client may try for many seconds by
+/// itself before it says that nobody is there, and as long nobody would be answered.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Tries steps of a start again while their faults are transient, but not for ever.
 #[derive(Clone, Debug)]
@@ -50,7 +56,7 @@ impl Insistence {
 
 /// Whether a job can begin without a sink: if it may lag, and has been this job's before. One that is new to the ledger must
 /// be there once, or the next start could not tell it from one that has lost all it had; so must one that gets new partitions.
-fn can_be_away(sink: &SinkSetup, book: &Book) -> bool {
+pub(super) fn can_be_away(sink: &SinkSetup, book: &Book) -> bool {
     let starts = book.registered().get(sink.sink.name());
     !sink.required && starts.is_some_and(|starts| starts.len() == book.partitions() as usize)
 }
@@ -63,6 +69,45 @@ pub(super) struct Absent(Mutex<BTreeSet<SinkName>>);
 impl Absent {
     fn names(&self) -> MutexGuard<'_, BTreeSet<SinkName>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, name: &SinkName, what: &str, fault: &impl fmt::Display) {
+        tracing::warn!("{what}: {fault}; the job begins without it");
+        self.names().insert(name.clone());
+    }
+}
+
+/// The survey of a sink that [can be away](can_be_away), made beside those of all others. A thread that is left alone with it
+/// has only read, and ends when its client gives up.
+#[derive(Debug)]
+pub(super) struct Look {
+    begun: Instant,
+    survey: Receiver<Result<SinkSurvey, Fault>>,
+}
+
+impl Look {
+    /// Begins to ask.
+    pub(super) fn begin(sink: &SinkSetup, partitions: Vec<Partition>) -> Result<Self, Ending> {
+        let (sink, (tell, survey)) = (Arc::clone(&sink.sink), mpsc::channel());
+        // Nobody hears it who has waited for long enough.
+        threads::begin("look", move || drop(tell.send(sink.survey(&partitions))))?;
+        Ok(Self { begun: Instant::now(), survey })
+    }
+
+    /// What it says; `None`: it is away.
+    pub(super) fn hear(self, absent: &Absent, name: &SinkName) -> Result<Option<SinkSurvey>, Ending> {
+        let survey = self.survey.recv_timeout(LOOK.saturating_sub(self.begun.elapsed()));
+        let silence = |silence| match silence {
+            RecvTimeoutError::Timeout => Fault::transient(format!("no answer within {} s", LOOK.as_secs())),
+            RecvTimeoutError::Disconnected => Fault::permanent(format!("looking at sink {name} has panicked (bug)")),
+        };
+        match survey.map_err(silence).flatten() {
+            Err(Fault::Transient(fault)) => {
+                absent.add(name, &format!("looking at sink {name}"), &fault);
+                Ok(None)
+            }
+            survey => survey.map(Some).map_err(Ending::from),
+        }
     }
 }
 
@@ -82,8 +127,7 @@ pub(super) fn reach<T>(
     let what = format!("{what} sink {name}");
     start.insist(&what, || match step(sink.sink.as_ref()) {
         Err(Fault::Transient(fault)) if can_be_away(sink, book) => {
-            tracing::warn!("{what}: {fault}; the job begins without it");
-            absent.names().insert(name.clone());
+            absent.add(name, &what, &fault);
             Ok(None)
         }
         outcome => outcome.map(Some),
@@ -145,6 +189,25 @@ mod tests {
         assert_eq!(reach(&start, &absent, &sink, &book, "looking at", &mut step), Ok(None));
         assert_eq!(reach(&start, &absent, &sink, &book, "opening", &mut step), Ok(None));
         assert_eq!(tries, 1);
+    }
+
+    /// With HDFS away its client tried by itself for three seconds before it said so, and a job that was killed meanwhile
+    /// answered nobody as long.
+    #[test]
+    fn a_start_does_not_wait_long_for_who_may_be_away() {
+        let memory = MemorySink::new("files");
+        let name = memory.name().clone();
+        let sink = SinkSetup { sink: Arc::new(memory.clone()), required: false, backfill: false };
+        let look = || Look::begin(&sink, vec![Partition(0)]).unwrap();
+        let absent = Absent::default();
+        assert_eq!(look().hear(&absent, &name), Ok(Some(SinkSurvey::default())));
+        assert!(absent.names().is_empty());
+        memory.troubles().be_slow(Duration::from_secs(3600));
+        assert_eq!(look().hear(&absent, &name), Ok(None), "not after an hour");
+        assert!(absent.names().contains(&name));
+        memory.troubles().be_slow(Duration::ZERO);
+        memory.troubles().be_broken(Some("a wrong password"));
+        assert_eq!(look().hear(&absent, &name), Err(Ending::Failed("a wrong password".to_owned())));
     }
 
     #[test]

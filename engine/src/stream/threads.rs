@@ -12,10 +12,7 @@ pub(super) struct Threads(Vec<JoinHandle<()>>);
 impl Threads {
     /// Starts one.
     pub(super) fn start(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Ending> {
-        let started = thread::Builder::new().name(format!("{BRIDGE_THREADS}{name}")).spawn(work);
-        let thread = started.map_err(|error| {
-            Ending::Failed(format!("the operating system refused a thread for {name}: {error}; raise its limits"))
-        })?;
+        let thread = begin(name, work)?;
         // Short-lived ones (a model that was loaded) must not pile up.
         self.0.retain(|thread| !thread.is_finished());
         self.0.push(thread);
@@ -29,4 +26,11 @@ impl Threads {
             let _ = thread.join();
         }
     }
+}
+
+/// Starts a thread that nobody need wait for.
+pub(super) fn begin(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Ending> {
+    thread::Builder::new().name(format!("{BRIDGE_THREADS}{name}")).spawn(work).map_err(|error| {
+        Ending::Failed(format!("the operating system refused a thread for {name}: {error}; raise its limits"))
+    })
 }

@@ -35,14 +35,6 @@ use super::options::StoreOptions;
 /// What this store is called in errors.
 const STORE: &str = "HDFS";
 
-/// Settings of the client that come before those of the Hadoop configuration: it is not to try for minutes in silence, since
-/// whoever calls does that himself, and says so.
-const SETTINGS: [(&str, &str); 3] = [
-    ("dfs.client.failover.max.attempts", "3"),
-    ("dfs.client.failover.sleep.base.millis", "200"),
-    ("dfs.client.failover.sleep.max.millis", "2000"),
-];
-
 /// A NameNode or a name service.
 #[derive(Clone)]
 pub(super) struct HdfsStore {
@@ -156,8 +148,12 @@ fn none<T>(error: StoreError) -> Result<Option<T>> {
 /// Whether so many silences in a row call for another client. With one NameNode there is nobody else to ask, only another way
 /// to him; and as long as he is stopped, each client that is left keeps its socket.
 fn is_worth_another(url: Option<&str>, silences: u32) -> bool {
-    let is_one_node = url.is_some_and(|url| url.rsplit_once("://").is_some_and(|(_, host)| host.contains(':')));
-    !is_one_node || silences.is_power_of_two()
+    !is_one_node(url) || silences.is_power_of_two()
+}
+
+/// Whether a URL names a NameNode, and no name service.
+fn is_one_node(url: Option<&str>) -> bool {
+    url.and_then(|url| url.split_once("://")).is_some_and(|(_, host)| host.contains(':'))
 }
 
 /// The URL for the client, and the user that stands in it.
@@ -177,7 +173,7 @@ fn client(
     io: &Handle,
     in_another_order: bool,
 ) -> hdfs_native::Result<Client> {
-    let own = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let own = own_settings(url).map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter();
     let patience = ("dfs.client.socket-timeout".to_owned(), options.call_timeout.as_millis().to_string());
     let service = url.and_then(|url| url.split_once("://")).map(|(_, host)| host);
     let order = service.filter(|_| in_another_order);
@@ -202,6 +198,16 @@ fn client(
         builder = builder.with_kerberos_keytab(keytab.to_string_lossy());
     }
     builder.build()
+}
+
+/// Settings of the client that come before those of the Hadoop configuration: it is not to try for minutes in silence, since
+/// whoever calls does that himself, and says so. It goes on to the other nodes of a name service; a single one has none.
+fn own_settings(url: Option<&str>) -> [(&'static str, &'static str); 3] {
+    [
+        ("dfs.client.failover.max.attempts", if is_one_node(url) { "0" } else { "3" }),
+        ("dfs.client.failover.sleep.base.millis", "200"),
+        ("dfs.client.failover.sleep.max.millis", "2000"),
+    ]
 }
 
 /// A path as HDFS has it.
