@@ -57,6 +57,8 @@ fn faults_are_found() {
         let found = faults_of_rust(path, &format!("//! A module.\n{first}{second}\n"));
         assert!(found.len() == 1 && found[0].starts_with("a.rs:2"), "{found:?}");
     }
+    let program = Path::new("jobs/src/bin/a.rs");
+    assert_eq!(faults_of_rust(program, "//! A program.\n#[test]\nfn f() {}\n").len(), 1);
     for (first, second) in MACHINE_PATHS {
         assert_eq!(machine_paths(path, &format!("in {first}{second}me\n")).len(), 1);
     }
@@ -66,20 +68,29 @@ fn faults_are_found() {
 fn faults_of_rust(path: &Path, text: &str) -> Vec<String> {
     // The tests of the module beside it, which says what it is for.
     let is_unit_tests = path.file_name().is_some_and(|name| name == "tests.rs");
-    let path = path.display();
+    let shown = path.display();
     let mut faults = Vec::new();
     let lines = text.lines().count();
     if lines > MOST_LINES {
-        faults.push(format!("{path}: {lines} lines, but {MOST_LINES} are the most"));
+        faults.push(format!("{shown}: {lines} lines, but {MOST_LINES} are the most"));
     }
     if !text.starts_with("//!") && !is_unit_tests {
-        faults.push(format!("{path}: it doesn't begin with `//!` and what it is for"));
+        faults.push(format!("{shown}: it doesn't begin with `//!` and what it is for"));
     }
     for (first, second) in UNWANTED {
         let unwanted = format!("{first}{second}");
-        faults.extend(places(text, &unwanted).map(|line| format!("{path}:{line}: {unwanted}")));
+        faults.extend(places(text, &unwanted).map(|line| format!("{shown}:{line}: {unwanted}")));
+    }
+    if is_program(path) {
+        let tests = places(text, "#[test]").map(|line| format!("{shown}:{line}: ./test runs no tests of programs"));
+        faults.extend(tests);
     }
     faults
+}
+
+/// Whether a file is of a program: those are thin, and what they call is tested.
+fn is_program(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "bin") || path.ends_with("src/main.rs")
 }
 
 fn machine_paths(path: &Path, text: &str) -> Vec<String> {
