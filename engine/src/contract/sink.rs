@@ -159,7 +159,8 @@ pub trait Sink: Debug + Send + Sync {
     /// Which lines it wants.
     fn selects(&self) -> Selects;
 
-    /// Looks, and changes nothing.
+    /// Looks, and changes nothing. A start doesn't wait without end for a sink that may lag: a look that was left alone may go
+    /// on while the sink is opened and written.
     ///
     /// # Errors
     /// The destination can't be reached (transient) or is not what it should be (permanent).

@@ -138,6 +138,12 @@ impl fmt::Display for StartErrors {
 
 impl std::error::Error for StartErrors {}
 
+impl From<StartError> for Fault {
+    fn from(error: StartError) -> Self {
+        StartErrors(vec![error]).into()
+    }
+}
+
 impl From<StartErrors> for Fault {
     fn from(errors: StartErrors) -> Self {
         Self::permanent(errors.to_string())

@@ -4,7 +4,7 @@
 //! | module | decides |
 //! |---|---|
 //! | `plan` | where each sink begins, and whether its destination is what the ledger says ([`plan_start`], [`check_left`]) |
-//! | `read` | where to read from, and whether the ledger still reaches back so far ([`read_from`], [`check_kept`]) |
+//! | `read` | where to read from, and whether log and ledger still reach so far ([`read_from`], [`check_within`], [`check_kept`]) |
 //! | `witness` | whether the log is still the one that was read ([`check_witness`]) |
 //! | `undelivered` | what of a stretch a sink has not got yet ([`undelivered`]) |
 //!
@@ -19,6 +19,6 @@ mod witness;
 
 pub use error::{StartError, StartErrors};
 pub use plan::{SinkPolicy, StartPlan, check_left, plan_start};
-pub use read::{check_kept, read_from};
+pub use read::{check_kept, check_within, read_from};
 pub use undelivered::{Undelivered, undelivered};
 pub use witness::{LogMadeAnew, check_witness};

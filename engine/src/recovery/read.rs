@@ -31,10 +31,10 @@ pub fn read_from(
         .collect();
     let (mut starts, mut errors) = (Offsets::new(), Vec::new());
     for (partition, range) in bounds {
-        errors.extend(durable.iter().filter_map(|(sink, progress)| {
-            let (sink, partition, next) = (sink.clone(), *partition, progress.get(partition)?.next);
-            (next > range.to).then_some(StartError::AboveLog { sink, partition, next, range: *range })
-        }));
+        let above = |(sink, progress): (&SinkName, &BTreeMap<_, _>)| {
+            check_within(sink, *partition, progress.get(partition)?, range).err()
+        };
+        errors.extend(durable.iter().filter_map(above));
         let stand = counting.iter().map(|(sink, progress)| {
             let (sink, partition) = ((*sink).clone(), *partition);
             match progress.get(&partition).map(|reached| reached.next) {
@@ -51,6 +51,20 @@ pub fn read_from(
         }
     }
     if errors.is_empty() { Ok(starts) } else { Err(StartErrors(errors)) }
+}
+
+/// Checks that a sink doesn't stand above the end of what the log holds.
+///
+/// # Errors
+/// It does.
+pub fn check_within(
+    sink: &SinkName,
+    partition: Partition,
+    reached: &Reached,
+    held: &OffsetRange,
+) -> Result<(), StartError> {
+    let (sink, next, range) = (sink.clone(), reached.next, *held);
+    if next > range.to { Err(StartError::AboveLog { sink, partition, next, range }) } else { Ok(()) }
 }
 
 /// Checks that the ledger still tells what the next answers of each required sink are made of: `book` is what it holds now

@@ -12,8 +12,10 @@ use super::catch_up::CatchUp;
 use super::inbox::InboxSender;
 use super::queue::{End, SinkQueue, Taken};
 use super::retry::Trial;
-use super::{Ending, Settled};
-use crate::contract::{Answers, Fault, FlushReason, Item, JobId, OpenSink, Selects, Sink, SinkBatch, SinkName};
+use super::{Ending, Settled, same_log};
+use crate::contract::{
+    Answers, Fault, FlushReason, Item, JobId, OpenSink, Selects, Sink, SinkBatch, SinkName, Transient,
+};
 use crate::ledger::Generation;
 use crate::log::{Offset, OffsetRange, Offsets, Partition, Reached};
 use crate::metrics::{SinkState, StreamMetrics};
@@ -75,8 +77,8 @@ impl Opener {
 pub(super) enum Writer {
     /// It is open.
     Open(Box<dyn OpenSink>),
-    /// It is away.
-    Away(Opener),
+    /// It is away; this is what the start failed with.
+    Away(Opener, Transient),
 }
 
 /// One writer of a sink.
@@ -140,11 +142,17 @@ impl<E: From<Report>> Delivery<E> {
 
     /// Opens a sink that is away, when it comes back.
     fn open(&mut self, writer: Writer) -> Result<Box<dyn OpenSink>, Stop> {
-        let opener = match writer {
+        let (opener, fault) = match writer {
             Writer::Open(sink) => return Ok(sink),
-            Writer::Away(opener) => opener,
+            Writer::Away(opener, fault) => (opener, fault),
         };
-        let sink = self.patiently(|| opener.open())?;
+        self.wait_after(&fault)?;
+        let (source, name) = (Arc::clone(&self.catch_up.source), self.name.clone());
+        let sink = self.patiently(|| {
+            let sink = opener.open()?;
+            // The start has compared only what it found.
+            same_log::check(&*source, &name, &sink.durable()).map(|()| sink)
+        })?;
         self.given = sink.durable().iter().map(|(partition, reached)| (*partition, reached.next)).collect();
         self.report_durable(sink.as_ref());
         Ok(sink)
@@ -251,20 +259,21 @@ impl<E: From<Report>> Delivery<E> {
                     }
                     return Ok(done);
                 }
-                Err(Fault::Transient(fault)) => {
-                    let wait = self.trial.failed(&fault);
-                    self.metrics.transient_fault(&self.name, &fault.0);
-                    self.metrics.sink_state(&self.name, SinkState::Retrying);
-                    if self.queue.abandoned_within(wait) {
-                        return Err(Stop::Abandoned);
-                    }
-                    if self.is_given_up() {
-                        return Err(Stop::Behind);
-                    }
-                }
+                Err(Fault::Transient(fault)) => self.wait_after(&fault)?,
                 Err(fault) => return Err(Stop::Fault(fault)),
             }
         }
+    }
+
+    /// Tells of a try that has failed, and waits until it is time for the next.
+    fn wait_after(&mut self, fault: &Transient) -> Result<(), Stop> {
+        let wait = self.trial.failed(fault);
+        self.metrics.transient_fault(&self.name, &fault.0);
+        self.metrics.sink_state(&self.name, SinkState::Retrying);
+        if self.queue.abandoned_within(wait) {
+            return Err(Stop::Abandoned);
+        }
+        if self.is_given_up() { Err(Stop::Behind) } else { Ok(()) }
     }
 
     /// Whether the job drains and has waited long enough.

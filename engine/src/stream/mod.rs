@@ -46,6 +46,7 @@ mod ready;
 mod retry;
 mod room;
 mod run;
+mod same_log;
 mod setup;
 mod startup;
 mod stats;

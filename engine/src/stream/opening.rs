@@ -2,22 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Ending;
 use super::delivery::{Opener, Writer};
 use super::job::StreamJob;
 use super::message::{Message, SinkProgress};
-use super::reach::{Look, can_be_away, reach, unseen};
+use super::reach::{Found, Look, can_be_away, reach, unseen};
+use super::same_log;
 use super::setup::SinkSetup;
 use super::startup::{Bounds, Rounds};
 use crate::contract::{Fault, JobId, Placement, Sink, SinkName};
 use crate::ledger::{Book, Generation};
 use crate::log::{OffsetRange, Offsets, Partition};
-use crate::recovery;
-
-/// How long to wait for a record that must be there.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 impl<J: StreamJob> Rounds<'_, J> {
     /// The partitions of a sink that this process writes.
@@ -35,7 +31,7 @@ impl<J: StreamJob> Rounds<'_, J> {
         book: &Book,
         what: &str,
         step: impl FnMut(&dyn Sink) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Ending> {
+    ) -> Result<Found<T>, Ending> {
         reach(&self.shared.insistence(), &self.shared.absent, sink, book, what, step)
     }
 
@@ -54,22 +50,21 @@ impl<J: StreamJob> Rounds<'_, J> {
     /// What the log holds, and what the destinations say.
     pub(super) fn survey(&self, book: &Book) -> Result<Message, Ending> {
         let setup = &self.shared.setup;
-        let bounds = self.bounds()?;
         let here = |sink: &SinkSetup| Some(self.written_here(sink.sink.placement())).filter(|here| !here.is_empty());
         let asked = setup.sinks.iter().filter_map(|sink| Some((sink, here(sink)?)));
         let (may_be_away, others): (Vec<_>, Vec<_>) = asked.partition(|(sink, _)| can_be_away(sink, book));
         // Asked first and heard last: they have the time that the others take.
         let begin = |(sink, here)| Look::begin(sink, here).map(|look| (sink, look));
         let looks = may_be_away.into_iter().map(begin).collect::<Result<Vec<_>, _>>()?;
-        let mut sinks = BTreeMap::new();
+        let (bounds, mut sinks) = (self.bounds()?, BTreeMap::new());
         for (SinkSetup { sink, .. }, here) in others {
             let what = format!("looking at sink {}", sink.name());
             let survey = self.shared.insistence().insist(&what, || sink.survey(&here))?;
             sinks.insert(sink.name().clone(), survey);
         }
         for (sink, look) in looks {
-            let survey = look.hear(&self.shared.absent, sink.sink.name())?;
-            sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|| unseen(sink, book)));
+            let survey = look.hear(&self.shared.absent)?;
+            sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|_away| unseen(sink, book)));
         }
         Ok(Message::Surveyed { process: self.shared.process, bounds, sinks })
     }
@@ -80,7 +75,8 @@ impl<J: StreamJob> Rounds<'_, J> {
         for sink in &setup.sinks {
             let is_here = !self.written_here(sink.sink.placement()).is_empty();
             if let Some(starts) = starts.get(sink.sink.name()).filter(|_| is_here) {
-                self.reach(sink, book, "adopting", |sink| sink.adopt(&job, starts))?;
+                // One that is away was adopted before.
+                let _away = self.reach(sink, book, "adopting", |sink| sink.adopt(&job, starts))?;
             }
         }
         Ok(())
@@ -111,7 +107,7 @@ impl<J: StreamJob> Rounds<'_, J> {
                 partitions,
             };
             let open = self.reach(setup, book, "opening", |_| opener.open())?;
-            writers.push((place, open.map_or(Writer::Away(opener), Writer::Open)));
+            writers.push((place, open.map_or_else(|fault| Writer::Away(opener, fault), Writer::Open)));
         }
         Ok(writers)
     }
@@ -120,7 +116,7 @@ impl<J: StreamJob> Rounds<'_, J> {
     pub(super) fn progress_of(&self, writers: &[(usize, Writer)]) -> SinkProgress {
         let progress = |(place, writer): &(usize, Writer)| match writer {
             Writer::Open(writer) => Some((self.shared.setup.sinks[*place].sink.name().clone(), writer.durable())),
-            Writer::Away(_) => None,
+            Writer::Away(..) => None,
         };
         writers.iter().filter_map(progress).collect()
     }
@@ -133,17 +129,9 @@ impl<J: StreamJob> Rounds<'_, J> {
     ) -> Result<(), Ending> {
         for partition in self.shared.owners.of_worker(self.index, self.partitions) {
             for (sink, reached) in durable.iter().filter_map(|(sink, all)| Some((sink, all.get(&partition)?))) {
-                let Some(witness) = reached.witness else { continue };
-                if !bounds.get(&partition).is_some_and(|held| held.contains(witness.offset)) {
-                    continue;
-                }
-                let found = self.shared.insistence().insist("asking the request log", || {
-                    let mut reader = self.shared.setup.source.open(partition, witness.offset)?;
-                    let found = reader.read(1, PATIENCE)?.into_iter().next();
-                    found.ok_or_else(|| Fault::transient(format!("no record comes from offset {}", witness.offset)))
-                })?;
-                recovery::check_witness(reached, &found).map_err(|error| {
-                    Ending::Failed(format!("partition {partition} of the request log, by sink {sink}: {error}"))
+                let (source, held) = (&*self.shared.setup.source, bounds.get(&partition));
+                self.shared.insistence().insist("asking the request log", || {
+                    same_log::check_last(source, sink, partition, reached, held)
                 })?;
             }
         }

@@ -1,7 +1,6 @@
 //! How patient a start is with servers that are away.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,7 +10,7 @@ use super::retry::Trial;
 use super::setup::SinkSetup;
 use super::{Ending, threads};
 use crate::clock::Clock;
-use crate::contract::{Fault, Sink, SinkName, SinkSurvey};
+use crate::contract::{Fault, Sink, SinkName, SinkSurvey, Transient};
 use crate::http::Health;
 use crate::ledger::Book;
 use crate::log::{Partition, Reached};
@@ -61,19 +60,22 @@ pub(super) fn can_be_away(sink: &SinkSetup, book: &Book) -> bool {
     !sink.required && starts.is_some_and(|starts| starts.len() == book.partitions() as usize)
 }
 
-/// Sinks that a start of this process has found away. Nobody looks for them again until the job runs: each step would wait
+/// What a step of a sink gives, or why the sink is away.
+pub(super) type Found<T> = Result<T, Transient>;
+
+/// Sinks that a start of this process has found away, and what they failed with. Nobody looks for them again until the job runs: each step would wait
 /// anew for a server that says nothing, and a sink that comes back catches up by itself.
 #[derive(Debug, Default)]
-pub(super) struct Absent(Mutex<BTreeSet<SinkName>>);
+pub(super) struct Absent(Mutex<BTreeMap<SinkName, Transient>>);
 
 impl Absent {
-    fn names(&self) -> MutexGuard<'_, BTreeSet<SinkName>> {
+    fn sinks(&self) -> MutexGuard<'_, BTreeMap<SinkName, Transient>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, name: &SinkName, what: &str, fault: &impl fmt::Display) {
-        tracing::warn!("{what}: {fault}; the job begins without it");
-        self.names().insert(name.clone());
+    fn add(&self, name: &SinkName, what: &str, fault: &Transient) {
+        tracing::warn!("{what}: {fault}; the job begins without it, and brings it up when it answers");
+        self.sinks().insert(name.clone(), fault.clone());
     }
 }
 
@@ -81,6 +83,7 @@ impl Absent {
 /// has only read, and ends when its client gives up.
 #[derive(Debug)]
 pub(super) struct Look {
+    sink: SinkName,
     begun: Instant,
     survey: Receiver<Result<SinkSurvey, Fault>>,
 }
@@ -88,30 +91,31 @@ pub(super) struct Look {
 impl Look {
     /// Begins to ask.
     pub(super) fn begin(sink: &SinkSetup, partitions: Vec<Partition>) -> Result<Self, Ending> {
-        let (sink, (tell, survey)) = (Arc::clone(&sink.sink), mpsc::channel());
+        let (name, sink, (tell, survey)) = (sink.sink.name().clone(), Arc::clone(&sink.sink), mpsc::channel());
         // Nobody hears it who has waited for long enough.
-        threads::begin("look", move || drop(tell.send(sink.survey(&partitions))))?;
-        Ok(Self { begun: Instant::now(), survey })
+        threads::begin(&format!("look-{name}"), move || drop(tell.send(sink.survey(&partitions))))?;
+        Ok(Self { sink: name, begun: Instant::now(), survey })
     }
 
-    /// What it says; `None`: it is away.
-    pub(super) fn hear(self, absent: &Absent, name: &SinkName) -> Result<Option<SinkSurvey>, Ending> {
+    /// What it says.
+    pub(super) fn hear(self, absent: &Absent) -> Result<Found<SinkSurvey>, Ending> {
+        let what = format!("looking at sink {}", self.sink);
         let survey = self.survey.recv_timeout(LOOK.saturating_sub(self.begun.elapsed()));
         let silence = |silence| match silence {
             RecvTimeoutError::Timeout => Fault::transient(format!("no answer within {} s", LOOK.as_secs())),
-            RecvTimeoutError::Disconnected => Fault::permanent(format!("looking at sink {name} has panicked (bug)")),
+            RecvTimeoutError::Disconnected => Fault::permanent(format!("{what} has panicked (bug)")),
         };
         match survey.map_err(silence).flatten() {
             Err(Fault::Transient(fault)) => {
-                absent.add(name, &format!("looking at sink {name}"), &fault);
-                Ok(None)
+                absent.add(&self.sink, &what, &fault);
+                Ok(Err(fault))
             }
-            survey => survey.map(Some).map_err(Ending::from),
+            survey => survey.map(Ok).map_err(Ending::from),
         }
     }
 }
 
-/// Tries a step of a sink: patiently if the job can't begin without it, else once. `None`: it is away.
+/// Tries a step of a sink: patiently if the job can't begin without it, else once.
 pub(super) fn reach<T>(
     start: &Insistence,
     absent: &Absent,
@@ -119,18 +123,18 @@ pub(super) fn reach<T>(
     book: &Book,
     what: &str,
     mut step: impl FnMut(&dyn Sink) -> Result<T, Fault>,
-) -> Result<Option<T>, Ending> {
+) -> Result<Found<T>, Ending> {
     let name = sink.sink.name();
-    if absent.names().contains(name) {
-        return Ok(None);
+    if let Some(fault) = absent.sinks().get(name) {
+        return Ok(Err(fault.clone()));
     }
     let what = format!("{what} sink {name}");
     start.insist(&what, || match step(sink.sink.as_ref()) {
         Err(Fault::Transient(fault)) if can_be_away(sink, book) => {
             absent.add(name, &what, &fault);
-            Ok(None)
+            Ok(Err(fault))
         }
-        outcome => outcome.map(Some),
+        outcome => outcome.map(Ok),
     })
 }
 
@@ -173,7 +177,8 @@ mod tests {
     fn a_sink_that_is_away_is_looked_for_once() {
         let clock = ManualClock::default();
         let start = Insistence { health: Health::new(), clock: Arc::new(clock), patience: Duration::from_secs(3) };
-        let sink = SinkSetup { sink: Arc::new(MemorySink::new("files")), required: false, backfill: false };
+        let memory = MemorySink::new("files");
+        let sink = SinkSetup { sink: Arc::new(memory.clone()), required: false, backfill: false };
         let mut book = Book::default();
         for body in [
             EntryBody::Open { job: JobName("job".into()), partitions: 1, nonce: 0 },
@@ -182,13 +187,14 @@ mod tests {
             book.apply(book.next_seq(), &Entry { generation: Generation(1), body }).unwrap();
         }
         let (absent, mut tries) = (Absent::default(), 0);
-        let mut step = |_: &dyn Sink| {
+        memory.troubles().be_away(true);
+        let away = Look::begin(&sink, vec![Partition(0)]).unwrap().hear(&absent).unwrap().unwrap_err();
+        let step = |_: &dyn Sink| {
             tries += 1;
-            Err::<(), _>(Fault::transient("connection refused"))
+            Ok(())
         };
-        assert_eq!(reach(&start, &absent, &sink, &book, "looking at", &mut step), Ok(None));
-        assert_eq!(reach(&start, &absent, &sink, &book, "opening", &mut step), Ok(None));
-        assert_eq!(tries, 1);
+        assert_eq!(reach(&start, &absent, &sink, &book, "opening", step), Ok(Err(away)));
+        assert_eq!(tries, 0);
     }
 
     /// With HDFS away its client tried by itself for three seconds before it said so, and a job that was killed meanwhile
@@ -196,18 +202,17 @@ mod tests {
     #[test]
     fn a_start_does_not_wait_long_for_who_may_be_away() {
         let memory = MemorySink::new("files");
-        let name = memory.name().clone();
         let sink = SinkSetup { sink: Arc::new(memory.clone()), required: false, backfill: false };
-        let look = || Look::begin(&sink, vec![Partition(0)]).unwrap();
         let absent = Absent::default();
-        assert_eq!(look().hear(&absent, &name), Ok(Some(SinkSurvey::default())));
-        assert!(absent.names().is_empty());
+        let look = || Look::begin(&sink, vec![Partition(0)]).unwrap().hear(&absent);
+        assert_eq!(look(), Ok(Ok(SinkSurvey::default())));
+        assert!(absent.sinks().is_empty());
         memory.troubles().be_slow(Duration::from_secs(3600));
-        assert_eq!(look().hear(&absent, &name), Ok(None), "not after an hour");
-        assert!(absent.names().contains(&name));
+        assert!(matches!(look(), Ok(Err(_))), "not after an hour");
+        assert!(absent.sinks().contains_key(sink.sink.name()));
         memory.troubles().be_slow(Duration::ZERO);
         memory.troubles().be_broken(Some("a wrong password"));
-        assert_eq!(look().hear(&absent, &name), Err(Ending::Failed("a wrong password".to_owned())));
+        assert_eq!(look(), Err(Ending::Failed("a wrong password".to_owned())));
     }
 
     #[test]

@@ -214,7 +214,7 @@ fn start_writers<J: StreamJob>(
         // Its own partitions alone: those of others move on without it.
         let known = match &writer {
             Writer::Open(sink) => sink.durable(),
-            Writer::Away(_) => BTreeMap::new(),
+            Writer::Away(..) => BTreeMap::new(),
         };
         for (partition, reached) in &known {
             shared.setup.metrics.durable(&name, *partition, reached.next);

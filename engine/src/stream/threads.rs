@@ -1,4 +1,4 @@
-//! The threads of a worker, with names, ended and joined together with it.
+//! The threads of a worker, with names. Those of [`Threads`] are joined when it ends.
 
 use std::thread::{self, JoinHandle};
 
@@ -28,7 +28,7 @@ impl Threads {
     }
 }
 
-/// Starts a thread that nobody need wait for.
+/// Starts a thread; whether somebody waits for its end is up to the caller.
 pub(super) fn begin(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Ending> {
     thread::Builder::new().name(format!("{BRIDGE_THREADS}{name}")).spawn(work).map_err(|error| {
         Ending::Failed(format!("the operating system refused a thread for {name}: {error}; raise its limits"))

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::toy::{World, wait_until};
-use crate::log::Partition;
+use crate::contract::{Answers, FlushReason, Sink, SinkBatch};
+use crate::ledger::Generation;
+use crate::log::{Offset, Partition, Reached};
 use crate::stream::{Ending, StreamError};
 
 #[test]
@@ -165,6 +167,33 @@ fn the_files_of_a_job_that_is_gone_are_not_gone_on_with() {
         "{ended:?}"
     );
     assert_eq!(world.files.bodies().len(), 40);
+}
+
+/// A sink that was away at the start was opened later without a look at the log: what stood above the log's end, since that
+/// was made anew, dropped as many answers without a word.
+#[test]
+fn a_sink_that_comes_back_with_answers_to_another_log_is_gone_on_without() {
+    let world = World::new();
+    let running = world.start(1);
+    world.append(0..40);
+    world.wait_for(&world.files);
+    running.stop().unwrap();
+    let partition = Partition(0);
+    let beyond = Answers { partition, from: Offset(10), reached: Reached::start(Offset(1000)), items: Vec::new() };
+    let mut writer = world.files.open(Generation(1), &[partition]).unwrap();
+    writer.write(&SinkBatch { answers: [(partition, beyond)].into() }).unwrap();
+    writer.flush(FlushReason::Closing).unwrap();
+
+    world.files.troubles().be_away(true);
+    let running = world.start(1);
+    wait_until("health names it", || running.health.report().waits_for.contains_key("sink files"));
+    world.append(40..80);
+    world.wait_for(&world.topic);
+    world.files.troubles().be_away(false);
+    wait_until("it is given up", || running.health.report().without.contains_key("sink files"));
+    let why = &running.health.report().without["sink files"];
+    assert!(why.contains("made anew"), "{why}");
+    running.stop().unwrap();
 }
 
 #[test]

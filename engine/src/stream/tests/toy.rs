@@ -161,6 +161,7 @@ pub(super) struct World {
 pub(super) struct Life {
     stop: StopFlag,
     pub(super) metrics: StreamMetrics,
+    pub(super) health: Health,
     thread: JoinHandle<Result<Drained, StreamError>>,
 }
 
@@ -195,7 +196,7 @@ impl World {
     }
 
     pub(super) fn start(&self, workers: usize) -> Life {
-        let (stop, metrics) = (StopFlag::default(), StreamMetrics::new());
+        let (stop, metrics, health) = (StopFlag::default(), StreamMetrics::new(), Health::new());
         let sink = |sink: &MemorySink, required| SinkSetup { sink: Arc::new(sink.clone()), required, backfill: false };
         let setup = StreamSetup {
             job: Arc::new(Toy::default()),
@@ -208,7 +209,7 @@ impl World {
             spread: None,
             limits: self.limits,
             metrics: metrics.clone(),
-            health: Health::new(),
+            health: health.clone(),
             clock: Arc::new(SystemClock::new()),
             stop: stop.clone(),
         };
@@ -221,7 +222,7 @@ impl World {
             replay_offsets: self.replay_offsets,
         };
         let plan = ClusterPlan::local(WorkerCount::new(workers));
-        Life { stop, metrics, thread: thread::spawn(move || run(plan, setup, Some(lead))) }
+        Life { stop, metrics, health, thread: thread::spawn(move || run(plan, setup, Some(lead))) }
     }
 
     /// Appends to all partitions in turn; the text is the record's number.
