@@ -1,9 +1,13 @@
 //! A topic as others use it: a page that asks, a command that looks, somebody who waits for answers.
+//!
+//! Who looks has nobody who would try again for him, so what he asks is asked again here; who appends is told at once.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use flightline_engine::backoff::Backoff;
 use flightline_engine::contract::{Fault, Source};
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
 
@@ -52,6 +56,23 @@ impl KafkaTopic {
         Ok(())
     }
 
+    /// Asks again, at least once, if brokers can't be reached: a connection that breaks is no end of a command that reads for an
+    /// hour.
+    fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T, Fault>) -> Result<T, ClientError> {
+        // One that is not answered has all of its time.
+        let (begun, patience) = (Instant::now(), self.source.cluster().options().timeout * 2);
+        let mut backoff = Backoff::of(self.source.topic());
+        loop {
+            match ask() {
+                Err(Fault::Transient(fault)) if begun.elapsed() < patience => {
+                    tracing::debug!("{fault}; asking again");
+                    thread::sleep(backoff.next_wait());
+                }
+                outcome => return outcome.map_err(server),
+            }
+        }
+    }
+
     fn send<'a>(&self, messages: impl IntoIterator<Item = Outgoing<'a>>) -> Result<Vec<Landed>, ClientError> {
         let sender = self.sender().map_err(server)?;
         sender.deliver(messages).map_err(|failed| {
@@ -86,7 +107,7 @@ impl TopicClient for KafkaTopic {
     fn append_to(&self, partition: Partition, records: Vec<Bytes>) -> Result<OffsetRange, ClientError> {
         self.bring_about()?;
         if records.is_empty() {
-            let end = self.bounds(partition)?.to;
+            let end = self.source.bounds(partition).map_err(server)?.to;
             return Ok(OffsetRange::new(end, end));
         }
         let landed = self.send(records.iter().map(|record| Outgoing {
@@ -108,11 +129,11 @@ impl TopicClient for KafkaTopic {
         limit: usize,
         patience: Duration,
     ) -> Result<Vec<LogRecord>, ClientError> {
-        self.source.open(partition, from).and_then(|mut reader| reader.read(limit, patience)).map_err(server)
+        self.patiently(|| self.source.open(partition, from)?.read(limit, patience))
     }
 
     fn bounds(&self, partition: Partition) -> Result<OffsetRange, ClientError> {
-        self.source.bounds(partition).map_err(server)
+        self.patiently(|| self.source.bounds(partition))
     }
 
     /// Only what is committed comes, with one consumer for all partitions. A topic that is missing is made, if that is allowed.

@@ -1,6 +1,7 @@
 //! Errors that brokers return, injected into librdkafka's mock cluster. It proves nothing about transactions (it doesn't
 //! keep them apart); the tests against a real broker do.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -255,4 +256,22 @@ fn what_was_read_is_handed_on_though_nobody_can_be_asked() {
         found.ok()?.first().map(|record| record.offset)
     };
     assert_eq!(read_until(&source, &mut *reader, read), Offset(0));
+}
+
+/// `replay` ended in the midst of its work, with all brokers up, when its one connection had broken.
+#[test]
+fn who_looks_is_answered_when_the_broker_is_back() {
+    let mock = Mock::new(Guarantee::AtLeastOnce);
+    let topic = KafkaTopic::new(mock.cluster.clone(), "answers");
+    topic.append_to(HERE, vec![Bytes::from_static(b"line")]).unwrap();
+    let source = KafkaSource::new(mock.cluster.clone(), "answers");
+    let reading = || source.open(HERE, Offset(0))?.read(1, Duration::ZERO);
+    mock.brokers.broker_down(1).unwrap();
+    let found = thread::scope(|scope| {
+        let found = scope.spawn(|| topic.read(HERE, Offset(0), 1, Duration::ZERO));
+        assert!(matches!(reading(), Err(Fault::Transient(_))), "a job is told at once");
+        mock.brokers.broker_up(1).unwrap();
+        found.join().unwrap()
+    });
+    assert_eq!(found.unwrap()[0].payload, "line");
 }

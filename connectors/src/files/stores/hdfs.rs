@@ -201,10 +201,11 @@ fn client(
 }
 
 /// Settings of the client that come before those of the Hadoop configuration: it is not to try for minutes in silence, since
-/// whoever calls does that himself, and says so. It goes on to the other nodes of a name service; a single one has none.
+/// whoever calls does that himself, and says so. It goes on to the other nodes of a name service; a single one has none, and is
+/// asked once more: the connection may have been an old one.
 fn own_settings(url: Option<&str>) -> [(&'static str, &'static str); 3] {
     [
-        ("dfs.client.failover.max.attempts", if is_one_node(url) { "0" } else { "3" }),
+        ("dfs.client.failover.max.attempts", if is_one_node(url) { "1" } else { "3" }),
         ("dfs.client.failover.sleep.base.millis", "200"),
         ("dfs.client.failover.sleep.max.millis", "2000"),
     ]
