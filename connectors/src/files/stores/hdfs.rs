@@ -202,11 +202,12 @@ fn client(
 
 /// Settings of the client that come before those of the Hadoop configuration: it is not to try for minutes in silence, since
 /// whoever calls does that himself, and says so. It goes on to the other nodes of a name service; a single one has none, and is
-/// asked once more: the connection may have been an old one.
+/// asked once more, soon: only the connection may have been an old one.
 fn own_settings(url: Option<&str>) -> [(&'static str, &'static str); 3] {
+    let (attempts, pause) = if is_one_node(url) { ("1", "50") } else { ("3", "200") };
     [
-        ("dfs.client.failover.max.attempts", if is_one_node(url) { "1" } else { "3" }),
-        ("dfs.client.failover.sleep.base.millis", "200"),
+        ("dfs.client.failover.max.attempts", attempts),
+        ("dfs.client.failover.sleep.base.millis", pause),
         ("dfs.client.failover.sleep.max.millis", "2000"),
     ]
 }
@@ -325,6 +326,14 @@ mod tests {
         assert_eq!(apart("hdfs://alice@host:8020"), (some("hdfs://host:8020"), some("alice")));
         assert_eq!(apart("viewfs://cluster"), (some("viewfs://cluster"), None));
         assert_eq!(apart("hdfs://"), (None, None));
+    }
+
+    #[test]
+    fn a_node_is_told_from_a_name_service() {
+        for (url, is_one) in [("hdfs://nn:8020", true), ("hdfs://service", false), ("viewfs://cluster", false)] {
+            assert_eq!(is_one_node(Some(url)), is_one, "{url}");
+        }
+        assert!(!is_one_node(None), "the Hadoop configuration may name either");
     }
 
     #[test]
