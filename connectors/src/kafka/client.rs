@@ -1,6 +1,7 @@
 //! A topic as others use it: a page that asks, a command that looks, somebody who waits for answers.
 //!
-//! Who looks has nobody who would try again for him, so what he asks is asked again here; who appends is told at once.
+//! Who reads has nobody who would try again for him, so what he asks of a partition is asked again here; who appends, counts
+//! partitions or follows is told at once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -59,12 +60,12 @@ impl KafkaTopic {
     /// Asks again, at least once, if brokers can't be reached: a connection that breaks is no end of a command that reads for an
     /// hour.
     fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T, Fault>) -> Result<T, ClientError> {
-        // One that is not answered has all of its time.
-        let (begun, patience) = (Instant::now(), self.source.cluster().options().timeout * 2);
+        let (begun, patience) = (Instant::now(), self.source.cluster().options().timeout);
         let mut backoff = Backoff::of(self.source.topic());
         loop {
             match ask() {
-                Err(Fault::Transient(fault)) if begun.elapsed() < patience => {
+                // One that has no answer takes all of its time.
+                Err(Fault::Transient(fault)) if backoff.tries() == 0 || begun.elapsed() < patience => {
                     tracing::debug!("{fault}; asking again");
                     thread::sleep(backoff.next_wait());
                 }

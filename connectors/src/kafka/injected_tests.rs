@@ -1,6 +1,7 @@
 //! Errors that brokers return, injected into librdkafka's mock cluster. It proves nothing about transactions (it doesn't
 //! keep them apart); the tests against a real broker do.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,12 +32,18 @@ struct Mock {
 
 impl Mock {
     fn new(guarantee: Guarantee) -> Self {
+        Self::with(guarantee, BTreeMap::new())
+    }
+
+    /// With settings of librdkafka.
+    fn with(guarantee: Guarantee, properties: BTreeMap<String, String>) -> Self {
         let brokers = MockCluster::new(1).unwrap();
         brokers.create_topic("answers", 2, 1).unwrap();
         brokers.create_topic("flightline-progress-answers", 1, 1).unwrap();
         let cluster = KafkaCluster::new(KafkaOptions {
             brokers: brokers.bootstrap_servers(),
             timeout: Duration::from_secs(3),
+            properties,
             ..KafkaOptions::default()
         });
         let cluster = cluster.unwrap();
@@ -189,6 +196,22 @@ fn opening_waits_for_a_coordinator_and_is_refused_by_one() {
     assert!(why.0.contains("transactional ids") && why.0.contains("job/answers/0"), "{why}");
 }
 
+/// More lines than librdkafka takes at once hold the writer back, and none is refused or lost.
+#[test]
+fn a_full_queue_holds_the_writer_back() {
+    for guarantee in BOTH {
+        let few = [("queue.buffering.max.messages".to_owned(), "10".to_owned())];
+        let mock = Mock::with(guarantee, few.into());
+        let mut writer = mock.open().unwrap();
+        writer.write(&stretch(0, 2_000)).unwrap();
+        writer.flush(FlushReason::Closing).unwrap();
+        assert_eq!(writer.durable()[&HERE].next, Offset(2_000));
+        let topic = KafkaTopic::new(mock.cluster, "answers");
+        let held = [HERE, Partition(1)].map(|partition| topic.bounds(partition).unwrap().to.0);
+        assert_eq!(held.iter().sum::<u64>(), 2_000, "{guarantee:?}");
+    }
+}
+
 #[test]
 fn a_broker_that_goes_away_is_waited_for() {
     for guarantee in BOTH {
@@ -269,7 +292,7 @@ fn who_looks_is_answered_when_the_broker_is_back() {
     mock.brokers.broker_down(1).unwrap();
     let found = thread::scope(|scope| {
         let found = scope.spawn(|| topic.read(HERE, Offset(0), 1, Duration::ZERO));
-        assert!(matches!(reading(), Err(Fault::Transient(_))), "a job is told at once");
+        assert!(matches!(reading(), Err(Fault::Transient(_))), "a job is told of the first");
         mock.brokers.broker_up(1).unwrap();
         found.join().unwrap()
     });

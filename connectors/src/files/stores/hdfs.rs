@@ -202,7 +202,7 @@ fn client(
 
 /// Settings of the client that come before those of the Hadoop configuration: it is not to try for minutes in silence, since
 /// whoever calls does that himself, and says so. It goes on to the other nodes of a name service; a single one has none, and is
-/// asked once more, soon: only the connection may have been an old one.
+/// asked once more, soon: the connection may have been an old one. What may have been done is not asked for twice.
 fn own_settings(url: Option<&str>) -> [(&'static str, &'static str); 3] {
     let (attempts, pause) = if is_one_node(url) { ("1", "50") } else { ("3", "200") };
     [
