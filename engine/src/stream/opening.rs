@@ -7,7 +7,7 @@ use super::Ending;
 use super::delivery::{Opener, Writer};
 use super::job::StreamJob;
 use super::message::{Message, SinkProgress};
-use super::reach::{Found, Look, can_be_away, reach, unseen};
+use super::reach::{Found, LOOK, Look, can_be_away, reach, unseen};
 use super::same_log;
 use super::setup::SinkSetup;
 use super::startup::{Bounds, Rounds};
@@ -63,7 +63,7 @@ impl<J: StreamJob> Rounds<'_, J> {
             sinks.insert(sink.name().clone(), survey);
         }
         for (sink, look) in looks {
-            let survey = look.hear(&self.shared.absent)?;
+            let survey = look.hear(LOOK, &self.shared.absent)?;
             sinks.insert(sink.sink.name().clone(), survey.unwrap_or_else(|_away| unseen(sink, book)));
         }
         Ok(Message::Surveyed { process: self.shared.process, bounds, sinks })
@@ -127,9 +127,10 @@ impl<J: StreamJob> Rounds<'_, J> {
         durable: &SinkProgress,
         bounds: &BTreeMap<Partition, OffsetRange>,
     ) -> Result<(), Ending> {
+        let source = &*self.shared.setup.source;
         for partition in self.shared.owners.of_worker(self.index, self.partitions) {
+            let Some(held) = bounds.get(&partition) else { continue };
             for (sink, reached) in durable.iter().filter_map(|(sink, all)| Some((sink, all.get(&partition)?))) {
-                let (source, held) = (&*self.shared.setup.source, bounds.get(&partition));
                 self.shared.insistence().insist("asking the request log", || {
                     same_log::check_last(source, sink, partition, reached, held)
                 })?;

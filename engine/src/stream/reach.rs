@@ -17,7 +17,7 @@ use crate::log::{Partition, Reached};
 
 /// How long a start waits for the survey of a sink that it can begin without. A store's client may try for many seconds by
 /// itself before it says that nobody is there, and as long nobody would be answered.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 
 /// Tries steps of a start again while their faults are transient, but not for ever.
 #[derive(Clone, Debug)]
@@ -63,8 +63,8 @@ pub(super) fn can_be_away(sink: &SinkSetup, book: &Book) -> bool {
 /// What a step of a sink gives, or why the sink is away.
 pub(super) type Found<T> = Result<T, Transient>;
 
-/// Sinks that a start of this process has found away, and what they failed with. Nobody looks for them again until the job runs: each step would wait
-/// anew for a server that says nothing, and a sink that comes back catches up by itself.
+/// Sinks that a start of this process has found away, and what they failed with. Nobody looks for them again until the job
+/// runs: each step would wait anew for a server that says nothing, and a sink that comes back catches up by itself.
 #[derive(Debug, Default)]
 pub(super) struct Absent(Mutex<BTreeMap<SinkName, Transient>>);
 
@@ -97,12 +97,12 @@ impl Look {
         Ok(Self { sink: name, begun: Instant::now(), survey })
     }
 
-    /// What it says.
-    pub(super) fn hear(self, absent: &Absent) -> Result<Found<SinkSurvey>, Ending> {
+    /// What it says within so long from its beginning.
+    pub(super) fn hear(self, limit: Duration, absent: &Absent) -> Result<Found<SinkSurvey>, Ending> {
         let what = format!("looking at sink {}", self.sink);
-        let survey = self.survey.recv_timeout(LOOK.saturating_sub(self.begun.elapsed()));
+        let survey = self.survey.recv_timeout(limit.saturating_sub(self.begun.elapsed()));
         let silence = |silence| match silence {
-            RecvTimeoutError::Timeout => Fault::transient(format!("no answer within {} s", LOOK.as_secs())),
+            RecvTimeoutError::Timeout => Fault::transient(format!("no answer within {limit:?}")),
             RecvTimeoutError::Disconnected => Fault::permanent(format!("{what} has panicked (bug)")),
         };
         match survey.map_err(silence).flatten() {
@@ -154,6 +154,9 @@ mod tests {
     use crate::log::{Offset, Partition};
     use crate::memory::MemorySink;
 
+    /// Longer than any answer takes on a busy machine.
+    const LONG: Duration = Duration::from_secs(60);
+
     /// A sink that was away at the very first start was registered unseen, and the second start took it for one that had lost
     /// its progress: the job never began again.
     #[test]
@@ -188,7 +191,7 @@ mod tests {
         }
         let (absent, mut tries) = (Absent::default(), 0);
         memory.troubles().be_away(true);
-        let away = Look::begin(&sink, vec![Partition(0)]).unwrap().hear(&absent).unwrap().unwrap_err();
+        let away = Look::begin(&sink, vec![Partition(0)]).unwrap().hear(LONG, &absent).unwrap().unwrap_err();
         let step = |_: &dyn Sink| {
             tries += 1;
             Ok(())
@@ -204,15 +207,15 @@ mod tests {
         let memory = MemorySink::new("files");
         let sink = SinkSetup { sink: Arc::new(memory.clone()), required: false, backfill: false };
         let absent = Absent::default();
-        let look = || Look::begin(&sink, vec![Partition(0)]).unwrap().hear(&absent);
-        assert_eq!(look(), Ok(Ok(SinkSurvey::default())));
+        let look = |limit| Look::begin(&sink, vec![Partition(0)]).unwrap().hear(limit, &absent);
+        assert_eq!(look(LONG), Ok(Ok(SinkSurvey::default())));
         assert!(absent.sinks().is_empty());
-        memory.troubles().be_slow(Duration::from_secs(3600));
-        assert!(matches!(look(), Ok(Err(_))), "not after an hour");
+        memory.troubles().be_slow(60 * LONG);
+        assert!(matches!(look(Duration::from_millis(10)), Ok(Err(_))), "not after an hour");
         assert!(absent.sinks().contains_key(sink.sink.name()));
         memory.troubles().be_slow(Duration::ZERO);
         memory.troubles().be_broken(Some("a wrong password"));
-        assert_eq!(look(), Err(Ending::Failed("a wrong password".to_owned())));
+        assert_eq!(look(LONG), Err(Ending::Failed("a wrong password".to_owned())));
     }
 
     #[test]

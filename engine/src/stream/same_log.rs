@@ -20,11 +20,14 @@ pub(super) fn check_last(
     sink: &SinkName,
     partition: Partition,
     reached: &Reached,
-    held: Option<&OffsetRange>,
+    held: &OffsetRange,
 ) -> Result<(), Fault> {
-    let is_held = |offset| held.is_some_and(|held| held.contains(offset));
-    let Some(witness) = reached.witness.filter(|witness| is_held(witness.offset)) else { return Ok(()) };
-    let found = source.open(partition, witness.offset)?.read(1, PATIENCE)?.into_iter().next();
+    let Some(witness) = reached.witness.filter(|witness| held.contains(witness.offset)) else { return Ok(()) };
+    let found = match source.open(partition, witness.offset).and_then(|mut reader| reader.read(1, PATIENCE)) {
+        // Its time ran out while we looked.
+        Err(Fault::Permanent(_)) if !source.bounds(partition)?.contains(witness.offset) => return Ok(()),
+        found => found?.into_iter().next(),
+    };
     let found = found.ok_or_else(|| Fault::transient(format!("no record comes from offset {}", witness.offset)))?;
     recovery::check_witness(reached, &found)
         .map_err(|error| Fault::permanent(format!("partition {partition} of the request log, by sink {sink}: {error}")))
@@ -35,7 +38,60 @@ pub(super) fn check(source: &dyn Source, sink: &SinkName, durable: &BTreeMap<Par
     for (partition, reached) in durable {
         let held = source.bounds(*partition)?;
         recovery::check_within(sink, *partition, reached, &held)?;
-        check_last(source, sink, *partition, reached, Some(&held))?;
+        check_last(source, sink, *partition, reached, &held)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{LogRecord, Offset, Witness};
+    use crate::memory::MemoryLog;
+
+    const HERE: Partition = Partition(0);
+
+    fn log(records: u64) -> MemoryLog {
+        let log = MemoryLog::new(1);
+        (0..records).for_each(|number| _ = log.append(HERE, number.to_string()));
+        log
+    }
+
+    /// A sink that has answered all below `next`, the last one with this payload.
+    fn durable(next: u64, payload: &'static str) -> BTreeMap<Partition, Reached> {
+        let last = LogRecord { offset: Offset(next - 1), payload: payload.into() };
+        [(HERE, Reached { next: Offset(next), witness: Some(Witness::of(&last)) })].into()
+    }
+
+    fn told(log: &MemoryLog, durable: &BTreeMap<Partition, Reached>) -> Result<(), String> {
+        check(log, &SinkName("files".into()), durable).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn the_last_record_must_be_the_same() {
+        assert_eq!(told(&log(10), &durable(10, "9")), Ok(()));
+        assert_eq!(told(&log(20), &durable(10, "9")), Ok(()));
+        for (log, durable) in [(log(10), durable(10, "another")), (log(9), durable(10, "9"))] {
+            let why = told(&log, &durable).unwrap_err();
+            assert!(why.contains("made anew") && why.contains("files"), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_the_log_holds_no_longer_is_not_compared() {
+        let log = log(10);
+        log.trim(HERE, Offset(7));
+        assert_eq!(told(&log, &durable(5, "another")), Ok(()));
+        let (reached, before) = (durable(5, "another")[&HERE], OffsetRange::new(Offset(0), Offset(10)));
+        let checked = check_last(&log, &SinkName("files".into()), HERE, &reached, &before);
+        assert_eq!(checked, Ok(()), "it was trimmed while we looked");
+    }
+
+    #[test]
+    fn a_log_that_is_away_is_asked_again() {
+        let log = log(10);
+        log.troubles().be_away(true);
+        let checked = check(&log, &SinkName("files".into()), &durable(10, "9"));
+        assert!(matches!(checked, Err(Fault::Transient(_))), "{checked:?}");
+    }
 }
