@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::*;
 
@@ -138,6 +139,22 @@ fn flags_go_over_the_file_and_the_file_over_the_presets_of_a_command() {
     assert!(dump.contains("poll = \"4s\"  # from --set table.poll\n"), "{dump}");
     assert!(dump.contains("folder = \"demo\"  # from the demo:3:10\n"), "{dump}");
     assert!(dump.contains("my.toml:4:14\n") && dump.contains("\nregistry = \"models\"\n"), "{dump}");
+}
+
+#[test]
+fn the_presets_of_the_seeds_variants_name_its_topics() {
+    let preset = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../config").join(name);
+    for (names, requests, responses) in [
+        ("names-ging.toml", "flight_delay_classification_request", "flight_delay_classification_response"),
+        ("names-ibdn.toml", "flask-ml-delays-request", "flask-ml-delays-responses"),
+    ] {
+        let config = vec![preset("servers.toml"), preset(names)];
+        let loaded = ConfigFlags { config, set: Vec::new(), dump_config: false }.load().unwrap();
+        let StreamConfig { requests: asked, sinks, .. } = &loaded.config;
+        assert_eq!(asked.log, TopicUrl::Kafka(TopicName(requests.into())), "{names}");
+        let target = &sinks[&SinkName("topic".into())].target;
+        assert_eq!(*target, SinkTarget::Topic(TopicUrl::Kafka(TopicName(responses.into()))), "{names}");
+    }
 }
 
 #[test]
