@@ -10,8 +10,8 @@ use flightline_tests::rows::bundled;
 use flightline_tests::servers::Servers;
 use serde_json::Value;
 
-/// Requests of each shape; all shapes together have 100,000.
-const REQUESTS: u64 = 25_000;
+/// Requests of each shape, unless this variable says another number; all shapes together have 100,000.
+const REQUESTS: (&str, u64) = ("FLIGHTLINE_PIPELINE_REQUESTS", 25_000);
 /// Requests that are sent together.
 const TOGETHER: usize = 500;
 /// What says where and when an answer was made, and not what it is.
@@ -37,9 +37,15 @@ fn two_processes_give_the_answers_of_a_batch() {
     same_as_batch(&Shape::of(2, 1), Guarantee::ExactlyOnce);
 }
 
+fn requests() -> u64 {
+    let (variable, usual) = REQUESTS;
+    std::env::var(variable)
+        .map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
+}
+
 fn same_as_batch(shape: &Shape, guarantee: Guarantee) {
     let world = World::on(Servers::shared(), guarantee);
-    let lines: Vec<String> = bundled().iter().cycle().zip(0..REQUESTS).map(|(row, n)| request(row, n)).collect();
+    let lines: Vec<String> = bundled().iter().cycle().zip(0..requests()).map(|(row, n)| request(row, n)).collect();
     let job = world.start(shape);
     job.wait_until_running();
     ask(&*job.requests(), &lines);

@@ -8,6 +8,16 @@ use flightline_tests::servers::{Servers, shared_hdfs};
 use flightline_tests::{DEADLINE, Folder, Invocation, Signal, free_ports, project_root};
 use serde_json::Value;
 
+/// Prints what the indexes of the seed's collections are on, but for those that every collection has.
+const INDEXES: &str = "
+import json, sys, pymongo
+database = pymongo.MongoClient(sys.argv[1])['agile_data_science']
+def keys(name):
+    indexes = database[name].index_information().items()
+    return [field for index, about in indexes if index != '_id_' for field, _ in about['key']]
+print(json.dumps({name: keys(name) for name in ['flight_delay_classification_response', 'origin_dest_distances']}))
+";
+
 /// A job with the seed's names, which are the same for all jobs: so only one test may use them.
 #[test]
 fn the_seeds_client_works_unchanged_with_its_names() {
@@ -22,7 +32,7 @@ fn the_seeds_client_works_unchanged_with_its_names() {
     let address = |key: &str| servers.address(key).to_owned();
     let client = Invocation::of(address("PYTHON"), folder.path())
         .arg(project_root().join("tests/servers/seed_client.py"))
-        .args(["--brokers", &address("KAFKA_BROKERS"), "--mongodb", &address("MONGODB_URL"), "--read-committed"])
+        .args(["--brokers", &address("KAFKA_BROKERS"), "--mongodb", &address("MONGODB_URL")])
         .args(["--limit", &DEADLINE.as_secs().to_string(), "--origin", "JFK", "--dest", "SFO"])
         .succeed();
     let told: Value = serde_json::from_str(client.stdout.trim()).expect("the client prints JSON");
@@ -35,6 +45,10 @@ fn the_seeds_client_works_unchanged_with_its_names() {
         assert!(answer["Prediction"].as_u64().is_some_and(|class| class < 4), "{name}: {answer}");
     }
     assert_eq!(stored["Probabilities"], heard["Probabilities"]);
+    let indexes =
+        Invocation::of(address("PYTHON"), folder.path()).args(["-c", INDEXES, &address("MONGODB_URL")]).succeed();
+    let expected = r#"{"flight_delay_classification_response": ["UUID"], "origin_dest_distances": ["Origin", "Dest"]}"#;
+    assert_eq!(indexes.stdout.trim(), expected);
     job.signal(Signal::TERM);
     job.end_within(DEADLINE).expect(Exit::Ok);
     // As the seed's NiFi had them, in the folder that nobody has named.
