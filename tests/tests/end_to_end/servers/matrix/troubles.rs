@@ -150,4 +150,10 @@ pub(super) const OF_HDFS: &[Trouble] = &[
         meanwhile: Works,
         end: |stage| stage.wire.heal(),
     },
+    Trouble {
+        name: "the wire to the NameNode is slow",
+        begin: |stage| stage.wire.slow(10_000),
+        meanwhile: Works,
+        end: |stage| stage.wire.heal(),
+    },
 ];
