@@ -37,7 +37,6 @@ def read_arguments():
     parser.add_argument("--response-collection", default="flight_delay_classification_response")
     parser.add_argument("--distance-collection", default="origin_dest_distances")
     parser.add_argument("--group", help="of the consumer; the default is one of its own")
-    parser.add_argument("--read-committed", action="store_true", help="see no answer before its transaction has ended")
     parser.add_argument("--limit", type=float, default=30, help="seconds to wait for the answers, both together")
     parser.add_argument("--uuid", help="of the request; the default is a new one")
     parser.add_argument("--origin", default="ATL")
@@ -101,7 +100,6 @@ def listen(arguments, deadline):
         bootstrap_servers=arguments.brokers,
         group_id=arguments.group or f"seed-client-{uuid.uuid4()}",
         auto_offset_reset="latest",
-        isolation_level="read_committed" if arguments.read_committed else "read_uncommitted",
     )
     while time.monotonic() < deadline:
         try:

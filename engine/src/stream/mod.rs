@@ -12,6 +12,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`setup`](StreamSetup), `run`, `startup`, `opening` | what a job is made of; how a life of it begins |
+//! | `reach`, `same_log` | how patient it is with what is away, and whether a sink has answered this log |
 //! | `worker`, `ready`, `conductor` | the loop of a worker, the bindings that it knows, and what worker 0 does beside |
 //! | `lead`, `lane`, `room`, `closing`, `retry`, `owner` | decisions: pure, tested alone |
 //! | `reader`, `delivery`, `keeper`, `collector`, `queue`, `inbox`, `catch_up` | threads that may wait, and how they talk to workers |
