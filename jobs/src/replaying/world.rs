@@ -2,7 +2,6 @@
 //! or wrong. For tests of commands that look at a job, with the job running or not.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +34,7 @@ pub(crate) const JOB: &str = "flight-delays";
 /// A job's state.
 pub(crate) struct World {
     folder: tempfile::TempDir,
+    /// Of the running job; nobody's while none runs.
     port: u16,
     store: Option<Arc<EmbeddedStore>>,
     blobs: Arc<dyn Blobs>,
@@ -72,9 +72,7 @@ impl World {
         let blobs: Arc<dyn Blobs> =
             Arc::new(StoreBlobs::open(&Stores::new().unwrap(), state.to_str().unwrap()).unwrap());
         let (book, generation) = LedgerLog::new(Arc::clone(&blobs)).claim(&JobName(JOB.into()), PARTITIONS, 7).unwrap();
-        // A port that nobody listens at: it was just given back.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut world = Self { folder, port, store: None, blobs, book, generation, model };
+        let mut world = Self { folder, port: 1, store: None, blobs, book, generation, model };
         world.start();
         world.requests();
         assert_eq!(world.publish(&["A0-A1"]), TableVersion(1));
@@ -131,8 +129,9 @@ impl World {
             let durable = |partition| metrics.durable(&SinkName((*name).into()), Partition(partition), Offset(*next));
             (0..PARTITIONS).for_each(durable);
         }
-        let address = SocketAddr::from(([127, 0, 0, 1], self.port)).to_string();
-        let port = HttpPort::start(&address, embedded::routes(Arc::clone(&store)), Health::new(), metrics).unwrap();
+        let routes = embedded::routes(Arc::clone(&store));
+        let port = HttpPort::start("127.0.0.1:0", routes, Health::new(), metrics).unwrap();
+        self.port = port.local_addr().port();
         Running { store, _port: port }
     }
 

@@ -29,6 +29,7 @@ mod lost_peer;
 mod models;
 mod page;
 mod predictions;
+mod process_end;
 mod quality;
 mod replay;
 mod same_model;

@@ -3,15 +3,7 @@
 //! Each test starts this very test program again, to run the one ignored test `child` in the role that an environment
 //! variable names.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that panics is a test that fails; the children panic on purpose"
-)]
-
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,7 +12,7 @@ use flightline_engine::bridge;
 use flightline_engine::cluster::{self, ClusterFlags, ClusterPlan};
 use flightline_engine::ids::WorkerCount;
 use flightline_engine::process::{Exit, install_panic_policy, install_signal_policy};
-use tempfile::NamedTempFile;
+use flightline_tests::{Folder, Hosts};
 use timely::dataflow::operators::{Exchange, Probe, ToStream};
 use timely::worker::Worker;
 
@@ -36,7 +28,7 @@ struct Process {
 impl Process {
     fn start(role: &str, flags: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "child", "--nocapture"])
+            .args(["--ignored", "--exact", "process_end::child", "--nocapture"])
             .envs([(ROLE, role), (FLAGS, flags)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -86,17 +78,12 @@ fn assert_ends(process: Process, exit: Exit, says: &str) {
     assert!(stderr.contains(says), "{stderr:?} lacks {says:?}");
 }
 
-/// A hostfile of free ports, and the flags for each process that uses it.
-fn cluster_of(processes: usize) -> (NamedTempFile, Vec<String>) {
-    // All bound at once, so that they differ; free again when this returns.
-    let ports: Vec<_> = (0..processes).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
-    let mut file = NamedTempFile::new().unwrap();
-    for port in &ports {
-        writeln!(file, "{}", port.local_addr().unwrap()).unwrap();
-    }
-    let path = file.path().display();
+/// A cluster on free ports, and the flags for each process of it.
+fn cluster_of(folder: &Folder, processes: usize) -> (Hosts, Vec<String>) {
+    let hosts = Hosts::new(folder, processes);
+    let path = hosts.file.display();
     let flags = (0..processes).map(|process| format!("-w 2 -n {processes} -p {process} -h {path}")).collect();
-    (file, flags)
+    (hosts, flags)
 }
 
 #[test]
@@ -113,24 +100,26 @@ fn a_panic_ends_the_process_as_a_bug_that_is_named() {
 
 #[test]
 fn the_others_end_soon_when_a_peer_is_killed() {
+    let folder = Folder::new();
     for victim in [0, 1] {
-        let (file, flags) = cluster_of(2);
+        let (hosts, flags) = cluster_of(&folder, 2);
         let mut processes: Vec<_> = flags.iter().map(|flags| Process::start("works-for-ever", flags)).collect();
         processes.iter_mut().for_each(|process| process.wait_for("working"));
         let mut killed = processes.remove(victim);
         let survivor = processes.remove(0);
         killed.child.kill().unwrap();
         let begun = Instant::now();
-        let address = std::fs::read_to_string(file.path()).unwrap().lines().nth(victim).unwrap().to_owned();
-        assert_ends(survivor, Exit::PeerLost, &format!("lost process {victim} ({address}): "));
+        let port = hosts.ports[victim];
+        assert_ends(survivor, Exit::PeerLost, &format!("lost process {victim} (127.0.0.1:{port}): "));
         assert!(begun.elapsed() < Duration::from_secs(5));
     }
 }
 
 #[test]
 fn processes_that_finish_one_after_the_other_all_end_well() {
+    let folder = Folder::new();
     for late in 0..3 {
-        let (_file, flags) = cluster_of(3);
+        let (_hosts, flags) = cluster_of(&folder, 3);
         let mut processes: Vec<_> = (0..3)
             .map(|index| {
                 let role = if index == late { "ends-when-told" } else { "ends-at-once" };
