@@ -1,0 +1,151 @@
+//! Newtypes of the control plane: which job, which worker, how much of a machine, and when.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytesize::ByteSize;
+use flightline_engine::ids::ProcessIndex;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// A submitted job, from 1 in the order of submission. Never used again.
+    JobId(u64)
+}
+number! {
+    /// A life of a job: its processes are started together and end together. From 1; a job's ledger knows it, too.
+    Generation(u64)
+}
+number! {
+    /// One life of a worker agent: a random number that it draws at its start.
+    Incarnation(u64)
+}
+number! {
+    /// A number of processor cores, which is a number of worker threads.
+    Cores(u32)
+}
+
+/// A worker of the cluster: a name that stays the same when its agent is started again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WorkerName(pub Box<str>);
+
+impl fmt::Display for WorkerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One process of one life of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProcessRef {
+    /// Which job.
+    pub job: JobId,
+    /// Which life of it.
+    pub generation: Generation,
+    /// Which process of that.
+    pub process: ProcessIndex,
+}
+
+impl fmt::Display for ProcessRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} of job {}, generation {}", self.process, self.job, self.generation)
+    }
+}
+
+/// An amount of memory in bytes. Read and written as people do: `512M`, `2G`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Memory(pub u64);
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ByteSize::b(self.0).display().iec().fmt(f)
+    }
+}
+
+/// A text that is no amount of memory.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is no amount of memory: write 512M or 2G")]
+pub struct NoMemory(String);
+
+impl FromStr for Memory {
+    type Err = NoMemory;
+
+    fn from_str(text: &str) -> Result<Self, NoMemory> {
+        // As with Java's -Xmx and Spark's settings, M and G are powers of 1,024.
+        let text = text.trim();
+        let (number, power) = match text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T']) {
+            Some(number) => {
+                (number, "kmgt".find(text[number.len()..].to_ascii_lowercase().as_str()).map_or(0, |at| at as u32 + 1))
+            }
+            None => {
+                return text.parse::<ByteSize>().map(|size| Self(size.as_u64())).map_err(|_| NoMemory(text.to_owned()));
+            }
+        };
+        let bytes = number.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(1024_u64.pow(power)));
+        bytes.filter(|bytes| *bytes > 0).map(Self).ok_or_else(|| NoMemory(text.to_owned()))
+    }
+}
+
+/// A moment by the wall clock, in milliseconds since 1970. Only shown to people and compared within one process's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// The moment so much later.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(millis(time)))
+    }
+
+    /// How much later this is than `earlier`; nothing if it isn't.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl From<SystemTime> for Moment {
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_as_people_write_it() {
+        for (text, bytes) in [("512M", 512 << 20), ("2g", 2 << 30), ("1 T", 1 << 40), ("2GiB", 2 << 30), ("4096", 4096)]
+        {
+            assert_eq!(text.parse(), Ok(Memory(bytes)), "{text}");
+        }
+        for text in ["", "G", "-1G", "much", "0M", "99999999999T"] {
+            assert!(text.parse::<Memory>().is_err(), "{text}");
+        }
+        assert_eq!(Memory(512 << 20).to_string(), "512.0 MiB");
+    }
+}
