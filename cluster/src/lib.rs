@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`ids`] | newtypes |
 //! | [`job`] | what a job is, and its life cycle |
+//! | [`secret`] | the two secrets, and what is derived from them |
+//! | [`entropy`] | where random numbers come from |
+//! | [`rpc`] | calls in sealed envelopes |
 //! | [`protocol`] | what agents and the master tell each other |
 //! | [`view`] | what pages and their JSON twins show |
 
@@ -12,7 +15,10 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")
 )]
 
+pub mod entropy;
 pub mod ids;
 pub mod job;
 pub mod protocol;
+pub mod rpc;
+pub mod secret;
 pub mod view;
