@@ -7,6 +7,7 @@
 //! | [`secret`] | the two secrets, and what is derived from them |
 //! | [`entropy`] | where random numbers come from |
 //! | [`rpc`] | calls in sealed envelopes |
+//! | [`master`] | places jobs on workers and watches them |
 //! | [`protocol`] | what agents and the master tell each other |
 //! | [`view`] | what pages and their JSON twins show |
 
@@ -18,6 +19,7 @@
 pub mod entropy;
 pub mod ids;
 pub mod job;
+pub mod master;
 pub mod protocol;
 pub mod rpc;
 pub mod secret;
