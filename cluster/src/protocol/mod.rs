@@ -4,6 +4,8 @@
 //! this worker shall have). Both are whole each time, so that a message that is lost or comes twice does no harm, and
 //! whoever starts again learns everything from the next one. What an order leaves out is ended and forgotten.
 
+pub mod messages;
+
 use std::fmt;
 
 use flightline_engine::ids::ProcessCount;
