@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`guard`] | which jobs may run where |
 //! | [`ids`] | newtypes |
 //! | [`job`] | what a job is, and its life cycle |
 //! | [`protocol`] | what agents and the master tell each other |
@@ -12,6 +13,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")
 )]
 
+pub mod guard;
 pub mod ids;
 pub mod job;
 pub mod protocol;
