@@ -13,7 +13,7 @@
 //! | 8 | [`Exit::Superseded`] | a later start of this job is at work, so this older one ended | no |
 //! | 9 | [`Exit::Differs`] | a sink holds something else than what the ledger and the log say | no |
 //! | 130 | [`Exit::Interrupted`] | Ctrl-C (SIGINT) | |
-//! | 143 | [`Exit::Terminated`] | asked to end (SIGTERM) | |
+//! | 143 | [`Exit::Terminated`] | asked to end (SIGTERM), or the agent that started it is gone | |
 
 use std::process::{ExitCode, Termination};
 
@@ -43,7 +43,7 @@ pub enum Exit {
     Differs = 9,
     /// Ended by Ctrl-C.
     Interrupted = 130,
-    /// Ended by SIGTERM.
+    /// Ended by SIGTERM, or because the agent that started it is gone.
     Terminated = 143,
 }
 

@@ -1,0 +1,155 @@
+//! What a supervised process has to tell, and when. Those who have something to tell post it once; a snapshot is put together
+//! when the telling thread asks for it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::graph::Graph;
+use super::recorder::Recorder;
+use super::telemetry::Telemetry;
+use crate::http::Health;
+use crate::ids::WorkerIndex;
+use crate::ledger::Generation;
+use crate::metrics::StreamMetrics;
+use crate::process::{memory_bytes, peak_memory_bytes};
+use crate::progress::ShownStages;
+
+/// A command shows stages once or twice; of more than this the oldest are forgotten.
+const MOST_SHOWN_STAGES: usize = 16;
+
+/// How long an end of the process may wait for an agent that doesn't read.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// What a worker's log has come to, shared by the worker and the telling thread.
+pub(super) type SharedRecorder = Arc<Mutex<Recorder>>;
+
+/// The board.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    posted: Mutex<Posted>,
+    heard: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Posted {
+    stages: VecDeque<ShownStages>,
+    workers: BTreeMap<WorkerIndex, SharedRecorder>,
+    stream: Option<(Health, StreamMetrics)>,
+    ledger_generation: Option<Generation>,
+    changed: bool,
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Far,
+    Near,
+    Told,
+}
+
+/// When a snapshot is due, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Others will follow.
+    Next,
+    /// The process ends when it is told.
+    Last,
+}
+
+impl Board {
+    /// Stages to tell of.
+    pub(super) fn show_stages(&self, stages: ShownStages) {
+        self.post(|posted| {
+            posted.stages.push_back(stages);
+            if posted.stages.len() > MOST_SHOWN_STAGES {
+                posted.stages.pop_front();
+            }
+        });
+    }
+
+    /// The streaming job to tell of: its latest life.
+    pub(super) fn show_stream(&self, health: Health, metrics: StreamMetrics) {
+        self.post(|posted| posted.stream = Some((health, metrics)));
+    }
+
+    /// A fresh record for a worker, in the place of what an earlier life's worker of this index has left.
+    pub(super) fn recorder(&self, worker: WorkerIndex) -> SharedRecorder {
+        let recorder = SharedRecorder::default();
+        self.lock().workers.insert(worker, Arc::clone(&recorder));
+        recorder
+    }
+
+    /// The generation that refused ours.
+    pub(super) fn ledger_holds(&self, generation: Generation) {
+        self.post(|posted| posted.ledger_generation = Some(generation));
+    }
+
+    /// Asks for a snapshot now.
+    pub(super) fn changed(&self) {
+        self.post(|_| {});
+    }
+
+    /// Asks for a last snapshot, and waits until it is told, but not for long.
+    pub(super) fn finish(&self) {
+        let mut posted = self.lock();
+        if posted.end == End::Far {
+            posted.end = End::Near;
+        }
+        self.heard.notify_all();
+        drop(self.heard.wait_timeout_while(posted, LAST_WORD, |posted| posted.end != End::Told));
+    }
+
+    /// Waits until a snapshot is due: when something has changed, and `every` so often.
+    pub(super) fn wait(&self, every: Duration) -> Due {
+        let still = |posted: &mut Posted| !posted.changed && posted.end != End::Near;
+        let waited = self.heard.wait_timeout_while(self.lock(), every, still);
+        let (mut posted, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        posted.changed = false;
+        if posted.end == End::Near { Due::Last } else { Due::Next }
+    }
+
+    /// Nothing will be told any more: the last snapshot is, or nobody listens.
+    pub(super) fn told(&self) {
+        self.lock().end = End::Told;
+        self.heard.notify_all();
+    }
+
+    /// How the process stands now.
+    pub(super) fn snapshot(&self) -> Telemetry {
+        let posted = self.lock();
+        let (stages, workers, stream) = (posted.stages.clone(), posted.workers.clone(), posted.stream.clone());
+        let ledger_generation = posted.ledger_generation;
+        // Those who post don't wait for what follows.
+        drop(posted);
+        let (health, metrics) = stream.unzip();
+        Telemetry {
+            stages: stages.iter().flat_map(ShownStages::reports).collect(),
+            graph: graph(workers.into_values()),
+            stream: metrics.map(|metrics| metrics.status()),
+            health: health.map(|health| health.report()),
+            memory_bytes: memory_bytes(),
+            peak_memory_bytes: peak_memory_bytes(),
+            ledger_generation,
+        }
+    }
+
+    fn post(&self, change: impl FnOnce(&mut Posted)) {
+        let mut posted = self.lock();
+        change(&mut posted);
+        posted.changed = true;
+        self.heard.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Posted> {
+        self.posted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn graph(workers: impl ExactSizeIterator<Item = SharedRecorder>) -> Option<Graph> {
+    let any = workers.len() > 0;
+    // A worker waits only for its own counts to be copied.
+    let counts = workers.map(|recorder| recorder.lock().unwrap_or_else(PoisonError::into_inner).counts());
+    any.then(|| Graph::merge(counts.map(|counts| counts.graph())))
+}

@@ -1,0 +1,7 @@
+mod board;
+mod cord;
+mod cost;
+mod graph;
+mod line;
+mod recorder;
+mod some;
