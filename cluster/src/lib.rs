@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`guard`] | which jobs may run where |
 //! | [`ids`] | newtypes |
 //! | [`job`] | what a job is, and its life cycle |
 //! | [`secret`] | the two secrets, and what is derived from them |
@@ -17,6 +18,7 @@
 )]
 
 pub mod entropy;
+pub mod guard;
 pub mod ids;
 pub mod job;
 pub mod master;
