@@ -57,24 +57,8 @@ pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
+mod tests {
     use super::*;
-
-    /// Never the same twice, and the same in every run.
-    #[derive(Debug, Default)]
-    pub(crate) struct Counted(AtomicU64);
-
-    impl Entropy for Counted {
-        fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
-            for chunk in bytes.chunks_mut(8) {
-                let next = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-                chunk.copy_from_slice(&next[8 - chunk.len()..]);
-            }
-            Ok(())
-        }
-    }
 
     #[test]
     fn hexadecimal_digits_are_read_as_they_are_written() {

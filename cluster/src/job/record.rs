@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::life::Life;
 use super::spec::JobSpec;
 use super::state::{JobState, Phase};
+use super::verdict::exit_code;
 use crate::ids::{Generation, JobId, Moment};
 
 /// A job keeps so many of its lives; older ones are forgotten.
@@ -23,6 +24,8 @@ pub struct Job {
     pub submitted: Moment,
     /// When it was over.
     pub ended: Option<Moment>,
+    /// The exit code that a command gives that waited for its end.
+    pub exit: Option<u8>,
     /// Since when somebody waits for its end.
     pub stop_asked: Option<Moment>,
     /// Lives in a row that ended before their time.
@@ -42,7 +45,19 @@ impl Job {
         let next_run = spec.every.map(|every| now.after(every));
         let state = JobState::Queued { why: "it was just submitted".to_owned() };
         let (lives, above) = (Vec::new(), Generation(0));
-        Self { id, spec, state, submitted: now, ended: None, stop_asked: None, failures: 0, above, lives, next_run }
+        Self {
+            id,
+            spec,
+            state,
+            submitted: now,
+            ended: None,
+            exit: None,
+            stop_asked: None,
+            failures: 0,
+            above,
+            lives,
+            next_run,
+        }
     }
 
     /// Where it stands.
@@ -67,6 +82,7 @@ impl Job {
         self.state = to;
         if self.state.is_over() {
             self.ended = Some(now);
+            self.exit = Some(exit_code(&self.state, self.lives.last()));
         }
         true
     }

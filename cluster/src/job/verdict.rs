@@ -8,6 +8,7 @@ use flightline_engine::process::Exit;
 
 use super::life::{End, Life};
 use super::spec::JobSpec;
+use super::state::JobState;
 use crate::ids::Generation;
 use crate::protocol::HowEnded;
 
@@ -45,8 +46,7 @@ enum Weight {
 #[must_use]
 pub fn verdict(spec: &JobSpec, life: &Life) -> Verdict {
     let ends = life.places.iter().enumerate().filter_map(|(at, place)| Some((at, place.end.as_ref()?)));
-    // Of several causes the first process's, which leads.
-    let Some((at, end)) = ends.max_by_key(|(at, end)| (weight(end), usize::MAX - at)) else {
+    let Some((at, end)) = foremost(ends) else {
         return Verdict::Failed { why: "it had no process (bug)".to_owned() };
     };
     let why = sentence(spec, life, ProcessIndex::new(at), end);
@@ -66,8 +66,34 @@ pub fn verdict(spec: &JobSpec, life: &Life) -> Verdict {
 #[must_use]
 pub fn why_ending(spec: &JobSpec, life: &Life) -> Option<String> {
     let ends = life.places.iter().enumerate().filter_map(|(at, place)| Some((at, place.end.as_ref()?)));
-    let (at, end) = ends.filter(|(_, end)| !end.is_good()).max_by_key(|(at, end)| (weight(end), usize::MAX - at))?;
+    let (at, end) = foremost(ends.filter(|(_, end)| !end.is_good()))?;
     Some(sentence(spec, life, ProcessIndex::new(at), end))
+}
+
+/// The code with which a command ends that has waited for a job that is over now, after this last life of it.
+#[must_use]
+pub fn exit_code(state: &JobState, life: Option<&Life>) -> u8 {
+    const KILLED: i32 = 9;
+    let of_signal = |signal: i32| u8::try_from(128 + signal).unwrap_or(u8::MAX);
+    let ends = life.into_iter().flat_map(|life| life.places.iter().enumerate());
+    let foremost = foremost(ends.filter_map(|(at, place)| Some((at, place.end.as_ref()?))));
+    match (state, foremost.map(|(_, end)| end)) {
+        (JobState::Completed, _) => Exit::Ok.code(),
+        (JobState::Killed, _) => of_signal(KILLED),
+        (_, None) => Exit::Terminated.code(),
+        (_, Some(End::Lost { .. })) => Exit::PeerLost.code(),
+        (_, Some(End::Seen { how, .. })) => match how {
+            HowEnded::Code(code) => *code,
+            HowEnded::Signal(signal) => of_signal(*signal),
+            HowEnded::Ordered | HowEnded::TooMuchMemory { .. } => of_signal(KILLED),
+            HowEnded::NotStarted { .. } => Exit::ClusterStart.code(),
+        },
+    }
+}
+
+/// Of all ends the one that explains most; of several causes the first process's, which leads.
+fn foremost<'a>(ends: impl Iterator<Item = (usize, &'a End)>) -> Option<(usize, &'a End)> {
+    ends.max_by_key(|(at, end)| (weight(end), usize::MAX - at))
 }
 
 fn weight(end: &End) -> Weight {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use flightline_engine::clock::Clock;
 use tokio::sync::watch;
 
+use super::advance::next_deadline;
 use super::history::Histories;
 use super::orders::orders;
 use super::state::{At, Cluster, NotListened};
@@ -55,7 +56,13 @@ pub struct Broken(#[from] StoreError);
 impl Desk {
     /// What a store holds, to be told and asked.
     #[must_use]
-    pub fn new(store: Store, cluster: Cluster, clock: Arc<dyn Clock>, wall: WallClock, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(
+        store: Store,
+        cluster: Cluster,
+        clock: Arc<dyn Clock>,
+        wall: WallClock,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
         let known = Mutex::new(Known { cluster, histories: Histories::default() });
         let since = wall();
         // Agents that have orders of an earlier life of the master must not take ours for those.
@@ -93,6 +100,13 @@ impl Desk {
         self.change(Cluster::tick)
     }
 
+    /// How long nothing happens by itself, at most `longest`.
+    #[must_use]
+    pub fn pause(&self, longest: Duration) -> Duration {
+        let next = next_deadline(&self.lock().cluster);
+        next.map_or(longest, |next| next.since((self.wall)()).min(longest))
+    }
+
     /// Takes a sample for the charts. Called each second.
     pub fn sample(&self) {
         let now = (self.wall)();
@@ -114,7 +128,8 @@ impl Desk {
             Some(true) => Heard::Yes,
             Some(false) => Heard::Replaced,
         };
-        let processes = if heard == Heard::Yes { orders(&known.cluster, &agent.worker, agent.incarnation) } else { Vec::new() };
+        let processes =
+            if heard == Heard::Yes { orders(&known.cluster, &agent.worker, agent.incarnation) } else { Vec::new() };
         Orders { heard, version, processes }
     }
 
@@ -149,7 +164,8 @@ impl Desk {
     }
 
     fn at(&self) -> At {
-        let chance = random::<4>(&self.entropy).map_or(0.5, |bytes| f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX));
+        let chance =
+            random::<4>(&self.entropy).map_or(0.5, |bytes| f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX));
         At { now: (self.wall)(), up: self.clock.now(), chance }
     }
 

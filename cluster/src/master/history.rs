@@ -13,7 +13,7 @@ const MOST: usize = 600;
 
 /// Samples of all streaming jobs that have processes.
 #[derive(Clone, Debug, Default)]
-pub struct Histories(BTreeMap<JobId, VecDeque<Sample>>);
+pub(super) struct Histories(BTreeMap<JobId, VecDeque<Sample>>);
 
 /// A job's numbers at one moment, over all of its processes.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,11 +28,12 @@ struct Sample {
 
 impl Histories {
     /// Takes a sample of each streaming job, and forgets those that are over.
-    pub fn sample(&mut self, cluster: &Cluster, now: Moment) {
+    pub(super) fn sample(&mut self, cluster: &Cluster, now: Moment) {
         self.0.retain(|id, _| cluster.jobs().get(id).is_some_and(|job| !job.state().is_over()));
         for job in cluster.jobs().values().filter(|job| job.phase().has_processes()) {
             let Some(life) = job.life() else { continue };
-            let statuses: Vec<&StreamStatus> = statuses(cluster, job.id, life.number).map(|(_, status)| status).collect();
+            let statuses: Vec<&StreamStatus> =
+                statuses(cluster, job.id, life.number).map(|(_, status)| status).collect();
             if statuses.is_empty() {
                 continue;
             }
@@ -46,7 +47,7 @@ impl Histories {
 
     /// The series of one job.
     #[must_use]
-    pub fn of(&self, job: JobId) -> History {
+    pub(super) fn of(&self, job: JobId) -> History {
         let Some(samples) = self.0.get(&job) else { return History::default() };
         let mut history = History::default();
         let partitions: Vec<u32> = names(samples, |sample| &sample.partition_lag);

@@ -8,12 +8,20 @@
 //! | [`orders`] | what a worker shall have; pure |
 //! | [`worker`] | what is known of a worker |
 //! | [`store`] | what survives the master's end |
+//! | `history` | the last minutes of streaming jobs; pure |
+//! | `views` | what pages show of all this; pure |
+//! | [`desk`] | the same where many ask and tell at once |
+//! | [`serve`] | the answers to calls |
 
 mod advance;
+pub mod desk;
+mod history;
 pub mod orders;
 pub mod placing;
+pub mod serve;
 pub mod state;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod views;
 pub mod worker;

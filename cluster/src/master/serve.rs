@@ -1,5 +1,7 @@
 //! The master's answers to the calls of agents and of people's commands.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +12,11 @@ use serde::de::DeserializeOwned;
 
 use super::desk::{Desk, heard};
 use crate::entropy::Entropy;
-use crate::guard;
+use crate::guard::{self, Refusal, Roots};
 use crate::ids::{Generation, JobId, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::protocol::LogStream;
 use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders};
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
@@ -34,8 +37,8 @@ pub struct Front {
     entropy: Arc<dyn Entropy>,
 }
 
-impl std::fmt::Debug for Front {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Front({:?})", self.desk)
     }
 }
@@ -58,11 +61,16 @@ impl Front {
     /// # Errors
     /// All mistakes, a sentence each.
     pub fn submit(&self, spec: JobSpec) -> Result<JobId, Vec<String>> {
-        let roots = self.desk.read(|cluster| {
+        let roots: BTreeSet<Vec<String>> = self.desk.read(|cluster| {
             let all = cluster.workers().values().filter(|worker| worker.is_there());
-            all.flat_map(|worker| worker.machine.roots.clone()).collect::<Vec<String>>()
+            all.map(|worker| worker.machine.roots.clone()).collect()
         });
-        guard::check_spec(&spec, &roots).map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        // Each agent looks again; here somebody is told who can mend it.
+        let checked = roots.iter().filter_map(|roots| Roots::new(roots).ok()).map(|roots| guard::check(&spec, &roots));
+        let refusals: Vec<Refusal> = checked.filter_map(Result::err).collect();
+        if let Some(refusal) = refusals.first().filter(|_| refusals.len() == roots.len()) {
+            return Err(refusal.0.iter().map(ToString::to_string).collect());
+        }
         self.desk.change(|cluster, at| cluster.submit(spec, at)).map_err(|broken| vec![broken.to_string()])
     }
 
@@ -71,7 +79,8 @@ impl Front {
     /// # Errors
     /// Why it can't be, in a sentence.
     pub fn stop(&self, job: JobId, how: StopHow) -> Result<(), String> {
-        let stopped = self.desk.change(|cluster, at| cluster.stop(job, how, at)).map_err(|broken| broken.to_string())?;
+        let stopped =
+            self.desk.change(|cluster, at| cluster.stop(job, how, at)).map_err(|broken| broken.to_string())?;
         stopped.map_err(|error| error.to_string())
     }
 
@@ -83,13 +92,14 @@ impl Front {
         &self,
         job: JobId,
         generation: Option<Generation>,
-        process: ProcessIndex,
+        (process, stream): (ProcessIndex, LogStream),
         from: Option<u64>,
     ) -> Result<LogPiece, String> {
-        let generation = generation.or_else(|| self.desk.read(|cluster| Some(cluster.jobs().get(&job)?.life()?.number)));
+        let generation =
+            generation.or_else(|| self.desk.read(|cluster| Some(cluster.jobs().get(&job)?.life()?.number)));
         let generation = generation.ok_or_else(|| format!("job {job} has not been started yet"))?;
         let id = ProcessRef { job, generation, process };
-        self.ask(id, &FromMaster::Log { id, from })
+        self.ask(id, &FromMaster::Log { id, stream, from })
     }
 
     /// What the processes of a job's present life run, added up. Blocks.
@@ -102,21 +112,13 @@ impl Front {
             Some((life.number, life.places.len()))
         });
         let (generation, processes) = life.ok_or_else(|| format!("job {job} has not been started yet"))?;
-        let mut sum: Option<Graph> = None;
+        let mut graphs = Vec::new();
         for process in (0..processes).map(ProcessIndex::new) {
             let id = ProcessRef { job, generation, process };
             let telemetry: Option<Telemetry> = self.ask(id, &FromMaster::Telemetry { id })?;
-            if let Some(graph) = telemetry.and_then(|telemetry| telemetry.graph) {
-                sum = Some(match sum {
-                    None => graph,
-                    Some(mut sum) => {
-                        sum.merge(&graph);
-                        sum
-                    }
-                });
-            }
+            graphs.extend(telemetry.and_then(|telemetry| telemetry.graph));
         }
-        sum.ok_or_else(|| format!("job {job} runs no dataflow just now"))
+        if graphs.is_empty() { Err(format!("job {job} runs no dataflow just now")) } else { Ok(Graph::merge(graphs)) }
     }
 
     /// Asks the agent whose process this is or was.
@@ -136,7 +138,13 @@ impl Front {
         let change = |told: Result<Heard, _>| told.map_err(|broken: super::desk::Broken| broken.to_string());
         let told = match message {
             FromAgent::Register(machine) => {
-                tracing::info!("worker {} at {} has come: {} cores, {}", machine.worker, machine.address(), machine.cores, machine.memory);
+                tracing::info!(
+                    "worker {} at {} has come: {} cores, {}",
+                    machine.worker,
+                    machine.address(),
+                    machine.cores,
+                    machine.memory
+                );
                 self.desk.change(|cluster, at| {
                     cluster.register(machine, at);
                     Heard::Yes
@@ -165,7 +173,9 @@ impl Front {
                 text(&self.desk.job(job).ok_or_else(|| format!("there is no job {job}; `submit list` shows all"))?)
             }
             FromUser::Stop { job, how } => text(&self.stop(job, how)?),
-            FromUser::Log { job, generation, process, from } => text(&self.log(job, generation, process, from)?),
+            FromUser::Log { job, generation, process, stream, from } => {
+                text(&self.log(job, generation, (process, stream), from)?)
+            }
         }
     }
 }
@@ -194,7 +204,8 @@ async fn blocking(work: impl FnOnce() -> Result<String, String> + Send + 'static
 }
 
 fn parse<T: DeserializeOwned>(body: &str) -> Result<T, String> {
-    serde_json::from_str(body).map_err(|error| format!("this version doesn't know that call ({error}): install the same version everywhere"))
+    serde_json::from_str(body)
+        .map_err(|error| format!("this version doesn't know that call ({error}): install the same version everywhere"))
 }
 
 fn text(answer: &impl Serialize) -> Result<String, String> {

@@ -45,6 +45,7 @@ fn machine(at: usize, incarnation: u64, cores: u32) -> Machine {
         incarnation: Incarnation(incarnation),
         host: format!("host-{at}"),
         port: 8081,
+        page: format!("http://host-{at}:8081"),
         mesh_ports: (7100, 7109),
         cores: Cores(cores),
         memory: Memory(16 << 30),

@@ -22,7 +22,7 @@ use crate::view::{
 
 /// The cluster as a whole.
 #[must_use]
-pub fn cluster_view(cluster: &Cluster, since: Moment, at: At) -> ClusterView {
+pub(super) fn cluster_view(cluster: &Cluster, since: Moment, at: At) -> ClusterView {
     let taken = taken(cluster);
     let worker = |worker: &Worker| {
         let (cores, memory) = taken.get(&worker.machine.worker).copied().unwrap_or((Cores(0), Memory(0)));
@@ -39,7 +39,7 @@ pub fn cluster_view(cluster: &Cluster, since: Moment, at: At) -> ClusterView {
 
 /// A job's page.
 #[must_use]
-pub fn job_view(cluster: &Cluster, histories: &Histories, id: JobId, now: Moment) -> Option<JobView> {
+pub(super) fn job_view(cluster: &Cluster, histories: &Histories, id: JobId, now: Moment) -> Option<JobView> {
     let job = cluster.jobs().get(&id)?;
     let without_text = |file: &CarriedFile| CarriedFile { name: file.name.clone(), text: String::new() };
     let files = job.spec.files.iter().map(without_text).collect();
@@ -91,6 +91,7 @@ fn line(cluster: &Cluster, job: &Job) -> JobLine {
         state: job.state().clone(),
         submitted: job.submitted,
         ended: job.ended,
+        exit: job.exit,
         generation: job.life().map(|life| life.number),
         cores: Cores(cores),
         memory: Memory(job.spec.memory.0.saturating_mul(number)),
@@ -103,7 +104,10 @@ fn line(cluster: &Cluster, job: &Job) -> JobLine {
 fn stages(cluster: &Cluster, job: JobId, generation: Generation) -> Vec<StageLine> {
     let reports = cluster.workers().values().flat_map(|worker| worker.reports.values());
     let mut all: Vec<StageLine> = Vec::new();
-    for stage in reports.filter(|report| report.id.job == job && report.id.generation == generation).flat_map(|report| &report.stages) {
+    for stage in reports
+        .filter(|report| report.id.job == job && report.id.generation == generation)
+        .flat_map(|report| &report.stages)
+    {
         match all.iter_mut().find(|line| line.name == stage.name) {
             None => all.push(stage.clone()),
             Some(line) => {

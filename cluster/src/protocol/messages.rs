@@ -3,7 +3,7 @@
 use flightline_engine::ids::ProcessIndex;
 use serde::{Deserialize, Serialize};
 
-use super::{Machine, ProcessOrder, ProcessReport};
+use super::{LogStream, Machine, ProcessOrder, ProcessReport};
 use crate::ids::{Generation, Incarnation, JobId, ProcessRef, WorkerName};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
@@ -106,6 +106,8 @@ pub enum FromUser {
         generation: Option<Generation>,
         /// Which process's.
         process: ProcessIndex,
+        /// Which of its two logs.
+        stream: LogStream,
         /// From where, in bytes; the last lines without it.
         from: Option<u64>,
     },
@@ -119,6 +121,8 @@ pub enum FromMaster {
     Log {
         /// Which one's.
         id: ProcessRef,
+        /// Which of its two logs.
+        stream: LogStream,
         /// From where, in bytes; the last lines without it.
         from: Option<u64>,
     },

@@ -104,6 +104,8 @@ pub struct JobLine {
     pub submitted: Moment,
     /// When it was over, if it is.
     pub ended: Option<Moment>,
+    /// The exit code that it ended with.
+    pub exit: Option<u8>,
     /// Its present or last life.
     pub generation: Option<Generation>,
     /// Cores of all of its processes together.

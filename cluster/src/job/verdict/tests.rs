@@ -98,6 +98,19 @@ fn above_the_ledger_there_is_room_for_another_life() {
     assert!(matches!(refused(None), Verdict::Failed { .. }));
 }
 
+#[test]
+fn who_waited_ends_as_the_job_did() {
+    let failed = JobState::Failed { why: "it can't".to_owned() };
+    let code = |state: &JobState, ends: Vec<End>| exit_code(state, Some(&life(ends)));
+    assert_eq!(code(&failed, vec![self::code(Exit::PeerLost), self::code(Exit::BadInput)]), 3);
+    assert_eq!(code(&failed, vec![seen(HowEnded::Signal(11)), self::code(Exit::PeerLost)]), 139);
+    assert_eq!(code(&failed, vec![lost()]), 6);
+    assert_eq!(code(&JobState::Completed, vec![self::code(Exit::Ok)]), 0);
+    assert_eq!(code(&JobState::Stopped, vec![self::code(Exit::Ok)]), 0);
+    assert_eq!(code(&JobState::Killed, vec![seen(HowEnded::Ordered)]), 137);
+    assert_eq!(exit_code(&JobState::Stopped, None), 143);
+}
+
 fn ends() -> impl Strategy<Value = End> {
     prop_oneof![
         (0..12_u8).prop_map(|code| seen(HowEnded::Code(code))),
