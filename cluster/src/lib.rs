@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`agent`] | processes of jobs on a worker |
 //! | [`guard`] | which jobs may run where |
 //! | [`ids`] | newtypes |
 //! | [`job`] | what a job is, and its life cycle |
@@ -13,6 +14,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")
 )]
 
+pub mod agent;
 pub mod guard;
 pub mod ids;
 pub mod job;
