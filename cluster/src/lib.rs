@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`agent`] | processes of jobs on a worker |
 //! | [`guard`] | which jobs may run where |
 //! | [`ids`] | newtypes |
 //! | [`job`] | what a job is, and its life cycle |
@@ -10,6 +11,9 @@
 //! | [`rpc`] | calls in sealed envelopes |
 //! | [`master`] | places jobs on workers and watches them |
 //! | [`protocol`] | what agents and the master tell each other |
+//! | [`port`] | the port for calls |
+//! | [`submit`] | what a person's command does |
+//! | [`commands`], [`failure`] | the binaries |
 //! | [`view`] | what pages and their JSON twins show |
 
 #![cfg_attr(
@@ -17,12 +21,17 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")
 )]
 
+pub mod agent;
+pub mod commands;
 pub mod entropy;
+pub mod failure;
 pub mod guard;
 pub mod ids;
 pub mod job;
 pub mod master;
+pub mod port;
 pub mod protocol;
 pub mod rpc;
 pub mod secret;
+pub mod submit;
 pub mod view;

@@ -87,8 +87,11 @@ mod tests {
             processes: ProcessCount::new(processes),
             hosts: Vec::new(),
         };
-        let places =
-            Places { hostfile: Path::new("/f/hosts"), secret: Path::new("/f/secret"), carried: Path::new("/f/carried") };
+        let places = Places {
+            hostfile: Path::new("/f/hosts"),
+            secret: Path::new("/f/secret"),
+            carried: Path::new("/f/carried"),
+        };
         arguments(&order, places).join(OsStr::new(" ")).into_string().unwrap()
     }
 
@@ -129,7 +132,10 @@ mod tests {
         let passed = environment(names.map(|name| (name.into(), "value".into())));
         let shown: Vec<String> =
             passed.iter().map(|(name, value)| format!("{}={}", name.display(), value.display())).collect();
-        assert_eq!(shown.join(" "), "PATH=value SSL_CERT_FILE=value KRB5CCNAME=value HADOOP_CONF_DIR=value AWS_REGION=value \
-             GOOGLE_APPLICATION_CREDENTIALS=value FLIGHTLINE_LOG=value HOME=value FLIGHTLINE_CORD=stdin");
+        assert_eq!(
+            shown.join(" "),
+            "PATH=value SSL_CERT_FILE=value KRB5CCNAME=value HADOOP_CONF_DIR=value AWS_REGION=value \
+             GOOGLE_APPLICATION_CREDENTIALS=value FLIGHTLINE_LOG=value HOME=value FLIGHTLINE_CORD=stdin"
+        );
     }
 }

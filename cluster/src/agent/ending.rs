@@ -9,10 +9,9 @@ use crate::ids::Memory;
 use crate::protocol::HowEnded;
 
 /// What an agent has sent to a process, and why.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
     /// Nothing.
-    #[default]
     Nothing,
     /// SIGTERM, as ordered.
     Drain,
@@ -29,7 +28,9 @@ pub(super) fn how_ended(status: ExitStatus, sent: Sent) -> HowEnded {
     }
     let signal = status.signal().unwrap_or_default();
     match sent {
-        Sent::TooMuchMemory { used, limit } if signal == Signal::KILL.as_raw() => HowEnded::TooMuchMemory { used, limit },
+        Sent::TooMuchMemory { used, limit } if signal == Signal::KILL.as_raw() => {
+            HowEnded::TooMuchMemory { used, limit }
+        }
         Sent::Kill if signal == Signal::KILL.as_raw() => HowEnded::Ordered,
         // Before a process has installed its handler, SIGTERM ends it as the system has it; also if a kill came after it.
         Sent::Drain | Sent::Kill if signal == Signal::TERM.as_raw() => HowEnded::Ordered,

@@ -31,7 +31,9 @@ pub enum FolderError {
     #[error("another agent works in {0}: end it, or give this one a folder of its own")]
     InUse(PathBuf),
     /// The disk refuses.
-    #[error("can't use {folder} as the agent's working folder: {reason}; it must be able to make folders and files there")]
+    #[error(
+        "can't use {folder} as the agent's working folder: {reason}; it must be able to make folders and files there"
+    )]
     Unusable {
         /// The folder.
         folder: PathBuf,
@@ -44,7 +46,7 @@ pub enum FolderError {
 #[derive(Debug)]
 pub(super) struct WorkFolder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl WorkFolder {
@@ -54,13 +56,24 @@ impl WorkFolder {
         make_folder(path).map_err(unusable)?;
         // A process starts elsewhere, so its arguments need the whole path.
         let path = path.canonicalize().map_err(unusable)?;
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE_FILE).open(path.join("agent.lock"));
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(PRIVATE_FILE)
+            .open(path.join("agent.lock"));
         let lock = lock.map_err(unusable)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self { path, lock }),
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse(path)),
             Err(TryLockError::Error(reason)) => Err(unusable(reason)),
         }
+    }
+
+    /// Lets another agent work here. A process that is just being started has the lock's file, too, until it runs its program,
+    /// so to close it is not enough.
+    pub(super) fn release(&self) {
+        let _ = self.lock.unlock();
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -73,6 +86,12 @@ impl WorkFolder {
 
     pub(super) fn process(&self, id: ProcessRef) -> ProcessFolder {
         ProcessFolder::at(self.generation(id.job, id.generation).join(format!("process-{}", id.process)))
+    }
+}
+
+impl Drop for WorkFolder {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `/a/b`, `file:/a/b`, `file:///a/b`, with `%2F` and the like also as what that stands for | a path |
 //! | `a/../b`, `file:a`, `a/b` | a path from the working directory, which is the first root |
 //! | `~/a` | a home directory, and so never below a root |
+//! | `file://a/b` | read in different ways, and so refused |
 //! | `hdfs://`, `s3://`, `mongodb://`, ... | no path |
 
 mod carried;

@@ -36,6 +36,8 @@ enum Value<'a> {
     Home,
     /// Something on another computer.
     Remote,
+    /// A path that each program reads otherwise.
+    Ambiguous,
 }
 
 /// What is wrong with the places in a word. `is_inside` is asked for each path as it was written.
@@ -53,13 +55,13 @@ pub(super) fn mistakes(
         mistakes.push(Mistake::ForeignCode { whereabouts: whereabouts.clone(), setting });
     }
     // One word may show the same mistake in several of its values; the last is the shortest.
+    let outside = |value: &str| {
+        Some(Mistake::Outside { whereabouts: whereabouts.clone(), path: value.to_owned(), roots: roots.to_string() })
+    };
     let misplaced = values(word).iter().rev().find_map(|value| match value_of(value) {
         Value::Home => Some(Mistake::Home { whereabouts: whereabouts.clone(), path: value.clone().into_owned() }),
-        Value::Path(path) if !is_inside(Path::new(path)) => Some(Mistake::Outside {
-            whereabouts: whereabouts.clone(),
-            path: value.clone().into_owned(),
-            roots: roots.to_string(),
-        }),
+        Value::Ambiguous => outside(value),
+        Value::Path(path) if !is_inside(Path::new(path)) => outside(value),
         Value::Path(_) | Value::Remote => None,
     });
     mistakes.extend(misplaced);
@@ -73,9 +75,9 @@ fn value_of(value: &str) -> Value<'_> {
     let scheme = value.split_once(':').map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
     match scheme {
         Some((scheme, rest)) if scheme == "file" => match rest.strip_prefix("//") {
-            // Who takes away no more than `file://` reads a path there, and a relative one if a host follows.
-            Some(rest) => Value::Path(rest.strip_prefix("localhost").unwrap_or(rest)),
-            None => Value::Path(rest),
+            // Some programs take away `file:`, some `file://`, and some the host as well: three paths.
+            Some(rest) if !rest.starts_with('/') => Value::Ambiguous,
+            _ => Value::Path(rest),
         },
         Some((scheme, rest)) if rest.starts_with("//") && REMOTE.contains(&scheme.as_str()) => Value::Remote,
         _ => Value::Path(value),
@@ -98,9 +100,11 @@ mod tests {
         for (value, what) in [
             ("/a", Value::Path("/a")),
             ("a/../b", Value::Path("a/../b")),
-            ("file:///a", Value::Path("/a")),
+            ("file:///a", Value::Path("///a")),
             ("FILE:/a", Value::Path("/a")),
-            ("file://localhost/a", Value::Path("/a")),
+            ("file://localhost/a", Value::Ambiguous),
+            ("file://a", Value::Ambiguous),
+            ("file://", Value::Ambiguous),
             ("file:a", Value::Path("a")),
             ("~", Value::Home),
             ("~root/.ssh", Value::Home),

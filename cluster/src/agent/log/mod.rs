@@ -15,30 +15,17 @@ mod write;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 pub(super) use read::{last_lines, read};
 pub(super) use write::{LogWriter, pump};
 
 use crate::ids::Memory;
+use crate::protocol::LogStream;
 
-/// One of a process's two logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogStream {
-    /// Reports and JSON.
-    Stdout,
-    /// What a person watches.
-    Stderr,
-}
-
-impl LogStream {
-    /// The name of its first file.
-    const fn file(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout.log",
-            Self::Stderr => "stderr.log",
-        }
+/// The name of a log's first file.
+const fn first_file(stream: LogStream) -> &'static str {
+    match stream {
+        LogStream::Stdout => "stdout.log",
+        LogStream::Stderr => "stderr.log",
     }
 }
 

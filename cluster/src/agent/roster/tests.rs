@@ -75,10 +75,10 @@ fn a_newer_generation_waits_until_the_older_one_is_gone() {
 fn processes_of_other_jobs_wait_for_nobody() {
     let mut roster = Roster::default();
     roster.reconcile(&orders([(id(1, 1, 0), Wish::Run)]));
-    assert_eq!(roster.reconcile(&orders([(id(2, 9, 0), Wish::Run)])), [
-        Action::Kill(id(1, 1, 0)),
-        Action::Start(id(2, 9, 0))
-    ]);
+    assert_eq!(
+        roster.reconcile(&orders([(id(2, 9, 0), Wish::Run)])),
+        [Action::Kill(id(1, 1, 0)), Action::Start(id(2, 9, 0))]
+    );
 }
 
 #[test]
@@ -123,7 +123,8 @@ impl World {
         for action in self.roster.reconcile(ordered) {
             match action {
                 Action::Start(id) => {
-                    let other = self.alive.iter().find(|other| other.job == id.job && other.generation != id.generation);
+                    let other =
+                        self.alive.iter().find(|other| other.job == id.job && other.generation != id.generation);
                     assert_eq!(other, None, "{id} was started beside it");
                     assert!(self.ever.insert(id), "{id} was started again");
                     assert_eq!(ordered.get(&id), Some(&Wish::Run));
@@ -193,7 +194,10 @@ proptest! {
                     last = ordered;
                 }
                 Event::Repeat => world.order(&last),
-                Event::Exit(id) => world.exit(id),
+                Event::Exit(id) => {
+                    world.exit(id);
+                    continue;
+                }
             }
             // Whoever was ordered is reported, unless it waits for an older generation.
             for id in last.keys().filter(|id| !world.reported.contains(id)) {
