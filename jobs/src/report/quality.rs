@@ -4,7 +4,7 @@ use flightline_operators::evaluate::Quality;
 
 use super::TrainingReport;
 use super::figures::{count, decimal, percent, signed_points};
-use super::words::heading;
+use super::words::{current_quality, heading};
 
 /// One set of rows that the forest was judged by.
 pub(super) struct Column<'a> {
@@ -24,6 +24,14 @@ pub(super) fn columns(report: &TrainingReport) -> Vec<Column<'_>> {
         Some(Column { heading: heading(judged.kind), role, quality: &judged.quality })
     }));
     columns
+}
+
+/// The new model and the one that was current before, on the same rows; nothing when they were not compared.
+pub(super) fn beside_current(report: &TrainingReport) -> Vec<Column<'_>> {
+    let (Some(new), Some(current)) = (&report.test, current_quality(report)) else { return Vec::new() };
+    let role = heading(new.kind);
+    let column = |heading, quality| Column { heading, role, quality };
+    vec![column("new", &new.quality), column("current", current)]
 }
 
 /// A figure of a quality, as text.
@@ -56,5 +64,15 @@ mod tests {
         assert_eq!(columns(&report)[1].role, "companion");
         report.companion = None;
         assert_eq!(headings(&report), ["training rows"]);
+    }
+
+    #[test]
+    fn the_current_model_stands_beside_the_new_one_on_its_rows() {
+        let mut report = sample::report();
+        let columns = beside_current(&report);
+        assert_eq!(columns.iter().map(|column| column.heading).collect::<Vec<_>>(), ["new", "current"]);
+        assert!(columns.iter().all(|column| column.role == "last days" && column.quality.rows == 6_547));
+        report.promotion.current = None;
+        assert!(beside_current(&report).is_empty());
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! input --read--> [gather] --> [settle keys] --> [roles] --> [index] --> [bin] --> [grow] --> [judge] --> worker 0
-//! test ---read--> [gather] ------------------------------------------------^
+//! test ---read--> [gather] ------------------------------------------------^                ^
+//!                    flights and roles --> [bin] as the current model does -----------------'
 //! ```
 //!
+//! The last line is there only when the current model is judged, too, by the same held-out rows and the same operator.
 //! Rows stay on the worker that read them. When the input is unfit no table leaves `gather`, all later stages end
 //! empty, and every worker returns the same verdict.
 
@@ -12,9 +14,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use flightline_engine::progress::Stage;
-use flightline_operators::evaluate::{Tally, judge};
+use flightline_operators::evaluate::{Tally, Trial, judge};
 use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, pair_at_end, to_worker};
-use flightline_operators::forest::{FlatForest, Forest};
+use flightline_operators::forest::{FlatForest, Forest, Smoothing};
 use flightline_operators::grow::{GrowInput, Layout, LocalGrower, grow_forest};
 use flightline_operators::holdout::{HoldOut, assign_roles};
 use flightline_operators::linfa::{LinfaError, grow_with_linfa};
@@ -26,15 +28,18 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
+use super::current::{CurrentModel, tell_current};
 use super::facts::Facts;
 use super::golden::{GoldenRequest, choose_golden};
 use super::plan::{Grower, TrainPlan};
+use super::promotion::Promote;
 use super::rows::{Verdict, gather, labelled, test_rows};
 use crate::failure::{Failure, FailureKind};
 use crate::flight::batch::FlightBatch;
 use crate::flight::counts::ReadCounts;
 use crate::flight::label::DelayClass;
 use crate::input::Input;
+use crate::model::ModelId;
 
 /// The time of a batch dataflow: there is one moment, and then the end.
 type Once = u64;
@@ -61,6 +66,8 @@ pub struct Trained {
     pub indexed: IndexedFeatures,
     /// Tallies of training rows, held-out rows and companion rows.
     pub tallies: [Tally; 3],
+    /// The current model's tally of the held-out rows, when it was judged.
+    pub of_current: Option<JudgedCurrent>,
     /// The golden rows, as requests; none when nothing is left to train on.
     pub golden: Vec<GoldenRequest>,
     /// What is known of the input rows.
@@ -69,8 +76,17 @@ pub struct Trained {
     pub test_facts: Option<Facts>,
 }
 
+/// The model that was current when the run began, and its tally of the held-out rows.
+#[derive(Clone, Debug)]
+pub struct JudgedCurrent {
+    /// Which model it is.
+    pub id: ModelId,
+    /// What it said of them.
+    pub tally: Tally,
+}
+
 /// How a training run ended on one worker.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TrainingEnd {
     /// What was read of the input, over all workers.
     pub counts: ReadCounts,
@@ -108,14 +124,21 @@ struct Results {
     test_facts: Rc<RefCell<Option<Facts>>>,
 }
 
-/// Trains on one worker, together with all others.
+/// Trains on one worker, together with all others. `current` is what process 0 has read; it counts only there, and only
+/// when models are compared.
 pub fn run_worker(
     worker: &mut Worker,
     plan: &TrainPlan,
     input: &Input,
     test: Option<&Input>,
+    current: &Result<Option<CurrentModel>, Failure>,
     stages: &Stages,
 ) -> TrainingEnd {
+    let told = if plan.promote == Promote::IfBetter { tell_current(worker, current) } else { Ok(None) };
+    let current = match told {
+        Ok(current) => current,
+        Err(failure) => return TrainingEnd { failure: Some(failure), ..TrainingEnd::default() },
+    };
     let results = Results::default();
     let probe = worker.dataflow_named::<Once, _, _>("Train", |scope| {
         let gathered = |input: &Input, verdict: &Rc<RefCell<Option<Verdict>>>| {
@@ -123,9 +146,10 @@ pub fn run_worker(
         };
         let index = stages.index.clone();
         let flights = gathered(input, &results.verdict).inspect(move |flights| index.start(flights.len() as u64));
-        let features = plan.features.clone();
-        let tests = test.map(|test| {
-            gathered(test, &results.test_verdict).map(move |flights| Rc::new(test_rows(&flights, &features)))
+        let test_flights = test.map(|test| gathered(test, &results.test_verdict));
+        let tests = test_flights.clone().map(|flights| {
+            let features = plan.features.clone();
+            flights.map(move |flights| Rc::new(test_rows(&flights, &features)))
         });
         if let Some(tests) = &tests {
             keep_last(gather_facts(tests.clone()), &results.test_facts);
@@ -133,20 +157,21 @@ pub fn run_worker(
         let tables = roled_tables(flights.clone(), plan, test.is_some());
         let indexed = index_features(tables.clone(), plan.params.bins, plan.params.seed);
         keep_last(indexed.clone(), &results.indexed);
-        keep_last(choose_golden(flights, tables.clone(), plan.params.seed), &results.golden);
+        keep_last(choose_golden(flights.clone(), tables.clone(), plan.params.seed), &results.golden);
         keep_last(gather_facts(tables.clone()), &results.facts);
+        let of_current = current.clone().map(|current| {
+            let (flights, tables) = test_flights.zip(tests.clone()).unwrap_or((flights, tables.clone()));
+            pair_at_end(flights, tables, "BinForCurrent", move |flights, table| current.trial(&flights, &table))
+        });
 
         let (inputs, sets) = bin(tables, tests, indexed, stages, &results.verdict);
         let forest = grow(inputs, plan, stages, &results);
         keep_last(forest.clone(), &results.forest);
-        let smoothing = plan.params.smoothing;
         let judging = stages.judge.clone();
-        let flat = pair_at_end(forest, sets.clone(), "FlattenForest", move |forest, sets: Rc<Vec<Rc<BinnedRows>>>| {
-            judging.start(sets.iter().map(|rows| rows.len() as u64).sum());
-            Rc::new(FlatForest::new(&forest, smoothing))
-        });
+        let trials = trials(forest, sets, of_current, plan.params.smoothing)
+            .inspect(move |trials| judging.start(trials.iter().map(|trial| trial.rows.len() as u64).sum()));
         let judging = stages.judge.clone();
-        let tallies = judge(flat, sets, move |rows| judging.add(rows));
+        let tallies = judge(trials, move |rows| judging.add(rows));
         keep_last(tallies.clone(), &results.tallies);
         tallies.probe().0
     });
@@ -154,7 +179,27 @@ pub fn run_worker(
         worker.step_or_park(None);
     }
     stages.judge.end();
-    results.end()
+    results.end(current.map(|current| current.id()))
+}
+
+/// What is judged on each worker: the new forest by each of its sets of rows, then the current one, if there is any.
+fn trials<'scope>(
+    forest: VecStream<'scope, Once, Rc<Forest>>,
+    sets: VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>,
+    of_current: Option<VecStream<'scope, Once, Trial>>,
+    smoothing: Smoothing,
+) -> VecStream<'scope, Once, Vec<Trial>> {
+    let of_new = pair_at_end(forest, sets, "FlattenForest", move |forest, sets: Rc<Vec<Rc<BinnedRows>>>| {
+        let forest = Rc::new(FlatForest::new(&forest, smoothing));
+        sets.iter().map(|rows| Trial { forest: Rc::clone(&forest), rows: Rc::clone(rows) }).collect::<Vec<_>>()
+    });
+    match of_current {
+        None => of_new,
+        Some(of_current) => pair_at_end(of_new, of_current, "WithCurrent", |mut trials, of_current| {
+            trials.push(of_current);
+            trials
+        }),
+    }
 }
 
 fn roled_tables<'scope>(
@@ -254,7 +299,8 @@ fn keep_last<D: Clone + 'static>(stream: VecStream<'_, Once, D>, cell: &Rc<RefCe
 }
 
 impl Results {
-    fn end(self) -> TrainingEnd {
+    /// `current` is the model whose tally is the last one.
+    fn end(self, current: Option<ModelId>) -> TrainingEnd {
         let verdict = self.verdict.take();
         let test = self.test_verdict.take();
         let failure = verdict.iter().chain(&test).find_map(|verdict| verdict.failure.clone());
@@ -264,14 +310,17 @@ impl Results {
             test_counts: test.map(|test| test.counts),
             failure,
             grower_failure: self.grower_failure.take(),
-            trained: self.trained(),
+            trained: self.trained(current),
         }
     }
 
     /// Present on worker 0 only: it alone hears the sums.
-    fn trained(&self) -> Option<Trained> {
+    fn trained(&self, current: Option<ModelId>) -> Option<Trained> {
+        let mut tallies = self.tallies.take()?;
+        let of_current = current.and_then(|id| Some(JudgedCurrent { id, tally: tallies.pop()? }));
         Some(Trained {
-            tallies: self.tallies.take()?.try_into().ok()?,
+            tallies: tallies.try_into().ok()?,
+            of_current,
             forest: owned(self.forest.take()?),
             indexed: owned(self.indexed.take()?),
             golden: self.golden.take().unwrap_or_default(),

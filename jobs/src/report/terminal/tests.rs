@@ -45,6 +45,18 @@ fn colours_change_no_character_and_come_only_when_asked_for() {
 }
 
 #[test]
+fn the_current_model_stands_beside_the_new_one_when_they_were_compared() {
+    let mut report = sample::report();
+    let text = assert_fits(&report, 80);
+    let table = &text[text.find("Promotion").unwrap()..];
+    let current = report.promotion.current.take().unwrap().test.unwrap();
+    let losses = [&report.test.as_ref().unwrap().quality, &current].map(|quality| format!("{:.3}", quality.log_loss));
+    let line = table.lines().find(|line| line.starts_with("Log loss")).unwrap();
+    assert_eq!(line.split_whitespace().skip(2).collect::<Vec<_>>(), losses);
+    assert!(!render(&report, 80, false).contains("Promotion"));
+}
+
+#[test]
 fn what_is_missing_is_left_out() {
     let mut report = sample::report();
     (report.test, report.companion) = (None, None);
