@@ -122,11 +122,10 @@ fn promotion(report: &TrainingReport) -> Markup {
         section aria-labelledby="promotion" {
             h2 id="promotion" { "Promotion" }
             p { (clean(&words::promotion(report))) }
-            @if let Some(compared) = pictures::promotion_table(report) { (table(&compared)) }
             @if let Some(current) = &report.promotion.current {
                 p.note {
-                    "The model that was current: " code { (clean(&current.model)) } ". Both were judged by the same rows, in "
-                    "the same run. The lower log loss is the better one."
+                    "The model that was current: " code { (clean(&current.model)) } ". Both were judged by the same rows in "
+                    "the same run; its figures stand above as “current”. The lower log loss is the better one."
                 }
             }
         }

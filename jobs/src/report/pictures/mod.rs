@@ -140,17 +140,7 @@ fn time(report: &TrainingReport) -> Figure {
 
 /// The figures of all judged rows, side by side.
 pub(super) fn quality_table(report: &TrainingReport) -> Table {
-    figures_table(&quality::columns(report))
-}
-
-/// The figures of the new model and of the one that was current before, on the same rows; `None` when they were not
-/// compared.
-pub(super) fn promotion_table(report: &TrainingReport) -> Option<Table> {
-    let judged = quality::beside_current(report);
-    (!judged.is_empty()).then(|| figures_table(&judged))
-}
-
-fn figures_table(judged: &[quality::Column<'_>]) -> Table {
+    let judged = quality::columns(report);
     let heading = |column: &quality::Column| match column.role {
         "seen" => column.heading.to_owned(),
         role => format!("{role}: {}", column.heading),
@@ -173,9 +163,7 @@ mod tests {
     fn every_table_has_a_cell_for_each_heading() {
         let report = sample::report();
         let tables = all(&report).into_iter().map(|figure| (figure.title, figure.table));
-        for (title, table) in
-            tables.chain([("quality", quality_table(&report)), ("promotion", promotion_table(&report).unwrap())])
-        {
+        for (title, table) in tables.chain([("quality", quality_table(&report))]) {
             assert!(!table.rows.is_empty(), "{title}");
             assert!(table.rows.iter().all(|row| row.len() == table.header.len()), "{title}");
         }

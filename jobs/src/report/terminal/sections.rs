@@ -3,7 +3,6 @@
 use super::Block;
 use super::line::{Line, Style};
 use crate::report::figures::{bytes, count, counted, percent, seconds, share, short_id, whole_percent};
-use crate::report::quality::Column;
 use crate::report::text::{clean, columns, wrap};
 use crate::report::words::{self, Tone};
 use crate::report::{TrainingReport, quality};
@@ -52,34 +51,26 @@ pub(super) fn outlook(report: &TrainingReport, width: usize) -> Block {
     text.map(|line| Line::default().add(style, EDGE).beside(line, columns(EDGE))).collect()
 }
 
-/// The figures of all judged rows, side by side.
+/// The figures of all judged rows, side by side; a narrow terminal goes without those that say least.
 pub(super) fn quality(report: &TrainingReport, width: usize) -> Block {
-    figures("Quality", "Accuracy", &quality::columns(report), width)
-}
-
-/// The figures of the model beside those of the one that was current, if they were compared.
-pub(super) fn beside_current(report: &TrainingReport, width: usize) -> Block {
-    match quality::beside_current(report) {
-        judged if judged.is_empty() => Block::new(),
-        judged => figures("Promotion", "Log loss", &judged, width),
-    }
-}
-
-/// A table of the figures of some judged rows; the one named `strong` stands out.
-fn figures(title: &str, strong: &str, judged: &[Column<'_>], width: usize) -> Block {
     const NAME: usize = 18;
+    const NARROWEST_CELL: usize = 7;
     const WIDEST_CELL: usize = 16;
+    let mut judged = quality::columns(report);
+    if NAME + judged.len() * NARROWEST_CELL > width {
+        judged.remove(0);
+    }
     let cell = ((width - NAME) / judged.len()).min(WIDEST_CELL);
     let row = |name: &str, style: Style, cells: Vec<String>| {
         let name = Line::default().left(style, name, NAME);
         cells.iter().fold(name, |line, text| line.right(style, text, cell))
     };
     let mut lines = vec![
-        row(title, Style::Strong, judged.iter().map(|column| column.heading.to_owned()).collect()),
+        row("Quality", Style::Strong, judged.iter().map(|column| column.heading.to_owned()).collect()),
         row("", Style::Faint, judged.iter().map(|column| column.role.to_owned()).collect()),
     ];
     lines.extend(quality::FIGURES.iter().map(|(name, figure)| {
-        let style = if *name == strong { Style::Strong } else { Style::Plain };
+        let style = if *name == "Accuracy" { Style::Strong } else { Style::Plain };
         row(name, style, judged.iter().map(|column| figure(column.quality)).collect())
     }));
     lines

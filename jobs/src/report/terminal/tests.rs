@@ -1,5 +1,7 @@
 //! What must hold of the terminal's report whatever was trained.
 
+use flightline_operators::evaluate::Quality;
+
 use super::*;
 use crate::report::text::columns;
 use crate::report::{BadRows, sample};
@@ -47,13 +49,19 @@ fn colours_change_no_character_and_come_only_when_asked_for() {
 #[test]
 fn the_current_model_stands_beside_the_new_one_when_they_were_compared() {
     let mut report = sample::report();
-    let text = assert_fits(&report, 80);
-    let table = &text[text.find("Promotion").unwrap()..];
-    let current = report.promotion.current.take().unwrap().test.unwrap();
-    let losses = [&report.test.as_ref().unwrap().quality, &current].map(|quality| format!("{:.3}", quality.log_loss));
-    let line = table.lines().find(|line| line.starts_with("Log loss")).unwrap();
-    assert_eq!(line.split_whitespace().skip(2).collect::<Vec<_>>(), losses);
-    assert!(!render(&report, 80, false).contains("Promotion"));
+    for width in [40, 80, 130] {
+        let text = assert_fits(&report, width);
+        let loss = |quality: &Quality| format!("{:.3}", quality.log_loss);
+        let [new, current] =
+            [&report.test.as_ref().unwrap().quality, report.promotion.current.as_ref().unwrap().test.as_ref().unwrap()];
+        let line = text.lines().find(|line| line.starts_with("Log loss")).unwrap();
+        let beside = format!("{}\0{}", loss(new), loss(current));
+        let cells = line.split_whitespace().collect::<Vec<_>>().join("\0");
+        assert!(cells.contains(&beside), "{width}: {line}");
+        assert!(text.contains("current"), "{text}");
+    }
+    report.promotion.current = None;
+    assert!(!render(&report, 80, false).contains("current"));
 }
 
 #[test]
