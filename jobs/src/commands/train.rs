@@ -23,10 +23,11 @@ use crate::failure::{Failure, FailureKind};
 use crate::flight::features::Feature;
 use crate::input::Input;
 use crate::model::{Registry, ReportFile};
-use crate::report::{Judged, Promotion, PromotionReason, TrainingReport};
+use crate::report::{Judged, TrainingReport};
 use crate::stores::stores_of;
 use crate::training::{
     self, CurrentModel, Grower, HoldOutRule, Measured, Preset, Promote, Stages, TrainPlan, TrainingEnd, run_worker,
+    unless_overtaken,
 };
 
 const EXAMPLES: &str = "\
@@ -237,14 +238,8 @@ fn finish(
     let saving = progress.stage("save", Unit::Files, 1);
     saving.start(1);
     let registry = Registry::open(&plan.models);
-    let judged = trained.of_current.as_ref().map(|current| current.id);
-    if plan.promote == Promote::IfBetter && report.promotion.promoted {
-        // Whoever promoted another model meanwhile knows nothing of this one, nor was this one compared with that.
-        let unchanged = registry.current().is_ok_and(|now| now == judged);
-        if !unchanged {
-            report.promotion = Promotion::new(PromotionReason::CurrentChanged, report.promotion.current.take());
-        }
-    }
+    let compared = trained.of_current.as_ref().map(|current| current.id);
+    report.promotion = unless_overtaken(report.promotion, compared, &registry);
     let model = training::model(plan, &end, trained)?;
     report.model = model.id().to_string();
     let files = |report: &TrainingReport| {

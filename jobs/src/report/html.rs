@@ -124,8 +124,11 @@ fn promotion(report: &TrainingReport) -> Markup {
             p { (clean(&words::promotion(report))) }
             @if let Some(current) = &report.promotion.current {
                 p.note {
-                    "The model that was current: " code { (clean(&current.model)) } ". Both were judged by the same rows in "
-                    "the same run; its figures stand above as “current”. The lower log loss is the better one."
+                    "The model that was current: " code { (clean(&current.model)) } "."
+                    @if current.test.is_some() {
+                        " Both were judged by the same rows in the same run; its figures stand above as “current”. The lower "
+                        "log loss is the better one."
+                    }
                 }
             }
         }
@@ -215,7 +218,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::report::{Promotion, PromotionReason, sample};
+    use crate::report::{CurrentModelReport, Promotion, PromotionReason, sample};
 
     #[test]
     fn no_text_of_others_becomes_markup() {
@@ -274,6 +277,8 @@ mod tests {
         let current = report.promotion.current.take().unwrap();
         let figures = [current.model, decimal(current.test.unwrap().log_loss), "Promoted: better than".to_owned()];
         assert!(figures.iter().all(|figure| with_current.contains(figure)), "{figures:?}");
+        report.promotion.current = Some(CurrentModelReport { model: "03ab".to_owned(), test: None });
+        assert!(!page(&report).into_string().contains("stand above"), "nothing stands there");
         report.promotion = Promotion::new(PromotionReason::Never, None);
         let alone = page(&report).into_string();
         assert!(alone.contains("Not promoted: --promote never.") && !alone.contains("that was current"));

@@ -262,7 +262,7 @@ pub(super) fn promotion(report: &TrainingReport) -> String {
         }
         PromotionReason::CurrentChanged => {
             let before = if current.is_empty() { "none was current".to_owned() } else { format!("it was {current}") };
-            format!("Not promoted: another model became current while this one was trained; {before} before.")
+            format!("Not promoted: the current model changed while this one was trained; {before} before.")
         }
     }
 }

@@ -97,7 +97,7 @@ fn each_reason_to_promote_or_not_has_its_words() {
         (Equal, "Not promoted: 03ab5e91c2d7 stays current, and is no worse"),
         (Worse, "Not promoted: 03ab5e91c2d7 stays current, and is better"),
         (NothingHeldOut, "03ab5e91c2d7 stays current, since no row was held out"),
-        (CurrentChanged, "another model became current while this one was trained; it was 03ab5e91c2d7 before"),
+        (CurrentChanged, "the current model changed while this one was trained; it was 03ab5e91c2d7 before"),
     ];
     let mut report = sample::report();
     for (reason, words) in table {

@@ -21,6 +21,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::flight::batch::FlightBatch;
 use crate::flight::features::Feature;
 use crate::model::{Model, ModelError, ModelId, Registry};
+use crate::report::{Promotion, PromotionReason};
 
 /// What of the current model is needed to judge it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -108,6 +109,18 @@ impl CurrentModel {
             rows: Rc::new(BinnedRows::of(&table, &self.space, Role::HeldOut)),
         }
     }
+}
+
+/// What was decided, unless a comparison with the model that `compared` names let the new one be promoted and another model
+/// has become current meanwhile: whoever promoted that one knew nothing of the new one, nor were these two compared.
+#[must_use]
+pub fn unless_overtaken(decided: Promotion, compared: Option<ModelId>, registry: &Registry) -> Promotion {
+    let compares = matches!(decided.reason, PromotionReason::Better | PromotionReason::NoneWasCurrent);
+    // A name that can't be read any more is another one, too: it is no time for an error, the model is not saved yet.
+    if !compares || registry.current().is_ok_and(|now| now == compared) {
+        return decided;
+    }
+    Promotion::new(PromotionReason::CurrentChanged, decided.current)
 }
 
 type Told = Result<Option<CurrentModel>, Failure>;

@@ -139,6 +139,7 @@ pub fn run_worker(
         Ok(current) => current,
         Err(failure) => return TrainingEnd { failure: Some(failure), ..TrainingEnd::default() },
     };
+    let current_id = current.as_ref().map(|current| current.id());
     let results = Results::default();
     let probe = worker.dataflow_named::<Once, _, _>("Train", |scope| {
         let gathered = |input: &Input, verdict: &Rc<RefCell<Option<Verdict>>>| {
@@ -159,7 +160,7 @@ pub fn run_worker(
         keep_last(indexed.clone(), &results.indexed);
         keep_last(choose_golden(flights.clone(), tables.clone(), plan.params.seed), &results.golden);
         keep_last(gather_facts(tables.clone()), &results.facts);
-        let of_current = current.clone().map(|current| {
+        let of_current = current.map(|current| {
             let (flights, tables) = test_flights.zip(tests.clone()).unwrap_or((flights, tables.clone()));
             pair_at_end(flights, tables, "BinForCurrent", move |flights, table| current.trial(&flights, &table))
         });
@@ -179,7 +180,7 @@ pub fn run_worker(
         worker.step_or_park(None);
     }
     stages.judge.end();
-    results.end(current.map(|current| current.id()))
+    results.end(current_id)
 }
 
 /// What is judged on each worker: the new forest by each of its sets of rows, then the current one, if there is any.

@@ -11,12 +11,12 @@ mod promotion;
 mod rows;
 mod summary;
 
-pub use current::{CurrentModel, CurrentModelError};
+pub use current::{CurrentModel, CurrentModelError, unless_overtaken};
 pub use dataflow::{JudgedCurrent, Stages, Trained, TrainingEnd, run_worker};
 pub use facts::{Facts, RoleCounts};
 pub use golden::{GOLDEN_ROWS, GoldenRequest};
 pub use parts::model;
 pub use plan::{Grower, HoldOutRule, PlanError, TrainPlan};
 pub use preset::Preset;
-pub use promotion::{Promote, decide};
+pub use promotion::Promote;
 pub use summary::{Measured, report};

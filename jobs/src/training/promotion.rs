@@ -55,8 +55,7 @@ impl FromStr for Promote {
 
 /// Decides by the tallies of the new and of the current model over the same rows; `current` is `None` when there is no
 /// current model. Lower log loss is better.
-#[must_use]
-pub fn decide(rule: Promote, new: &Tally, current: Option<&Tally>) -> PromotionReason {
+pub(super) fn decide(rule: Promote, new: &Tally, current: Option<&Tally>) -> PromotionReason {
     let current = match (rule, current) {
         (Promote::Always, _) => return PromotionReason::Always,
         (Promote::Never, _) => return PromotionReason::Never,

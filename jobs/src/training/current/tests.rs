@@ -163,3 +163,22 @@ fn all_workers_hear_the_same_of_the_current_model() {
     assert_eq!(heard(Ok(None)), vec![Ok(None); 3]);
     assert_eq!(heard(Err(failure.clone())), vec![Err(failure); 3]);
 }
+
+#[test]
+fn a_model_that_became_current_meanwhile_stays_current() {
+    let (folder, registry, compared) = registry(1);
+    let decided = |reason, compared| unless_overtaken(Promotion::new(reason, None), compared, &registry).reason;
+    use PromotionReason::{Always, Better, CurrentChanged, Never, NoneWasCurrent, Worse};
+    assert_eq!(decided(Better, Some(compared)), Better);
+    assert_eq!(decided(NoneWasCurrent, None), CurrentChanged, "the first model of another run");
+    let other = Model::new(parts(2, TINY)).unwrap().save(folder.path(), &[]).unwrap();
+    registry.promote(&other).unwrap();
+    assert_eq!(decided(Better, Some(compared)), CurrentChanged);
+    for unmoved in [Always, Never, Worse] {
+        assert_eq!(decided(unmoved, Some(compared)), unmoved);
+    }
+    fs::write(folder.path().join(CURRENT_FILE), "").unwrap();
+    assert_eq!(decided(Better, Some(compared)), CurrentChanged);
+    fs::remove_file(folder.path().join(CURRENT_FILE)).unwrap();
+    assert_eq!((decided(NoneWasCurrent, None), decided(Better, Some(compared))), (NoneWasCurrent, CurrentChanged));
+}
