@@ -1,5 +1,7 @@
 //! `train`: from files of flights to a saved, judged and current model.
 
+mod summary;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,12 +12,12 @@ use console::Term;
 use flightline_engine::cluster::{self, ClusterFlags, ClusterPlan};
 use flightline_engine::process::peak_memory_bytes;
 use flightline_engine::progress::{Progress, Unit};
-use flightline_operators::evaluate::Quality;
 use flightline_operators::forest::{FeatureSubset, Impurity, Smoothing};
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::identity::Seed;
 use flightline_operators::space::BinLimit;
-use serde_json::json;
+
+use summary::summary;
 
 use super::ReadFlags;
 use crate::config::StoreFlags;
@@ -23,7 +25,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::flight::features::Feature;
 use crate::input::Input;
 use crate::model::{Registry, ReportFile};
-use crate::report::{Judged, TrainingReport};
+use crate::report::TrainingReport;
 use crate::stores::stores_of;
 use crate::training::{
     self, CurrentModel, Grower, HoldOutRule, Measured, Preset, Promote, Stages, TrainPlan, TrainingEnd, run_worker,
@@ -279,45 +281,4 @@ fn show(flags: &TrainFlags, plan: &TrainPlan, report: &TrainingReport, measured:
         }
         _ => Ok(()),
     }
-}
-
-/// The object that scripts rely on.
-fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Measured) -> serde_json::Value {
-    let quality = |quality: &Quality| {
-        json!({
-            "rows": quality.rows,
-            "accuracy": quality.accuracy,
-            "log_loss": quality.log_loss,
-            "macro_f1": quality.macro_f1,
-        })
-    };
-    let judged = |judged: &Option<Judged>| judged.as_ref().map(|judged| quality(&judged.quality));
-    let current = report.promotion.current.as_ref();
-    let promotion = json!({
-        "rule": plan.promote.name(),
-        "promoted": report.promotion.promoted,
-        "reason": report.promotion.reason,
-        "why": report.promotion_sentence(),
-        "current": current.map(|current| json!({ "model": current.model, "test": current.test.as_ref().map(quality) })),
-    });
-    let seconds: serde_json::Map<String, serde_json::Value> =
-        measured.stages.iter().map(|(stage, seconds)| ((*stage).to_owned(), json!(seconds))).collect();
-    json!({
-        "model": report.model,
-        "preset": report.preset,
-        "grower": report.grower,
-        "rows": report.rows.good,
-        "bad_rows": report.rows.bad.iter().map(|bad| bad.rows).sum::<u64>(),
-        "workers": report.workers,
-        "processes": report.processes,
-        "rows_per_worker": report.rows.per_worker,
-        "nodes": report.nodes,
-        "seconds": seconds,
-        "wall_seconds": report.wall_seconds,
-        "peak_memory_bytes": report.peak_memory_bytes,
-        "train": quality(&report.train),
-        "test": judged(&report.test),
-        "companion": judged(&report.companion),
-        "promotion": promotion,
-    })
 }

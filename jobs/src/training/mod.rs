@@ -2,6 +2,7 @@
 
 mod current;
 mod dataflow;
+mod end;
 mod facts;
 mod golden;
 mod parts;
@@ -12,7 +13,8 @@ mod rows;
 mod summary;
 
 pub use current::{CurrentModel, CurrentModelError, unless_overtaken};
-pub use dataflow::{JudgedCurrent, Stages, Trained, TrainingEnd, run_worker};
+pub use dataflow::{Stages, run_worker};
+pub use end::{JudgedCurrent, Trained, TrainingEnd};
 pub use facts::{Facts, RoleCounts};
 pub use golden::{GOLDEN_ROWS, GoldenRequest};
 pub use parts::model;

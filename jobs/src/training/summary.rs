@@ -7,7 +7,7 @@ use flightline_operators::forest::importances;
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::table::Day;
 
-use super::dataflow::{JudgedCurrent, Trained, TrainingEnd};
+use super::end::{JudgedCurrent, Trained, TrainingEnd};
 use super::plan::TrainPlan;
 use super::promotion::decide;
 use crate::flight::date::FlightDate;
