@@ -41,8 +41,9 @@ Examples:
   train --input '2019_*.zip' --format csv.zip --models /srv/models
   train -n 2 -p 0 -h hosts.txt -w 2        on each of two hosts, with -p 0 and -p 1
 
-Exit codes: 0 done (promoted or not), 2 command line, 3 bad input, 4 storage, 5 cluster did not start,
-6 a peer was lost, 7 the current model is damaged (with if-better only), 130 interrupted; a model is saved whole or not at all.";
+Exit codes: 0 done, promoted or not, 2 command line, 3 bad input, 4 storage,
+5 cluster did not start, 6 a peer was lost, 7 the current model is damaged (if-better),
+130 interrupted; a model is saved whole or not at all.";
 
 /// Train a random forest on flights, on all workers together. Equal rows, parameters and seed give an equal model,
 /// whatever the number of workers, the files or their order.
