@@ -85,9 +85,13 @@ fn a_peer_that_dies_before_all_have_come_is_waited_for_again() {
 fn processes_that_were_started_otherwise_refuse_each_other() {
     let folder = folder_with_rows();
     folder.write("others.jsonl", json_lines(&sample(400, 7)));
-    for (first, second) in
-        [("-w 1", "-w 2"), ("--seed 1", "--seed 2"), ("--trees 5", "--trees 6"), ("", "--input others.jsonl")]
-    {
+    for (first, second) in [
+        ("-w 1", "-w 2"),
+        ("--seed 1", "--seed 2"),
+        ("--trees 5", "--trees 6"),
+        ("--promote if-better", "--promote never"),
+        ("", "--input others.jsonl"),
+    ] {
         let hosts = Hosts::new(&folder, 2);
         let process = |index, words| {
             let input = if first.is_empty() && index == 1 { train(&folder) } else { on_rows(&folder) };

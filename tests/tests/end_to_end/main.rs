@@ -30,6 +30,7 @@ mod models;
 mod page;
 mod predictions;
 mod process_end;
+mod promotion;
 mod quality;
 mod replay;
 mod same_model;
