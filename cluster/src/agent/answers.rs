@@ -39,8 +39,9 @@ impl Answers {
 impl Handler for Answers {
     fn handle(self: Arc<Self>, _role: Role, body: String) -> Outcome {
         Box::pin(async move {
-            let message = serde_json::from_str(&body)
-                .map_err(|error| format!("this version doesn't know that call ({error}): install the same version everywhere"))?;
+            let message = serde_json::from_str(&body).map_err(|error| {
+                format!("this version doesn't know that call ({error}): install the same version everywhere")
+            })?;
             let answered = tokio::task::spawn_blocking(move || self.answer(&message)).await;
             answered.map_err(|error| format!("the call ended with a bug: {error}"))?
         })

@@ -22,13 +22,13 @@ use tokio::sync::watch;
 use super::command_line::{arguments, environment};
 use super::folder::{FolderError, WorkFolder};
 use super::leftovers::{Keep, strip_all, sweep};
-use super::log::{LogLimits, LogStream, read};
+use super::log::{LogLimits, read};
 use super::process::{Listener, Process, Start};
 use super::roster::{Action, Refused, Roster};
 use super::secret::JobSecret;
 use crate::guard::{Roots, check_resolved};
 use crate::ids::{Generation, JobId, Memory, Moment, ProcessRef};
-use crate::protocol::{HowEnded, ProcessOrder, ProcessReport, ProcessState, Wish};
+use crate::protocol::{HowEnded, LogStream, ProcessOrder, ProcessReport, ProcessState, Wish};
 use crate::view::LogPiece;
 
 /// Where an agent works, and within which limits.

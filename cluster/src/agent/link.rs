@@ -86,7 +86,8 @@ impl Link {
         loop {
             changed.mark_unchanged();
             let processes = self.household.reports();
-            let told = call(&self.callers[0], FromAgent::Report { agent: self.agent(), processes }, Duration::ZERO).await;
+            let told =
+                call(&self.callers[0], FromAgent::Report { agent: self.agent(), processes }, Duration::ZERO).await;
             match trouble.over(told).await? {
                 None => continue,
                 Some(Heard::Yes) => {}

@@ -28,11 +28,11 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::ending::{Sent, how_ended};
 use super::folder::ProcessFolder;
-use super::log::{LogLimits, LogStream, LogWriter, last_lines, pump};
+use super::log::{LogLimits, LogWriter, last_lines, pump};
 use super::memory::resident;
 use super::said::{is_up, stage_lines};
 use crate::ids::{Memory, ProcessRef};
-use crate::protocol::{HowEnded, ProcessReport, ProcessState};
+use crate::protocol::{HowEnded, LogStream, ProcessReport, ProcessState};
 
 /// After the end of a process its pipes are empty at once; unless something of another process group still holds them.
 const PIPES_PATIENCE: Duration = Duration::from_secs(2);

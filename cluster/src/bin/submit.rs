@@ -1,10 +1,11 @@
 //! `submit`: see `submit --help`.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use flightline_cluster::commands::{end_with, submit};
-use flightline_engine::process::Exit;
 
-fn main() -> Exit {
+fn main() -> ExitCode {
     let flags = submit::SubmitFlags::parse();
     end_with(|| submit::run(&flags))
 }

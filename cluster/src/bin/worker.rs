@@ -1,10 +1,11 @@
 //! `worker`: see `worker --help`.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use flightline_cluster::commands::{end_with, worker};
-use flightline_engine::process::Exit;
 
-fn main() -> Exit {
+fn main() -> ExitCode {
     let flags = worker::WorkerFlags::parse();
     end_with(|| worker::run(&flags))
 }

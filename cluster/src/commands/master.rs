@@ -1,12 +1,12 @@
 //! `master`: places jobs on workers, and remembers.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use flightline_engine::clock::SystemClock;
-use flightline_engine::process::Exit;
 use flightline_engine::telemetry::Level;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -62,7 +62,7 @@ pub struct MasterFlags {
 ///
 /// # Errors
 /// The state, a secret or a port can't be had, or the state can't be written any more.
-pub fn run(flags: &MasterFlags) -> Result<Exit, Failure> {
+pub fn run(flags: &MasterFlags) -> Result<ExitCode, Failure> {
     start_logging(Level::INFO)?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let file = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| flags.state.join(name));
@@ -89,7 +89,8 @@ pub fn run(flags: &MasterFlags) -> Result<Exit, Failure> {
         Role::Master => None,
     };
     let routes = routes(front, Arc::new(secrets), clock, entropy).map_err(Failure::cluster)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
     let stop = stop_on_signal();
     let broken = runtime.block_on(async {
         let mut broken = desk.broken();
@@ -102,7 +103,7 @@ pub fn run(flags: &MasterFlags) -> Result<Exit, Failure> {
         ended
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
-    broken.map_or(Ok(Exit::Ok), |why| Err(Failure::storage(why)))
+    broken.map_or(Ok(ExitCode::SUCCESS), |why| Err(Failure::storage(why)))
 }
 
 /// Time goes by, at the desk, until it is told to stop.

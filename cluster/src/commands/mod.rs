@@ -4,10 +4,11 @@ pub mod master;
 pub mod submit;
 pub mod worker;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use flightline_engine::process::{Exit, install_panic_policy};
+use flightline_engine::process::install_panic_policy;
 use flightline_engine::telemetry::{self, Level, LogFormat};
 use tokio::sync::watch;
 
@@ -16,11 +17,11 @@ use crate::ids::Moment;
 use crate::master::desk::WallClock;
 
 /// Runs a command to the process's end: a failure is a sentence on standard error, and its exit code.
-pub fn end_with(command: impl FnOnce() -> Result<Exit, Failure>) -> Exit {
+pub fn end_with(command: impl FnOnce() -> Result<ExitCode, Failure>) -> ExitCode {
     install_panic_policy();
     command().unwrap_or_else(|failure| {
         eprintln!("error: {failure}");
-        failure.exit
+        failure.exit.into()
     })
 }
 

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use flightline_engine::clock::SystemClock;
-use flightline_engine::process::Exit;
 use flightline_engine::telemetry::Level;
 
 use super::{start_logging, stop_on_signal, wall_clock};
@@ -87,7 +87,8 @@ pub struct WorkerFlags {
 }
 
 fn ports(text: &str) -> Result<(u16, u16), String> {
-    let numbers = text.split_once('-').and_then(|(from, to)| Some((from.trim().parse().ok()?, to.trim().parse().ok()?)));
+    let numbers =
+        text.split_once('-').and_then(|(from, to)| Some((from.trim().parse().ok()?, to.trim().parse().ok()?)));
     let range = numbers.filter(|(from, to)| *from > 0 && from <= to);
     range.ok_or_else(|| format!("{text:?} is no range of ports: write it as 7100-7199"))
 }
@@ -96,7 +97,7 @@ fn ports(text: &str) -> Result<(u16, u16), String> {
 ///
 /// # Errors
 /// The secret, the folder or a port can't be had, or the master refuses this agent.
-pub fn run(flags: &WorkerFlags) -> Result<Exit, Failure> {
+pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
     check_user(rustix::process::geteuid().as_raw(), flags.allow_root).map_err(Failure::usage)?;
     start_logging(Level::INFO)?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -125,7 +126,8 @@ pub fn run(flags: &WorkerFlags) -> Result<Exit, Failure> {
     let secrets = move |role| (role == Role::Master).then(|| key.clone());
     let answers = Arc::new(Answers::new(Arc::clone(&household)));
     let routes = routes(answers, Arc::new(secrets), Arc::new(SystemClock::new()), entropy).map_err(Failure::cluster)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
     let stop = stop_on_signal();
     let ended = runtime.block_on(async {
         let answering = tokio::spawn(answer(calls, routes, stop.subscribe()));
@@ -141,7 +143,7 @@ pub fn run(flags: &WorkerFlags) -> Result<Exit, Failure> {
     });
     household.shutdown(Duration::ZERO);
     runtime.shutdown_timeout(Duration::from_secs(1));
-    ended.map(|()| Exit::Ok)
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 /// No more jobs; those that run finish what they have begun, while the master still hears how they are.
@@ -167,14 +169,16 @@ fn roots(flags: &WorkerFlags) -> Result<Roots, Failure> {
 }
 
 fn machine(flags: &WorkerFlags, roots: &Roots, address: SocketAddr, entropy: &dyn Entropy) -> Result<Machine, Failure> {
-    let all_cores = || std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+    let all_cores =
+        || std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
     let cores = flags.cores.unwrap_or_else(all_cores);
     if cores == 0 {
         return Err(Failure::usage("--cores 0 leaves nothing to run jobs on: give at least 1"));
     }
     let memory = match flags.memory {
         Some(memory) => memory,
-        None => all_memory().ok_or_else(|| Failure::usage("this system doesn't say how much memory it has: give --memory"))?,
+        None => all_memory()
+            .ok_or_else(|| Failure::usage("this system doesn't say how much memory it has: give --memory"))?,
     };
     let incarnation = random::<8>(entropy).map_err(Failure::cluster)?;
     let port = address.port();

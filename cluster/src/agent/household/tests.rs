@@ -11,12 +11,12 @@ use flightline_engine::ids::{ProcessCount, ProcessIndex};
 use tempfile::TempDir;
 
 use super::{Household, HouseholdError, LogError, Settings};
-use crate::agent::log::{LogLimits, LogStream};
+use crate::agent::log::LogLimits;
 use crate::agent::{FolderError, JobSecret, Keep};
 use crate::guard::Roots;
 use crate::ids::{Cores, Generation, JobId, Memory, Moment, ProcessRef};
 use crate::job::spec::{CarriedFile, Program};
-use crate::protocol::{HowEnded, ProcessOrder, ProcessReport, ProcessState, Wish};
+use crate::protocol::{HowEnded, LogStream, ProcessOrder, ProcessReport, ProcessState, Wish};
 
 /// Longer than anything takes: who waits so long hangs.
 const HANGS: Duration = Duration::from_secs(120);

@@ -53,7 +53,7 @@ struct Segment {
 
 impl Segment {
     fn new(folder: &Path, stream: LogStream, start: u64) -> Self {
-        let name = if start == 0 { stream.file().to_owned() } else { format!("{}.{start}", stream.file()) };
+        let name = if start == 0 { first_file(stream).to_owned() } else { format!("{}.{start}", first_file(stream)) };
         Self { start, path: folder.join(name) }
     }
 
@@ -62,7 +62,7 @@ impl Segment {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(folder)? {
             let name = entry?.file_name();
-            let start = match name.to_str().and_then(|name| name.strip_prefix(stream.file())) {
+            let start = match name.to_str().and_then(|name| name.strip_prefix(first_file(stream))) {
                 Some("") => Some(0),
                 Some(rest) => rest.strip_prefix('.').and_then(|start| start.parse().ok()),
                 None => None,
