@@ -51,13 +51,18 @@ impl ClusterPlan {
     /// The plan for the next life of the job in the same processes: its generation, if there is one, is the next.
     #[must_use]
     pub fn next_life(self) -> Self {
-        let generation = self.generation.map(|Generation(number)| Generation(number + 1));
+        let generation = self.generation.map(|Generation(number)| Generation(number.saturating_add(1)));
         Self { generation, ..self }
     }
 
     /// The generation that a master proposes for this life of the job, if there is a master.
     pub fn generation(&self) -> Option<Generation> {
         self.generation
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_generation(self, generation: Generation) -> Self {
+        Self { generation: Some(generation), ..self }
     }
 
     /// Worker threads of the whole cluster.
