@@ -33,7 +33,8 @@ Examples:
   train -w 4 --preset accurate             best on rows like those seen
   train --preset forward --holdout last:0.1
   train --input '2019_*.zip' --format csv.zip --models /srv/models
-  train -n 2 -p 0 -h hosts.txt -w 2        on each of two hosts, with -p 0 and -p 1
+  train -n 2 -p 0 -h hosts.txt -w 2 --secret-file mesh.secret
+                                           on each of two hosts, with -p 0 and -p 1
 
 Exit codes: 0 done, 2 command line, 3 bad input, 4 storage, 5 cluster did not start, 6 a peer was lost,
 130 interrupted; a model is saved whole or not at all.";

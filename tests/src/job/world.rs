@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::places::OnServers;
 use super::{COLLECTION, Holdings, Job, Load, PARTITIONS, REQUESTS, models};
 use crate::servers::Servers;
-use crate::{Chance, Folder, Invocation, Running, bundled_distances, free_ports_in_a_row};
+use crate::{Chance, Folder, Hosts, Invocation, Running, bundled_distances, free_ports_in_a_row};
 
 /// The flags by which a command finds the configuration.
 const CONFIGURED: &str = "--config job.toml --config more.toml";
@@ -256,8 +256,7 @@ impl World {
     pub fn start(&self, shape: &Shape) -> Job {
         let processes = u16::try_from(shape.processes).expect("a few");
         let host = free_ports_in_a_row(processes);
-        let lines: String = (host..host + processes).map(|port| format!("127.0.0.1:{port}\n")).collect();
-        let hosts = self.folder.write("hosts.txt", lines);
+        let hosts = Hosts::of_ports(&self.folder, (host..host + processes).collect());
         let first = self.port + shape.above;
         let process = |process: usize| {
             let mut invocation = self
@@ -275,8 +274,7 @@ impl World {
                 invocation = invocation.args(["--set", &**setting]);
             }
             if shape.processes > 1 {
-                let (processes, process) = (shape.processes.to_string(), process.to_string());
-                invocation = invocation.args(["-n", &processes, "-p", &process, "-h"]).arg(&hosts);
+                invocation = hosts.process(invocation, process);
             }
             invocation.start()
         };
