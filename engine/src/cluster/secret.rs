@@ -1,6 +1,6 @@
 //! The secret that the processes of a mesh share, and the file that it stands in.
 //!
-//! It never leaves a process: what is sent are tags that are made with it ([`proof`](super::proof)). Nothing prints it.
+//! It never leaves a process: what is sent are tags that are made with it. Nothing prints it.
 
 use std::fmt;
 use std::fs::File;

@@ -15,6 +15,7 @@ use super::hello::{self, Hello, Ruling};
 use super::judge::Identity;
 use super::proof::Nonces;
 use super::secret::MeshSecret;
+use crate::ids::ProcessIndex;
 
 /// A process goes through the handshake as soon as it is connected; this is for slow networks.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -150,7 +151,7 @@ impl Visitor {
                         // It may be gone already; then our log has to do.
                         let _ = self.stream.write_all(&hello::farewell());
                     }
-                    return self.unproven(setback, door);
+                    return self.failed(setback, door);
                 }
             }
         }
@@ -159,29 +160,41 @@ impl Visitor {
     /// A process that knows another secret leaves as soon as it has heard our challenge.
     fn left(&self, how: String, door: &Door) -> Heard {
         match self.reception.suspicion(&door.us) {
-            Some((_, setback)) => self.unproven(setback, door),
             None => Heard::Drop(how),
+            Some((process, Setback::OtherSecret)) => unproven(
+                process,
+                "it left at our challenge, and most likely has another secret; give all processes the same --secret-file",
+            ),
+            Some((process, setback)) => unproven(process, &setback.describe()),
         }
     }
 
-    fn unproven(&self, setback: Setback, door: &Door) -> Heard {
+    fn failed(&self, setback: Setback, door: &Door) -> Heard {
         let why = setback.describe();
         match (setback, self.reception.suspicion(&door.us)) {
-            (Setback::OtherSecret | Setback::OtherKind { .. }, Some((process, _))) => {
-                Heard::Warn(format!("it says that it is process {process}, and did not prove that it may join: {why}"))
-            }
+            (Setback::OtherSecret | Setback::OtherKind { .. }, Some((process, _))) => unproven(process, &why),
             _ => Heard::Drop(why),
         }
     }
 }
 
+fn unproven(process: ProcessIndex, why: &str) -> Heard {
+    Heard::Warn(format!("it says that it is process {process}, and did not prove that it may join: {why}"))
+}
+
+/// Tests that open hundreds of connections take turns: both ends of each are theirs, and a process may have no more than
+/// 1,024 files open.
+#[cfg(test)]
+pub(super) static CROWD: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::sync::PoisonError;
 
     use super::*;
     use crate::cluster::proof::SystemNonces;
-    use crate::ids::{ProcessCount, ProcessIndex, WorkerCount};
+    use crate::ids::{ProcessCount, WorkerCount};
 
     fn door() -> Door {
         let us = Identity {
@@ -197,6 +210,7 @@ mod tests {
 
     #[test]
     fn a_silent_visitor_is_dropped_when_patience_ends_and_one_too_many_at_once() {
+        let _turn = CROWD.lock().unwrap_or_else(PoisonError::into_inner);
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let start = Instant::now();
