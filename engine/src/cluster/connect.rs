@@ -166,7 +166,7 @@ impl<'a> Mesh<'a> {
                 tracing::info!("waiting for {}", names.join(", "));
             }
             self.dial_lower()?;
-            self.accept()?;
+            self.accept();
             for arrival in self.visitors.listen(Instant::now()) {
                 self.answer(arrival)?;
             }
@@ -239,7 +239,8 @@ impl<'a> Mesh<'a> {
     }
 
     /// Takes in who has connected, but no more at once than may wait: under a flood, each is listened to before it gives way.
-    fn accept(&mut self) -> Result<(), ClusterError> {
+    /// No error here ends a start, since strangers can cause them: a connection that broke, files that are used up.
+    fn accept(&mut self) {
         for listener in &self.listeners {
             for _ in 0..MOST / 2 {
                 match listener.accept() {
@@ -252,11 +253,14 @@ impl<'a> Mesh<'a> {
                                 | io::ErrorKind::ConnectionAborted
                                 | io::ErrorKind::ConnectionReset
                         ) => {}
-                    Err(error) => return Err(system("accepting a connection")(error)),
+                    Err(error) => {
+                        tracing::debug!("a connection can't be accepted: {error}");
+                        self.visitors.give_way(&format!("another one can't be accepted: {error}"));
+                        break;
+                    }
                 }
             }
         }
-        Ok(())
     }
 
     /// Lets a caller in that has proven itself, or says no.

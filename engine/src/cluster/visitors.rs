@@ -89,10 +89,17 @@ impl Visitors {
             return;
         }
         if self.waiting.len() >= MOST {
-            let oldest = self.waiting.remove(0);
-            tracing::info!(from = %oldest.from, "dropped a connection: too many others are silent");
+            self.give_way("too many others are silent");
         }
         self.waiting.push(Visitor { stream, from, reception: Reception::default(), since: now });
+    }
+
+    /// Drops the oldest, if there is one.
+    pub(super) fn give_way(&mut self, why: &str) {
+        if !self.waiting.is_empty() {
+            let oldest = self.waiting.remove(0);
+            tracing::info!(from = %oldest.from, "dropped a connection: {why}");
+        }
     }
 
     /// Listens to all, and gives those who have proven who they are.

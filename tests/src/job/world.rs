@@ -51,13 +51,15 @@ pub struct Shape {
     pub set: Vec<Cow<'static, str>>,
     /// How far above the world's port the ports of its processes begin.
     pub above: u16,
+    /// The generation that a master would propose.
+    pub generation: Option<u64>,
 }
 
 impl Shape {
     /// One process.
     #[must_use]
     pub const fn of(processes: usize, workers: usize) -> Self {
-        Self { processes, workers, binary: "predict", env: Vec::new(), set: Vec::new(), above: 0 }
+        Self { processes, workers, binary: "predict", env: Vec::new(), set: Vec::new(), above: 0, generation: None }
     }
 
     /// With a variable of the environment.
@@ -78,6 +80,13 @@ impl Shape {
     #[must_use]
     pub const fn above(mut self, above: u16) -> Self {
         self.above = above;
+        self
+    }
+
+    /// With a generation that a master would propose.
+    #[must_use]
+    pub const fn generation(mut self, generation: u64) -> Self {
+        self.generation = Some(generation);
         self
     }
 
@@ -272,6 +281,9 @@ impl World {
             }
             for setting in &shape.set {
                 invocation = invocation.args(["--set", &**setting]);
+            }
+            if let Some(generation) = shape.generation {
+                invocation = invocation.arg("--generation").arg(generation.to_string());
             }
             if shape.processes > 1 {
                 invocation = hosts.process(invocation, process);

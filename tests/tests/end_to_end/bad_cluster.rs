@@ -71,7 +71,8 @@ fn a_process_with_another_secret_or_none_never_joins_and_says_why() {
     let folder = folder_with_rows();
     let hosts = Hosts::new(&folder, 2);
     let others = Hosts::new(&folder, 2);
-    let first = hosts.process(on_rows(&folder), 0).start();
+    let mut first = hosts.process(on_rows(&folder).env("FLIGHTLINE_LOG", "flightline=debug"), 0).start();
+    first.wait_for_line("whom it waits for", |line| line.contains("waiting for process 1"));
     let process = |flag: &[&str]| {
         let file = hosts.file.display().to_string();
         let second = on_rows(&folder).words("-n 2 -p 1 --connect-timeout 2").args(["-h", &file]).args(flag);
