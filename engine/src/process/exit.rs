@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | 0 | [`Exit::Ok`] | all done | |
 //! | 1 | [`Exit::Bug`] | an internal error; please report the message | no |
-//! | 2 | [`Exit::Usage`] | the command line is wrong, the hostfile included | no |
+//! | 2 | [`Exit::Usage`] | the command line is wrong, the hostfile and the secret included | no |
 //! | 3 | [`Exit::BadInput`] | the data is missing, unreadable, or has too many bad rows | no |
 //! | 4 | [`Exit::Storage`] | a file or store couldn't be written or read: disk full, no permission | after mending it |
 //! | 5 | [`Exit::ClusterStart`] | the processes didn't come together: port in use, a peer that never came or differs | after mending it |

@@ -39,7 +39,8 @@ Examples:
   train --preset forward --holdout last:0.1
   train --promote if-better                current only if better than the current one
   train --input '2019_*.zip' --format csv.zip --models /srv/models
-  train -n 2 -p 0 -h hosts.txt -w 2        on each of two hosts, with -p 0 and -p 1
+  train -n 2 -p 0 -h hosts.txt -w 2 --secret-file mesh.secret
+                                           on each of two hosts, with -p 0 and -p 1
 
 Exit codes: 0 done, promoted or not, 2 command line, 3 bad input, 4 storage,
 5 cluster did not start, 6 a peer was lost, 7 the current model is damaged (if-better),
