@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::graph::{Address, Endpoint, Graph};
 use super::telemetry::Telemetry;
 
-/// No line is longer, its end included. A graph that is cut to [`MOST_OPERATORS`] leaves room in it.
+/// No line is longer, its end included. A graph of 2,000 operators has room in it.
 pub const MOST_LINE_BYTES: usize = 4 << 20;
 
 /// More operators than a person can look at; they make a line of some 500 kB.
