@@ -131,7 +131,7 @@ pub(super) fn wait_until_closed(mut lifeline: impl Read) {
 pub(super) fn tell(board: &Board, mut to: impl Write) {
     loop {
         let due = board.wait(EVERY);
-        let sent = match board.snapshot().to_line() {
+        let sent = match board.snapshot().into_line() {
             Ok(line) => to.write_all(&line),
             Err(error) => {
                 tracing::error!("the agent is told nothing more: a snapshot can't be written as JSON ({error})");
