@@ -146,10 +146,12 @@ impl Household {
     pub fn shutdown(&self, grace: Duration) {
         self.shared.lock().is_closing = true;
         self.shared.bell.notify_all();
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(keeper) = keeper {
-            // Its last start may be on its way; one that panicked starts nothing any more.
-            let _ = keeper.join();
+        {
+            let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+            // Its last start may be on its way, and whoever comes second must see that, too.
+            if let Some(Err(_)) = keeper.take().map(JoinHandle::join) {
+                tracing::error!("the thread that keeps processes has panicked; nothing was started any more after that");
+            }
         }
         let processes = self.shared.processes();
         processes.iter().for_each(|process| process.drain());

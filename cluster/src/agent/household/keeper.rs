@@ -151,8 +151,14 @@ impl Keeper {
             let why = format!("{}, where jobs start, is no folder: make it", home.display());
             return HowEnded::NotStarted { why, permanent: false };
         }
-        // Neither a program that isn't there nor one that can't be run gets better by another try.
-        let permanent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
+        // A program that isn't there or can't be run, and arguments that the system doesn't take, stay so.
+        let permanent = matches!(
+            error.kind(),
+            io::ErrorKind::NotFound
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ArgumentListTooLong
+                | io::ErrorKind::InvalidInput
+        );
         HowEnded::NotStarted { why: format!("{} can't be run: {error}", program.display()), permanent }
     }
 
