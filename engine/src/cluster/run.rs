@@ -13,7 +13,7 @@ use super::connect;
 use super::error::ClusterError;
 use super::plan::ClusterPlan;
 use crate::process::panics;
-use crate::supervised;
+use crate::supervised::Watch;
 
 /// Updates that an idle arrangement merges at once: what is superseded leaves memory also when nothing changes any more.
 const IDLE_EFFORT: isize = 10_000;
@@ -38,8 +38,9 @@ where
     let (allocators, guard) = allocators(&plan)?;
     let mut config = WorkerConfig::default();
     configure(&mut config, &differential_dataflow::Config::default().idle_merge_effort(Some(IDLE_EFFORT)));
+    let watch = Watch::of_new_run();
     let logic = move |worker: &mut Worker| {
-        supervised::watch(worker);
+        watch.worker(worker);
         logic(worker)
     };
     let workers = timely::execute::execute_from(allocators, guard, config, logic).map_err(ClusterError::Workers)?;

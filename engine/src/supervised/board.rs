@@ -1,7 +1,7 @@
 //! What a supervised process has to tell, and when. Those who have something to tell post it once; a snapshot is put together
 //! when the telling thread asks for it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +9,6 @@ use super::graph::Graph;
 use super::recorder::Recorder;
 use super::telemetry::Telemetry;
 use crate::http::Health;
-use crate::ids::WorkerIndex;
 use crate::ledger::Generation;
 use crate::metrics::StreamMetrics;
 use crate::process::{memory_bytes, peak_memory_bytes};
@@ -24,6 +23,27 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 /// What a worker's log has come to, shared by the worker and the telling thread.
 pub(super) type SharedRecorder = Arc<Mutex<Recorder>>;
 
+/// What the workers of a run have come to; each worker has a record of its own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Run(Arc<Mutex<Vec<SharedRecorder>>>);
+
+impl Run {
+    /// A fresh record, for a worker.
+    pub(super) fn recorder(&self) -> SharedRecorder {
+        let recorder = SharedRecorder::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&recorder));
+        recorder
+    }
+
+    /// The sum over its workers; `None` before there are any.
+    fn graph(&self) -> Option<Graph> {
+        let recorders = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // A worker waits only for its own counts to be copied.
+        let counts = recorders.iter().map(|recorder| recorder.lock().unwrap_or_else(PoisonError::into_inner).counts());
+        (!recorders.is_empty()).then(|| Graph::merge(counts.map(|counts| counts.graph())))
+    }
+}
+
 /// The board.
 #[derive(Debug, Default)]
 pub(super) struct Board {
@@ -34,7 +54,7 @@ pub(super) struct Board {
 #[derive(Debug, Default)]
 struct Posted {
     stages: VecDeque<ShownStages>,
-    workers: BTreeMap<WorkerIndex, SharedRecorder>,
+    run: Run,
     stream: Option<(Health, StreamMetrics)>,
     ledger_generation: Option<Generation>,
     changed: bool,
@@ -74,11 +94,11 @@ impl Board {
         self.post(|posted| posted.stream = Some((health, metrics)));
     }
 
-    /// A fresh record for a worker, in the place of what an earlier life's worker of this index has left.
-    pub(super) fn recorder(&self, worker: WorkerIndex) -> SharedRecorder {
-        let recorder = SharedRecorder::default();
-        self.lock().workers.insert(worker, Arc::clone(&recorder));
-        recorder
+    /// The run to tell of from now on, in the place of the one before it.
+    pub(super) fn new_run(&self) -> Run {
+        let run = Run::default();
+        self.lock().run = run.clone();
+        run
     }
 
     /// The generation that refused ours.
@@ -119,14 +139,14 @@ impl Board {
     /// How the process stands now.
     pub(super) fn snapshot(&self) -> Telemetry {
         let posted = self.lock();
-        let (stages, workers, stream) = (posted.stages.clone(), posted.workers.clone(), posted.stream.clone());
+        let (stages, run, stream) = (posted.stages.clone(), posted.run.clone(), posted.stream.clone());
         let ledger_generation = posted.ledger_generation;
         // Those who post don't wait for what follows.
         drop(posted);
         let (health, metrics) = stream.unzip();
         Telemetry {
             stages: stages.iter().flat_map(ShownStages::reports).collect(),
-            graph: graph(workers.into_values()),
+            graph: run.graph(),
             stream: metrics.map(|metrics| metrics.status()),
             health: health.map(|health| health.report()),
             memory_bytes: memory_bytes(),
@@ -145,11 +165,4 @@ impl Board {
     fn lock(&self) -> MutexGuard<'_, Posted> {
         self.posted.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn graph(workers: impl ExactSizeIterator<Item = SharedRecorder>) -> Option<Graph> {
-    let any = workers.len() > 0;
-    // A worker waits only for its own counts to be copied.
-    let counts = workers.map(|recorder| recorder.lock().unwrap_or_else(PoisonError::into_inner).counts());
-    any.then(|| Graph::merge(counts.map(|counts| counts.graph())))
 }

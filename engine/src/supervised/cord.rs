@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Signal, getpid, kill_process};
 use socket2::{SockRef, Type};
 use thiserror::Error;
 
@@ -19,6 +20,9 @@ pub const VARIABLE: &str = "FLIGHTLINE_CORD";
 
 /// Between two snapshots.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// An exit that takes longer is ended by SIGKILL.
+const EXIT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why a process that should be supervised can't be.
 #[derive(Debug, Error)]
@@ -80,11 +84,22 @@ fn tie(socket: UnixStream) -> Result<(), CordError> {
         "cord:lifeline",
         Box::new(|| {
             wait_until_closed(lifeline);
-            // No word: whoever would read it may be gone, and then writing it could wait without end.
-            Exit::Terminated.end()
+            end()
         }),
     )?;
     start("cord:telemetry", Box::new(|| tell(board, telemetry)))
+}
+
+/// Ends the process without a word: whoever would read it may be gone, and then writing it could wait without end.
+fn end() -> ! {
+    // Libraries run code of theirs at an exit, and other threads of this process still hold what that may wait for.
+    let kill = || {
+        thread::sleep(EXIT_PATIENCE);
+        kill_process(getpid(), Signal::KILL)
+    };
+    // Without a thread there is only the exit.
+    drop(thread::Builder::new().name("cord:kill".to_owned()).spawn(kill));
+    Exit::Terminated.end()
 }
 
 /// The socket that a file is, if it is a stream between two processes of this host.
@@ -116,7 +131,7 @@ pub(super) fn wait_until_closed(mut lifeline: impl Read) {
 pub(super) fn tell(board: &Board, mut to: impl Write) {
     loop {
         let due = board.wait(EVERY);
-        let sent = match board.snapshot().to_line() {
+        let sent = match board.snapshot().into_line() {
             Ok(line) => to.write_all(&line),
             Err(error) => {
                 tracing::error!("the agent is told nothing more: a snapshot can't be written as JSON ({error})");

@@ -38,19 +38,21 @@ pub enum LineError {
 impl Telemetry {
     /// The line, with its end. A graph that is too large is cut; should that not be enough, the rest is left out part by
     /// part: a line that can't be read tells nothing at all.
-    pub(super) fn to_line(&self) -> serde_json::Result<Vec<u8>> {
-        let graph = |most| self.graph.clone().map(|graph| graph.cut(most));
-        let whole = Self { graph: graph(MOST_OPERATORS), ..self.clone() };
-        let without_graph = || Self { graph: graph(0), ..self.clone() };
-        let lean = || Self { graph: graph(0), stream: None, health: None, ..self.clone() };
-        let parts: [&dyn Fn() -> Self; 2] = [&without_graph, &lean];
-        let mut line = json_line(&whole)?;
-        for part in parts {
+    pub(super) fn into_line(mut self) -> serde_json::Result<Vec<u8>> {
+        self.cut_graph(MOST_OPERATORS);
+        let mut line = json_line(&self)?;
+        let parts: [fn(&mut Self); 2] = [|told| told.cut_graph(0), |told| (told.stream, told.health) = (None, None)];
+        for leave_out in parts {
             if line.len() > MOST_LINE_BYTES {
-                line = json_line(&part())?;
+                leave_out(&mut self);
+                line = json_line(&self)?;
             }
         }
         Ok(line)
+    }
+
+    fn cut_graph(&mut self, most: usize) {
+        self.graph = self.graph.take().map(|graph| graph.cut(most));
     }
 
     /// Reads a line, with or without its end.

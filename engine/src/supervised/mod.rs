@@ -44,7 +44,7 @@ pub use graph::{Address, Channel, Endpoint, Graph, Operator, Port};
 pub use line::{LineError, MOST_LINE_BYTES};
 pub use reader::CordReader;
 pub use telemetry::{StagePhase, StageReport, Telemetry};
-pub(crate) use watch::watch;
+pub(crate) use watch::Watch;
 
 use crate::http::Health;
 use crate::ledger::Generation;

@@ -10,24 +10,33 @@ use timely::logging::{TimelyEvent, TimelyEventBuilder};
 use timely::worker::Worker;
 
 use super::BOARD;
-use super::board::{Board, SharedRecorder};
-use crate::ids::WorkerIndex;
+use super::board::{Board, Run, SharedRecorder};
 
 /// How timely calls the log of what its workers do.
 const LOG: &str = "timely";
 
-/// From now on what this worker does is told, if the process is supervised. To be called before it builds anything.
-pub(crate) fn watch(worker: &Worker) {
-    if let Some(board) = BOARD.get() {
-        watch_for(board, worker);
-    }
-}
+/// Who watches the workers of a run: nobody, if the process isn't supervised.
+#[derive(Debug)]
+pub(crate) struct Watch(Option<Run>);
 
-/// The same, for a board that is given.
-pub(super) fn watch_for(board: &Board, worker: &Worker) {
-    if let Some(mut logs) = worker.log_register() {
-        let recorder = board.recorder(WorkerIndex::new(worker.index()));
-        logs.insert::<TimelyEventBuilder, _>(LOG, move |_, events| take(&recorder, events));
+impl Watch {
+    /// Of a run that begins; what was told of the one before it is forgotten.
+    pub(crate) fn of_new_run() -> Self {
+        Self(BOARD.get().map(Board::new_run))
+    }
+
+    /// The same, told to a board that is given.
+    #[cfg(test)]
+    pub(super) fn on(board: &Board) -> Self {
+        Self(Some(board.new_run()))
+    }
+
+    /// From now on what this worker does is told. To be called before it builds anything.
+    pub(crate) fn worker(&self, worker: &Worker) {
+        if let (Some(run), Some(mut logs)) = (&self.0, worker.log_register()) {
+            let recorder = run.recorder();
+            logs.insert::<TimelyEventBuilder, _>(LOG, move |_, events| take(&recorder, events));
+        }
     }
 }
 

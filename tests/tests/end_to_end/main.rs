@@ -36,6 +36,7 @@ mod same_model;
 mod servers;
 mod starts;
 mod storm;
+mod supervised;
 mod swaps;
 mod tidy;
 mod training;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::super::board::{Board, Due};
 use super::super::telemetry::StagePhase;
 use crate::http::{Health, HealthState};
-use crate::ids::WorkerIndex;
 use crate::ledger::Generation;
 use crate::metrics::StreamMetrics;
 use crate::progress::{Progress, Unit};
@@ -31,7 +30,9 @@ fn what_was_posted_is_in_the_next_snapshot() {
     metrics.dead_letters(3);
     health.running();
     board.ledger_holds(Generation(12));
-    board.recorder(WorkerIndex::new(0));
+    let run = board.new_run();
+    assert!(board.snapshot().graph.is_none(), "no worker has begun");
+    drop(run.recorder());
     let all = board.snapshot();
     assert_eq!((all.stages[0].name.as_str(), all.stages[0].state), ("read", StagePhase::Running));
     assert_eq!(all.health.unwrap().state, HealthState::Running);

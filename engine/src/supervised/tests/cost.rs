@@ -6,15 +6,15 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Exchange, Input, Inspect, Probe};
 
 use super::super::board::Board;
-use super::super::watch::watch_for;
+use super::super::watch::Watch;
 use crate::cluster::{self, ClusterPlan};
 use crate::ids::WorkerCount;
 
 /// So many epochs of so many records in one worker, through a chain of operators like that of a streaming job.
-fn run(board: Option<&'static Board>, epochs: u64, records: u64) -> Duration {
+fn run(watch: Option<Watch>, epochs: u64, records: u64) -> Duration {
     let ends = cluster::run(ClusterPlan::local(WorkerCount::new(1)), move |worker| {
-        if let Some(board) = board {
-            watch_for(board, worker);
+        if let Some(watch) = &watch {
+            watch.worker(worker);
         }
         let (mut input, probe) = worker.dataflow::<u64, _, _>(|scope| {
             let (input, numbers) = scope.new_input::<Vec<u64>>();
@@ -43,7 +43,7 @@ fn the_cost_of_being_watched() {
         let mut watched = Duration::MAX;
         for _ in 0..7 {
             plain = plain.min(run(None, epochs, records));
-            watched = watched.min(run(Some(Box::leak(Box::default())), epochs, records));
+            watched = watched.min(run(Some(Watch::on(&Board::default())), epochs, records));
         }
         let per_epoch = |time: Duration| time.as_secs_f64() * 1e6 / epochs as f64;
         println!(

@@ -21,7 +21,7 @@ fn read(bytes: &[u8]) -> Vec<Result<Telemetry, LineError>> {
 proptest! {
     #[test]
     fn what_is_sent_is_what_is_read(sent in vec(some::telemetry(), 0..4), in_pieces_of in 1_usize..100) {
-        let bytes: Vec<u8> = sent.iter().flat_map(|telemetry| telemetry.to_line().unwrap()).collect();
+        let bytes: Vec<u8> = sent.iter().cloned().flat_map(|telemetry| telemetry.into_line().unwrap()).collect();
         let read: Result<Vec<_>, _> = CordReader::new(BufReader::with_capacity(in_pieces_of, &*bytes)).collect();
         // A cut drops channels without an operator at their ends, and those of chance have many.
         let cut = |telemetry: Telemetry| Telemetry {
@@ -40,7 +40,7 @@ proptest! {
 
     #[test]
     fn a_damaged_message_never_panics(sent in some::telemetry(), at in any::<usize>(), byte in any::<u8>()) {
-        let mut line = sent.to_line().unwrap();
+        let mut line = sent.into_line().unwrap();
         let at = at % line.len();
         line[at] = byte;
         drop(read(&line));
@@ -55,7 +55,7 @@ fn health_and_figures_of_a_stream_travel() {
     metrics.answered(AnswerStatus::Ok, 7);
     metrics.read(crate::log::Partition(3), 8, 900);
     let sent = Telemetry { stream: Some(metrics.status()), health: Some(health.report()), ..Telemetry::default() };
-    let line = sent.to_line().unwrap();
+    let line = sent.clone().into_line().unwrap();
     assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
     assert_eq!(read(&line).pop().unwrap().unwrap(), sent);
 }
@@ -63,9 +63,9 @@ fn health_and_figures_of_a_stream_travel() {
 #[test]
 fn a_line_of_garbage_is_not_the_end() {
     let good = Telemetry { memory_bytes: Some(5), ..Telemetry::default() };
-    let mut bytes = good.to_line().unwrap();
+    let mut bytes = good.clone().into_line().unwrap();
     bytes.extend_from_slice(b"hello\n");
-    bytes.extend(good.to_line().unwrap());
+    bytes.extend(good.clone().into_line().unwrap());
     bytes.extend_from_slice(br#"{"stages":[]"#);
     let [first, garbage, second, half] = read(&bytes).try_into().unwrap();
     assert_eq!((first.unwrap(), second.unwrap()), (good.clone(), good));
@@ -124,7 +124,7 @@ fn row(operators: usize) -> Graph {
 #[test]
 fn the_largest_graph_fits_into_a_line() {
     let sent = Telemetry { graph: Some(row(100_000)), ..Telemetry::default() };
-    let line = sent.to_line().unwrap();
+    let line = sent.into_line().unwrap();
     assert!(line.len() < MOST_LINE_BYTES / 4 * 3, "{} bytes", line.len());
     let graph = read(&line).pop().unwrap().unwrap().graph.unwrap();
     assert_eq!((graph.operators.len(), graph.channels.len()), (MOST_OPERATORS, MOST_OPERATORS - 1));
@@ -142,10 +142,10 @@ fn what_would_not_fit_is_left_out_part_by_part() {
         memory_bytes: Some(1),
         ..Telemetry::default()
     };
-    let whole = read(&telemetry(&health).to_line().unwrap()).pop().unwrap().unwrap();
+    let whole = read(&telemetry(&health).into_line().unwrap()).pop().unwrap().unwrap();
     assert_eq!(whole, telemetry(&health));
     health.failed("x".repeat(MOST_LINE_BYTES));
-    let lean = read(&telemetry(&health).to_line().unwrap()).pop().unwrap().unwrap();
+    let lean = read(&telemetry(&health).into_line().unwrap()).pop().unwrap().unwrap();
     let nothing = Graph { truncated: true, ..Graph::default() };
     assert_eq!(lean, Telemetry { graph: Some(nothing), memory_bytes: Some(1), ..Telemetry::default() });
 }

@@ -1,3 +1,5 @@
+//! The tests of the cord, but for those of real processes, which are among the end-to-end tests.
+
 mod board;
 mod cord;
 mod cost;

@@ -13,7 +13,7 @@ use timely::order::Product;
 use super::super::board::Board;
 use super::super::graph::{Channel, Graph, Operator};
 use super::super::recorder::Recorder;
-use super::super::watch::watch_for;
+use super::super::watch::Watch;
 use crate::cluster::{self, ClusterPlan};
 use crate::ids::WorkerCount;
 
@@ -161,9 +161,12 @@ proptest! {
 
 /// Runs a dataflow with an exchange and a scope in this many workers, and gives what they have told.
 fn ran(workers: usize) -> Graph {
-    let board: &'static Board = Box::leak(Box::default());
-    cluster::run(ClusterPlan::local(WorkerCount::new(workers)), |worker| {
-        watch_for(board, worker);
+    let board = Board::default();
+    // Of an earlier run in the same process, which had more workers.
+    (0..5).for_each(|_| drop(board.new_run().recorder()));
+    let watch = Watch::on(&board);
+    cluster::run(ClusterPlan::local(WorkerCount::new(workers)), move |worker| {
+        watch.worker(worker);
         worker.dataflow_named::<u64, _, _>("Numbers", |scope| {
             let numbers = (0..1000_u64).to_stream(scope).container::<Vec<_>>().exchange(|number| *number);
             let doubled = scope.scoped::<Product<u64, u64>, _, _>("Doubling", |inner| {
