@@ -150,7 +150,9 @@ impl Household {
             let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
             // Its last start may be on its way, and whoever comes second must see that, too.
             if let Some(Err(_)) = keeper.take().map(JoinHandle::join) {
-                tracing::error!("the thread that keeps processes has panicked; nothing was started any more after that");
+                tracing::error!(
+                    "the thread that keeps processes has panicked; nothing was started any more after that"
+                );
             }
         }
         let processes = self.shared.processes();
