@@ -14,6 +14,7 @@
 //! | [`household`] | the shell around it: what whoever talks to the master drives |
 //! | `process` | one process of the operating system, and its threads |
 //! | `ending`, `said`, `command_line` | how one ended; what it says of itself; what it is started with: pure |
+//! | `settings` | where an agent works, and within which limits |
 //! | `folder`, `leftovers` | what stands on the disk for a process, and what is kept of it |
 //! | [`log`] | bounded logs at absolute positions |
 //! | [`privilege`] | no agent is root without being told to |
@@ -38,9 +39,11 @@ mod process;
 pub mod roster;
 mod said;
 mod secret;
+mod settings;
 
 pub use folder::FolderError;
-pub use household::{Household, Settings};
+pub use household::Household;
 pub use leftovers::Keep;
 pub use privilege::check_user;
 pub use secret::JobSecret;
+pub use settings::Settings;

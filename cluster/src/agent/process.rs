@@ -24,6 +24,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use flightline_engine::supervised::{CordReader, Telemetry};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::ending::{Sent, how_ended};
@@ -164,12 +165,17 @@ impl Process {
     fn wait(&self, child: &Mutex<Child>, done: &Receiver<()>) {
         let mut child = lock(child);
         // It is not reaped by this: its number, and that of its group, stay its own.
-        while let Err(rustix::io::Errno::INTR) =
-            waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-        {}
+        let ended = loop {
+            match waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+                Err(Errno::INTR) => {}
+                other => break other,
+            }
+        };
         let (status, sent) = {
             let mut state = lock(&self.state);
-            let _ = kill_process_group(self.pid, Signal::KILL);
+            if ended.is_ok() {
+                let _ = kill_process_group(self.pid, Signal::KILL);
+            }
             state.is_reaped = true;
             (child.wait(), state.sent)
         };

@@ -176,7 +176,7 @@ pub enum HowEnded {
     NotStarted {
         /// Why, in a sentence.
         why: String,
-        /// Whether another try can be different.
+        /// Whether no other try can help.
         permanent: bool,
     },
 }
