@@ -48,9 +48,9 @@ fn folder_with_rows() -> Folder {
     folder
 }
 
-/// The model that a direct run gives, in a folder of models of its own.
+/// The model that a direct run gives.
 fn direct(folder: &Folder, words: &str) -> String {
-    Trained::by(train(folder).words("--models direct -w 2").words(words)).model()
+    Trained::by(train(folder).words("-w 2").words(words)).model()
 }
 
 /// Submits a training that says what came of it as JSON.

@@ -36,7 +36,6 @@ fn a_job_that_crashes_at_once_five_times_has_failed_with_its_last_lines() {
     }
     assert!(said.contains("  | ") && said.contains("killing this process"), "{said}");
     cluster.stop();
-    assert_eq!(world.holdings().check(), Ok(()));
 }
 
 #[test]

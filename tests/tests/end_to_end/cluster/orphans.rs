@@ -20,7 +20,6 @@ fn nothing_is_left_when_an_agent_is_killed() {
     cluster.kill_worker(0);
     wait_until("all have ended", || !all.iter().any(JobProcess::is_alive));
     cluster.kill_master();
-    assert_eq!(world.holdings().check(), Ok(()));
 }
 
 #[test]
