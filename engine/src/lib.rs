@@ -7,6 +7,7 @@
 //! | [`progress`] | a bar per stage on a terminal, plain lines elsewhere, the wall seconds of each stage |
 //! | [`process`] | the edge to the operating system: exit codes, panics, signals, peak memory |
 //! | [`config`](mod@config) | TOML in layers, read whole, with all mistakes told at once |
+//! | [`supervised`] | the cord to an agent that has started this process: a lifeline, and what this process tells of itself |
 //! | [`telemetry`] | logs to standard error, human or JSON, level from `FLIGHTLINE_LOG` |
 //! | [`metrics`] | what a streaming job counts: for Prometheus, and as JSON |
 //! | [`http`] | a server with bounds, and on it the port of a job: `/health`, `/metrics`, `/status`, and what it adds |
@@ -82,6 +83,7 @@ pub mod process;
 pub mod progress;
 pub mod recovery;
 pub mod stream;
+pub mod supervised;
 pub mod telemetry;
 
 pub use bridge::bridge;
