@@ -5,6 +5,7 @@
 //! | [`ids`] | newtypes |
 //! | [`job`] | what a job is, and its life cycle |
 //! | [`protocol`] | what agents and the master tell each other |
+//! | [`ui`] | pages of the master and of an agent, their JSON twins, and who may see them |
 //! | [`view`] | what pages and their JSON twins show |
 
 #![cfg_attr(
@@ -15,4 +16,5 @@
 pub mod ids;
 pub mod job;
 pub mod protocol;
+pub mod ui;
 pub mod view;

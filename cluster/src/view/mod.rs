@@ -106,6 +106,9 @@ pub struct JobLine {
     pub ended: Option<Moment>,
     /// Its present or last life.
     pub generation: Option<Generation>,
+    /// How often it was started again after its first life.
+    #[serde(default)]
+    pub restarts: u64,
     /// Cores of all of its processes together.
     pub cores: Cores,
     /// Memory of all of its processes together.

@@ -1,0 +1,287 @@
+//! Where boxes stand and how arrows run.
+//!
+//! Each row is set so that its boxes stand as near as can be to their neighbours above and below, in the row's order and
+//! without overlap: a least-squares fit of ascending numbers, which pooling neighbours solves exactly.
+
+use super::layers::layers;
+
+/// Between two boxes of a row, and between two rows.
+const GAP: f64 = 26.0;
+const ROW_GAP: f64 = 54.0;
+/// What a bend takes in its row.
+const BEND: f64 = 12.0;
+/// Around everything.
+const MARGIN: f64 = 14.0;
+/// How often all rows are set again.
+const ROUNDS: usize = 16;
+/// How much more an arrow that goes on wants to be straight than a box wants to be in the middle.
+const STRAIGHT: f64 = 6.0;
+/// How far beside its box an arrow to itself goes.
+const LOOP: f64 = 16.0;
+
+/// How large a box is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Size {
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+/// Where a box stands: its upper left corner, and its size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Place {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) size: Size,
+}
+
+/// How an arrow runs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Route {
+    /// From the box where it begins to the box where it ends.
+    pub(super) points: Vec<(f64, f64)>,
+    /// Whether it goes up: back to where it can come from.
+    pub(super) goes_back: bool,
+}
+
+/// A picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Layout {
+    pub(super) boxes: Vec<Place>,
+    pub(super) routes: Vec<Route>,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+impl Place {
+    pub(super) fn middle(self) -> f64 {
+        self.x + self.size.width / 2.0
+    }
+
+    pub(super) fn bottom(self) -> f64 {
+        self.y + self.size.height
+    }
+}
+
+/// Lays out boxes with arrows between them; `None` if there are too many for a picture.
+pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout> {
+    let layers = layers(sizes.len(), arrows)?;
+    let [above, below] = layers.neighbours();
+    let is_bend = |place: usize| place >= sizes.len();
+    let width_of = |place: usize| sizes.get(place).map_or(BEND, |size| size.width);
+    let weight = |place: usize| if is_bend(place) { STRAIGHT } else { 1.0 };
+
+    let mut middles = vec![0.0; layers.places];
+    for row in &layers.rows {
+        let mut x = 0.0;
+        for place in row {
+            middles[*place] = x + width_of(*place) / 2.0;
+            x += width_of(*place) + GAP;
+        }
+    }
+    let count = layers.rows.len();
+    for round in 0..ROUNDS {
+        for step in 0..count {
+            let row = &layers.rows[if round % 2 == 0 { step } else { count - 1 - step }];
+            let wishes: Vec<(f64, f64)> = row
+                .iter()
+                .map(|place| {
+                    let joined = || above[*place].iter().chain(&below[*place]);
+                    let weights: f64 = joined().map(|other| weight(*other)).sum();
+                    let sum: f64 = joined().map(|other| middles[*other] * weight(*other)).sum();
+                    if weights > 0.0 { (sum / weights, weight(*place)) } else { (middles[*place], 0.1) }
+                })
+                .collect();
+            let widths: Vec<f64> = row.iter().map(|place| width_of(*place)).collect();
+            for (place, middle) in row.iter().zip(set_in_row(&wishes, &widths)) {
+                middles[*place] = middle;
+            }
+        }
+    }
+
+    let left = (0..layers.places).map(|place| middles[place] - width_of(place) / 2.0).fold(f64::INFINITY, f64::min);
+    let shift = if left.is_finite() { MARGIN - left } else { 0.0 };
+    for middle in &mut middles {
+        *middle += shift;
+    }
+    let heights: Vec<f64> = layers
+        .rows
+        .iter()
+        .map(|row| row.iter().filter_map(|place| sizes.get(*place)).map(|size| size.height).fold(0.0, f64::max))
+        .collect();
+    let mut tops = Vec::with_capacity(count);
+    let mut y = MARGIN;
+    for height in &heights {
+        tops.push(y);
+        y += height + ROW_GAP;
+    }
+    let mut row_of = vec![0; layers.places];
+    for (row, places) in layers.rows.iter().enumerate() {
+        for place in places {
+            row_of[*place] = row;
+        }
+    }
+    let boxes: Vec<Place> = sizes
+        .iter()
+        .enumerate()
+        .map(|(at, size)| {
+            let row = row_of[at];
+            Place { x: middles[at] - size.width / 2.0, y: tops[row] + (heights[row] - size.height) / 2.0, size: *size }
+        })
+        .collect();
+
+    // Arrows leave and enter a box side by side, in the order of where they come from and go to.
+    let along = |place: usize, others: &[usize], other: usize| {
+        let mut sorted: Vec<f64> = others.iter().map(|place| middles[*place]).collect();
+        sorted.sort_by(f64::total_cmp);
+        let rank = sorted.iter().position(|middle| *middle >= middles[other]).unwrap_or(0);
+        boxes[place].x + boxes[place].size.width * (rank as f64 + 1.0) / (sorted.len() as f64 + 1.0)
+    };
+    let routes = layers.ways.iter().zip(&layers.turned).zip(arrows).map(|((way, turned), (from, _))| {
+        let points = match way[..] {
+            [first, second, .., before, last] | [first, second @ before, last] => {
+                let mut points = vec![(along(first, &below[first], second), boxes[first].bottom())];
+                for bend in &way[1..way.len() - 1] {
+                    let top = tops[row_of[*bend]];
+                    points.extend([(middles[*bend], top), (middles[*bend], top + heights[row_of[*bend]])]);
+                }
+                points.push((along(last, &above[last], before), boxes[last].y));
+                points
+            }
+            [first, last] => vec![
+                (along(first, &below[first], last), boxes[first].bottom()),
+                (along(last, &above[last], first), boxes[last].y),
+            ],
+            _ => round_itself(boxes[*from]),
+        };
+        let points = if *turned { points.into_iter().rev().collect() } else { points };
+        Route { points, goes_back: *turned || way.is_empty() }
+    });
+    let routes: Vec<Route> = routes.collect();
+    let right = boxes.iter().map(|place| place.x + place.size.width);
+    let right = right.chain(routes.iter().flat_map(|route| route.points.iter().map(|point| point.0)));
+    let width = right.fold(0.0, f64::max) + MARGIN;
+    let height = if count == 0 { 0.0 } else { y - ROW_GAP + MARGIN };
+    Some(Layout { boxes, routes, width, height })
+}
+
+/// Out of the right side of a box and into it again.
+fn round_itself(place: Place) -> Vec<(f64, f64)> {
+    let (right, quarter) = (place.x + place.size.width, place.size.height / 4.0);
+    vec![
+        (right, place.y + 3.0 * quarter),
+        (right + LOOP, place.y + 3.0 * quarter),
+        (right + LOOP, place.y + quarter),
+        (right, place.y + quarter),
+    ]
+}
+
+/// The middles of the places of a row: as near to what each wishes (with a weight) as can be, in order, and apart.
+fn set_in_row(wishes: &[(f64, f64)], widths: &[f64]) -> Vec<f64> {
+    // Less what is needed to its left, a place's middle only has to be no smaller than the one before.
+    let mut offsets = Vec::with_capacity(widths.len());
+    let mut offset = 0.0;
+    for (at, width) in widths.iter().enumerate() {
+        if at > 0 {
+            offset += widths[at - 1] / 2.0 + GAP + width / 2.0;
+        }
+        offsets.push(offset);
+    }
+    // Blocks of places that stand as close as they may: their mean, weight, and number.
+    let mut blocks: Vec<(f64, f64, usize)> = Vec::with_capacity(wishes.len());
+    for ((wish, weight), offset) in wishes.iter().zip(&offsets) {
+        let mut block = (wish - offset, *weight, 1);
+        while let Some(before) = blocks.pop_if(|before| before.0 > block.0) {
+            let weight = before.1 + block.1;
+            block = ((before.0 * before.1 + block.0 * block.1) / weight, weight, before.2 + block.2);
+        }
+        blocks.push(block);
+    }
+    let set = blocks.into_iter().flat_map(|(mean, _, number)| std::iter::repeat_n(mean, number));
+    set.zip(offsets).map(|(mean, offset)| mean + offset).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BOX: Size = Size { width: 100.0, height: 40.0 };
+
+    fn overlap(one: Place, other: Place) -> bool {
+        let apart = 1e-6;
+        one.x + one.size.width > other.x + apart
+            && other.x + other.size.width > one.x + apart
+            && one.bottom() > other.y + apart
+            && other.bottom() > one.y + apart
+    }
+
+    #[test]
+    fn a_chain_is_straight_and_a_fork_is_even() {
+        let chain = layout(&[BOX; 3], &[(0, 1), (1, 2)]).unwrap();
+        assert!(chain.boxes.iter().all(|place| place.x == MARGIN), "{chain:?}");
+        assert!((chain.width - (BOX.width + 2.0 * MARGIN)).abs() < 1e-9);
+        let fork = layout(&[BOX; 3], &[(0, 1), (0, 2)]).unwrap();
+        let middle = (fork.boxes[1].middle() + fork.boxes[2].middle()) / 2.0;
+        assert!((fork.boxes[0].middle() - middle).abs() < 1.0, "{fork:?}");
+    }
+
+    #[test]
+    fn an_arrow_to_itself_and_one_back_are_told_apart() {
+        let layout = layout(&[BOX; 2], &[(0, 1), (1, 0), (1, 1)]).unwrap();
+        assert_eq!(layout.routes.iter().map(|route| route.goes_back).collect::<Vec<_>>(), [false, true, true]);
+        let back = &layout.routes[1].points;
+        assert!(back[0].1 > back[back.len() - 1].1, "it goes up: {back:?}");
+        assert!(layout.routes[2].points.iter().all(|point| point.0 < layout.width));
+    }
+
+    #[test]
+    fn an_empty_scope_is_an_empty_picture() {
+        assert_eq!(layout(&[], &[]), Some(Layout::default()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_boxes_overlap_all_is_in_the_picture_and_arrows_go_down(
+            sizes in prop::collection::vec((10.0_f64..200.0, 10.0_f64..80.0), 1..30),
+            arrows in prop::collection::vec((0_usize..30, 0_usize..30), 0..60),
+        ) {
+            let sizes: Vec<Size> = sizes.into_iter().map(|(width, height)| Size { width, height }).collect();
+            let arrows: Vec<_> = arrows.into_iter().map(|(from, to)| (from % sizes.len(), to % sizes.len())).collect();
+            let laid = layout(&sizes, &arrows).unwrap();
+            prop_assert_eq!(&laid, &layout(&sizes, &arrows).unwrap(), "equal graphs give equal pictures");
+            for (at, place) in laid.boxes.iter().enumerate() {
+                prop_assert!(place.x >= 0.0 && place.y >= 0.0);
+                prop_assert!(place.x + place.size.width <= laid.width && place.bottom() <= laid.height);
+                for other in &laid.boxes[..at] {
+                    prop_assert!(!overlap(*place, *other), "{place:?} and {other:?}");
+                }
+            }
+            for (route, (from, to)) in laid.routes.iter().zip(&arrows) {
+                let ends = (route.points[0].1, route.points[route.points.len() - 1].1);
+                let is_right = from == to || if route.goes_back { ends.0 > ends.1 } else { ends.0 < ends.1 };
+                prop_assert!(is_right, "{:?}", ends);
+                prop_assert!(route.points.iter().all(|(x, y)| (0.0..=laid.width).contains(x) && (0.0..=laid.height).contains(y)));
+                let heights: Vec<f64> = route.points.iter().map(|point| point.1).collect();
+                prop_assert!(from == to || route.goes_back || heights.is_sorted(), "{heights:?}");
+            }
+        }
+
+        #[test]
+        fn bends_of_an_arrow_run_beside_boxes(
+            arrows in prop::collection::vec((0_usize..20, 0_usize..20), 0..40),
+        ) {
+            let arrows: Vec<_> = arrows.into_iter().filter(|(from, to)| from < to).collect();
+            let laid = layout(&[BOX; 20], &arrows).unwrap();
+            for route in &laid.routes {
+                for pair in route.points[1..route.points.len() - 1].chunks(2) {
+                    prop_assert_eq!(pair[0].0, pair[1].0, "straight through a row");
+                    for place in &laid.boxes {
+                        let beside = pair[0].0 <= place.x || pair[0].0 >= place.x + place.size.width;
+                        prop_assert!(beside || place.bottom() <= pair[0].1 || place.y >= pair[1].1);
+                    }
+                }
+            }
+        }
+    }
+}
