@@ -99,6 +99,12 @@ function append({ next, html }) {
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
+// Of a wide picture the place where its data comes in is shown first.
+for (const canvas of document.querySelectorAll(".canvas")) {
+  const first = canvas.querySelector("rect")?.getBoundingClientRect();
+  if (first) canvas.scrollLeft = first.left - canvas.getBoundingClientRect().left - (canvas.clientWidth - first.width) / 2;
+}
+
 if (path) {
   if (log) log.scrollTop = log.scrollHeight;
   connect();

@@ -10,9 +10,9 @@ use super::svg::{at, line_through, ticks};
 use super::words::{clean, clip, clock, counted};
 use crate::ids::Moment;
 
-const WIDTH: f64 = 400.0;
-const HEIGHT: f64 = 150.0;
-const LEFT: f64 = 46.0;
+const WIDTH: f64 = 340.0;
+const HEIGHT: f64 = 132.0;
+const LEFT: f64 = 40.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 8.0;
 const BELOW: f64 = 20.0;
@@ -164,8 +164,8 @@ mod tests {
     #[test]
     fn before_anything_is_measured_the_chart_has_its_size_and_says_so() {
         let empty = drawn(&[], &[]);
-        assert!(empty.contains("nothing measured yet") && empty.contains("viewBox=\"0 0 400 178\""), "{empty}");
-        assert!(drawn(&[1, 2], &[&[1.0, 2.0]]).contains("viewBox=\"0 0 400 178\""));
+        assert!(empty.contains("nothing measured yet") && empty.contains("viewBox=\"0 0 340 160\""), "{empty}");
+        assert!(drawn(&[1, 2], &[&[1.0, 2.0]]).contains("viewBox=\"0 0 340 160\""));
     }
 
     #[test]

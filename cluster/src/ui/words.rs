@@ -71,9 +71,9 @@ pub(super) fn counted(number: u64, noun: &str) -> String {
         return format!("1 {noun}");
     }
     let plural = match noun.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None if noun.ends_with('s') => format!("{noun}es"),
-        None => format!("{noun}s"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ if noun.ends_with(['s', 'h']) => format!("{noun}es"),
+        _ => format!("{noun}s"),
     };
     format!("{} {plural}", count(number))
 }

@@ -11,6 +11,9 @@ const OPERATOR: Size = Size { width: 184.0, height: 62.0 };
 const EDGE: Size = Size { width: 104.0, height: 26.0 };
 /// So many characters of a name fit into a box.
 const NAME: usize = 25;
+/// What a letter of a label takes, and what a line of it does.
+const LETTER: f64 = 6.6;
+const LINE: f64 = 12.0;
 /// Half of an arrow head's width, and its length.
 const HEAD: (f64, f64) = (4.0, 7.0);
 
@@ -29,7 +32,7 @@ pub(in crate::ui) fn draw(floor: &Floor, whole: u64, label: &str, open: impl Fn(
         svg.dataflow width=(width) height=(height) viewBox=(format!("0 0 {width} {height}")) role="group" aria-label=(label) {
             @for (arrow, route) in floor.arrows.iter().zip(&laid.routes) { (line_of(arrow, route)) }
             @for (node, place) in floor.boxes.iter().zip(&laid.boxes) { (box_of(node, *place, whole, &open)) }
-            @for (arrow, route) in floor.arrows.iter().zip(&laid.routes) { (label_of(arrow, route, floor, &laid)) }
+            @for (arrow, label) in floor.arrows.iter().zip(labels(floor, &laid)) { @if let Some(label) = label { (label_of(arrow, &label, floor)) } }
         }
     })
 }
@@ -97,34 +100,59 @@ fn line_of(arrow: &Arrow, route: &Route) -> Markup {
     }
 }
 
-/// How many records went along an arrow, and how many wait, where there is room for it: at that end at which it is alone.
-fn label_of(arrow: &Arrow, route: &Route, floor: &Floor, laid: &Layout) -> Markup {
-    if arrow.records == 0 {
-        return html! {};
-    }
-    let from = floor.boxes.get(arrow.from).map_or("", |node| &node.name);
-    let to = floor.boxes.get(arrow.to).map_or("", |node| &node.name);
-    let into = floor.arrows.iter().filter(|other| other.to == arrow.to).count();
-    let out_of = floor.arrows.iter().filter(|other| other.from == arrow.from).count();
-    let near_end = into <= out_of;
-    let (first, second) = match route.points[..] {
-        [.., before, last] if near_end => (before, last),
-        [first, second, ..] => (first, second),
-        _ => return html! {},
-    };
-    let down = if near_end { 0.66 } else { 0.34 };
-    let y = first.1 + (second.1 - first.1) * down;
-    // On the curve: it is flat at both ends and steep between.
-    let eased = if near_end { 0.9 } else { 0.1 };
-    let x = first.0 + (second.0 - first.0) * if route.goes_back { 0.5 } else { eased };
-    let waiting = (arrow.waiting > 0).then(|| format!(", {} wait", short(arrow.waiting as f64)));
-    let x = x.clamp(24.0_f64.min(laid.width / 2.0), (laid.width - 24.0).max(laid.width / 2.0));
+/// What is said at an arrow, and where.
+struct Label {
+    text: String,
+    x: f64,
+    y: f64,
+}
+
+/// How many records went along each arrow, and how many wait: on that end of it that fewer others share, and beside other
+/// labels as far as that goes.
+fn labels(floor: &Floor, laid: &Layout) -> Vec<Option<Label>> {
+    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+    let each = floor.arrows.iter().zip(&laid.routes).map(|(arrow, route)| {
+        let waiting = (arrow.waiting > 0).then(|| format!(", {} wait", short(arrow.waiting as f64)));
+        let text = format!("{}{}", short(arrow.records as f64), waiting.unwrap_or_default());
+        let half = text.chars().count() as f64 * LETTER / 2.0;
+        let into = floor.arrows.iter().filter(|other| other.to == arrow.to).count();
+        let out_of = floor.arrows.iter().filter(|other| other.from == arrow.from).count();
+        let (from, to) = match route.points[..] {
+            [.., before, last] if into <= out_of => (before, last),
+            [first, second, ..] => (first, second),
+            _ => return None,
+        };
+        let is_free = |(x, y): &(f64, f64)| {
+            taken.iter().all(|(other, at, other_half)| (other - x).abs() > half + other_half || (at - y).abs() > LINE)
+        };
+        let along = [0.5, 0.36, 0.64, 0.24, 0.76].map(|part| on_curve(from, to, part));
+        let (x, y) = along.iter().copied().find(is_free).unwrap_or(along[0]);
+        let x = x.clamp(half.min(laid.width / 2.0), (laid.width - half).max(laid.width / 2.0));
+        (arrow.records > 0).then(|| {
+            taken.push((x, y, half));
+            Label { text, x, y }
+        })
+    });
+    each.collect()
+}
+
+/// The point of the curve between two points at this part of the way; see [`curve`].
+fn on_curve(from: (f64, f64), to: (f64, f64), part: f64) -> (f64, f64) {
+    let rest = 1.0 - part;
+    let (begins, ends) = (rest.powi(3), part.powi(3));
+    let (near, far) = (3.0 * rest * rest * part, 3.0 * rest * part * part);
+    let middle = (from.1 + to.1) / 2.0;
+    (from.0 * (begins + near) + to.0 * (ends + far), from.1 * begins + middle * (near + far) + to.1 * ends)
+}
+
+fn label_of(arrow: &Arrow, label: &Label, floor: &Floor) -> Markup {
+    let name = |at: usize| floor.boxes.get(at).map_or_else(String::new, |node| clean(&node.name));
     html! {
-        text.flow.waits[arrow.waiting > 0] x=(at(x)) y=(at(y + 4.0)) text-anchor="middle" {
-            (short(arrow.records as f64)) (waiting.unwrap_or_default())
+        text.flow.waits[arrow.waiting > 0] x=(at(label.x)) y=(at(label.y + 3.5)) text-anchor="middle" {
+            (label.text)
             title {
-                (clean(from)) " to " (clean(to)) ": " (counted(arrow.records, "record")) " in " (counted(arrow.batches, "batch"))
-                ", " (count(arrow.waiting)) " waiting, " (counted(arrow.channels, "channel"))
+                (name(arrow.from)) " to " (name(arrow.to)) ": " (counted(arrow.records, "record")) " in "
+                (counted(arrow.batches, "batch")) ", " (count(arrow.waiting)) " waiting, " (counted(arrow.channels, "channel"))
             }
         }
     }

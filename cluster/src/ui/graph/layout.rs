@@ -7,15 +7,15 @@ use super::layers::layers;
 
 /// Between two boxes of a row, and between two rows.
 const GAP: f64 = 26.0;
-const ROW_GAP: f64 = 54.0;
+const ROW_GAP: f64 = 46.0;
 /// What a bend takes in its row.
 const BEND: f64 = 12.0;
 /// Around everything.
 const MARGIN: f64 = 14.0;
 /// How often all rows are set again.
-const ROUNDS: usize = 16;
-/// How much more an arrow that goes on wants to be straight than a box wants to be in the middle.
-const STRAIGHT: f64 = 6.0;
+const ROUNDS: usize = 120;
+/// How much an arrow wants to be upright between two boxes, a box and a bend, and two bends (Gansner, 1993).
+const UPRIGHT: [f64; 3] = [1.0, 2.0, 8.0];
 /// How far beside its box an arrow to itself goes.
 const LOOP: f64 = 16.0;
 
@@ -64,11 +64,14 @@ impl Place {
 
 /// Lays out boxes with arrows between them; `None` if there are too many for a picture.
 pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout> {
+    if sizes.is_empty() {
+        return Some(Layout::default());
+    }
     let layers = layers(sizes.len(), arrows)?;
     let [above, below] = layers.neighbours();
     let is_bend = |place: usize| place >= sizes.len();
     let width_of = |place: usize| sizes.get(place).map_or(BEND, |size| size.width);
-    let weight = |place: usize| if is_bend(place) { STRAIGHT } else { 1.0 };
+    let weight = |one: usize, other: usize| UPRIGHT[usize::from(is_bend(one)) + usize::from(is_bend(other))];
 
     let mut middles = vec![0.0; layers.places];
     for row in &layers.rows {
@@ -86,9 +89,9 @@ pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout
                 .iter()
                 .map(|place| {
                     let joined = || above[*place].iter().chain(&below[*place]);
-                    let weights: f64 = joined().map(|other| weight(*other)).sum();
-                    let sum: f64 = joined().map(|other| middles[*other] * weight(*other)).sum();
-                    if weights > 0.0 { (sum / weights, weight(*place)) } else { (middles[*place], 0.1) }
+                    let weights: f64 = joined().map(|other| weight(*place, *other)).sum();
+                    let sum: f64 = joined().map(|other| middles[*other] * weight(*place, *other)).sum();
+                    if weights > 0.0 { (sum / weights, weights) } else { (middles[*place], 0.1) }
                 })
                 .collect();
             let widths: Vec<f64> = row.iter().map(|place| width_of(*place)).collect();
@@ -160,7 +163,7 @@ pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout
     let right = boxes.iter().map(|place| place.x + place.size.width);
     let right = right.chain(routes.iter().flat_map(|route| route.points.iter().map(|point| point.0)));
     let width = right.fold(0.0, f64::max) + MARGIN;
-    let height = if count == 0 { 0.0 } else { y - ROW_GAP + MARGIN };
+    let height = y - ROW_GAP + MARGIN;
     Some(Layout { boxes, routes, width, height })
 }
 

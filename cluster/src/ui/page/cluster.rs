@@ -72,7 +72,7 @@ fn totals(view: &ClusterView) -> Markup {
         (tiles(&[
             ("workers", there().count().to_string(), also(away, "away")),
             ("cores taken", format!("{} of {}", cores.0, cores.1), String::new()),
-            ("memory taken", format!("{} of {}", Memory(memory.0), Memory(memory.1)), format!("{} used", Memory(used))),
+            ("memory taken", of_memory(Memory(memory.0), Memory(memory.1)), format!("{} used", Memory(used))),
             ("jobs running", running.to_string(), also(between, "on their way")),
             ("queued", queued.to_string(), String::new()),
             ("failed", jobs(&[Phase::Failed]).to_string(), also(jobs(&[Phase::Completed]), "completed")),
@@ -93,7 +93,7 @@ fn jobs(jobs: &[&JobLine], now: Moment) -> Markup {
 }
 
 fn row(job: &JobLine, now: Moment) -> Markup {
-    let name = html! { a href=(format!("/jobs/{}", job.id)) { span.id { (job.id) } " " (clean(&job.name)) } small { (clean(&job.program)) } };
+    let name = html! { span.id { (job.id) } " " a href=(format!("/jobs/{}", job.id)) { (clean(&job.name)) } small { (clean(&job.program)) } };
     let state = html! { (badge(job.state.phase())) @if let Some(why) = why(&job.state, now) { small.why { (why) } } };
     let progress = html! {
         @if let Some(stage) = present(&job.stages) { (stage_line(stage)) }
@@ -108,7 +108,7 @@ fn row(job: &JobLine, now: Moment) -> Markup {
         @if let Some(next) = job.next_run { small { "again " (until(now, next)) } }
     };
     html! {
-        tr { (cell("Job", "name", &name)) (cell("State", "", &state)) (cell("Progress", "", &progress)) (cell("Takes", "", &takes)) (cell("Submitted", "", &when)) }
+        tr { (cell("Job", "name", &name)) (cell("State", "wide", &state)) (cell("Progress", "wide", &progress)) (cell("Takes", "tight", &takes)) (cell("Submitted", "tight", &when)) }
     }
 }
 
@@ -133,6 +133,15 @@ pub(super) fn stage_line(stage: &StageLine) -> Markup {
     }
 }
 
+/// An amount and a whole, with the unit once if it is the same.
+pub(super) fn of_memory(part: Memory, whole: Memory) -> String {
+    let (part, whole) = (part.to_string(), whole.to_string());
+    match (part.split_once(' '), whole.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} of {whole}"),
+        _ => format!("{part} of {whole}"),
+    }
+}
+
 fn cores(cores: Cores) -> String {
     counted(u64::from(cores.0), "core")
 }
@@ -151,7 +160,7 @@ fn workers(view: &ClusterView) -> Markup {
                             (cell("Cores", "meter", &core_meter(worker)))
                             (cell("Memory", "meter", &memory_meter(worker)))
                             (cell("Processes", "", &processes(worker)))
-                            (cell("Heard", "", &since(view.now, worker.heard)))
+                            (cell("Heard", "tight", &since(view.now, worker.heard)))
                         }
                     }
                 }

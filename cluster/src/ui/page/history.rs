@@ -47,7 +47,7 @@ pub(super) fn processes(processes: &[ProcessView]) -> Markup {
                 tbody {
                     @for process in processes {
                         tr {
-                            (cell("Process", "name", &html! { (process.process) }))
+                            (cell("Process", "name index", &html! { (process.process) }))
                             (cell("State", "", &html! { (clean(&process.state)) }))
                             (cell("Worker", "", &html! { (clean(&process.worker.0)) }))
                             (cell("Address", "", &html! { code { (clean(&process.address)) } }))

@@ -36,7 +36,7 @@ fn state(view: &JobView) -> Markup {
             }
             @if !is_over {
                 div.actions {
-                    a.button href=(format!("/jobs/{}/stop", line.id)) { "Stop" }
+                    a.button.plain href=(format!("/jobs/{}/stop", line.id)) { "Stop" }
                     a.button.danger href=(format!("/jobs/{}/kill", line.id)) { "Kill" }
                 }
             }

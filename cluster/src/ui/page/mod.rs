@@ -176,7 +176,7 @@ pub(super) fn tiles(tiles: &[(&str, String, String)]) -> Markup {
     html! {
         dl.tiles {
             @for (name, figure, more) in tiles {
-                div { dt { (name) } dd { (figure) @if !more.is_empty() { small { (more) } } } }
+                div { dt { (name) } dd { (figure) } @if !more.is_empty() { dd.more { (more) } } }
             }
         }
     }

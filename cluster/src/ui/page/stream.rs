@@ -87,15 +87,17 @@ pub(super) fn places(view: &StreamView) -> Markup {
             section.card {
                 h2 { "Partitions" }
                 @if view.partitions.is_empty() { p.empty { "None is heard of yet." } } @else {
-                    div.scroll { table.cards {
+                    div.scroll { table {
                         thead { tr { th scope="col" { "Partition" } th.number scope="col" { "Log’s end" } th.number scope="col" { "Read" } th scope="col" { "In flight" } } }
                         tbody { @for (number, partition) in view.partitions.iter().take(MOST_PARTITIONS) { tr {
                             (cell("Partition", "name", &html! { (number) }))
                             (cell("Log’s end", "number", &html! { (count(partition.end)) }))
                             (cell("Read", "number", &html! { (count(partition.read)) }))
-                            (cell("In flight", "meter", &html! {
-                                (bar(&[(share(partition.in_flight, most), "used")], &format!("{} in flight", count(partition.in_flight))))
+                            (cell("In flight", "", &html! {
+                                div.inline {
+(bar(&[(share(partition.in_flight, most), "used")], &format!("{} in flight", count(partition.in_flight))))
                                 small { (count(partition.in_flight)) }
+}
                             }))
                         } } }
                     } }

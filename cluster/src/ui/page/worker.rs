@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::cluster::{core_meter, memory_meter, state_of};
+use super::cluster::{core_meter, memory_meter, of_memory, state_of};
 use super::history::processes;
 use super::{Part, since, tiles};
 use crate::ids::Moment;
@@ -21,7 +21,7 @@ fn head(view: &WorkerView, now: Moment) -> Markup {
         p.facts { "Version " (clean(&view.version)) " · last word with the master " (since(now, view.heard)) }
         (tiles(&[
             ("cores taken", format!("{} of {}", view.cores_taken, view.cores), String::new()),
-            ("memory taken", format!("{} of {}", view.memory_taken, view.memory), String::new()),
+            ("memory taken", of_memory(view.memory_taken, view.memory), String::new()),
             ("memory used", view.memory_used.to_string(), String::new()),
             ("processes", view.processes.len().to_string(), String::new()),
         ]))
