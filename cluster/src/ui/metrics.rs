@@ -90,11 +90,18 @@ impl Page {
     }
 
     fn numbers(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (Labels, u64)>) {
+        // The registry ends it with a full stop.
+        let help = help.trim_end_matches('.');
         let family = Numbers::default();
         for (labels, number) in rows {
+            if labels.is_empty() {
+                let alone = Gauge::<u64, AtomicU64>::default();
+                alone.set(number);
+                return self.0.register(name, help, alone);
+            }
             family.get_or_create(&labels).set(number);
         }
-        self.0.register(name, help.trim_end_matches('.'), family);
+        self.0.register(name, help, family);
     }
 
     fn text(&self) -> String {

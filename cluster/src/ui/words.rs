@@ -22,7 +22,7 @@ pub(super) fn clean(text: &str) -> String {
     clean
 }
 
-/// A log, fit to be shown: lines and tabs stay, other control characters become their pictures.
+/// A log, fit to be shown: lines and tabs stay, other control characters are named.
 pub(super) fn log_text(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
@@ -30,8 +30,8 @@ pub(super) fn log_text(text: &str) -> String {
         match c {
             '\n' | '\t' => clean.push(c),
             '\r' if characters.peek() == Some(&'\n') => {}
-            '\0'..='\u{1f}' => clean.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
-            '\u{7f}' => clean.push('\u{2421}'),
+            // As terminals and editors show them: `^[` is escape.
+            '\0'..='\u{1f}' | '\u{7f}' => clean.extend(['^', char::from(c as u8 ^ 0x40)]),
             c if c.is_control() || turns(c) => clean.extend(c.escape_default()),
             c => clean.push(c),
         }
@@ -196,9 +196,9 @@ mod tests {
     }
 
     #[test]
-    fn what_could_steer_is_spelt_out_or_pictured() {
+    fn what_could_steer_is_spelt_out() {
         assert_eq!(clean("a\u{1b}[2Jb\nc\u{202e}d é"), "a\\u{1b}[2Jb\\nc\\u{202e}d é");
-        assert_eq!(log_text("a\u{1b}[31mb\r\n\tc\rd\0\u{7f}\u{202e}\u{9b}"), "a␛[31mb\n\tc␍d␀␡\\u{202e}\\u{9b}");
+        assert_eq!(log_text("a\u{1b}[31mb\r\n\tc\rd\0\u{7f}\u{202e}\u{9b}"), "a^[[31mb\n\tc^Md^@^?\\u{202e}\\u{9b}");
         assert_eq!(clip("abcdef", 4), "abc…");
         assert_eq!(clip("日本語", 3), "日本語");
     }

@@ -123,7 +123,9 @@ fn labels(floor: &Floor, laid: &Layout) -> Vec<Option<Label>> {
             _ => return None,
         };
         let is_free = |(x, y): &(f64, f64)| {
-            taken.iter().all(|(other, at, other_half)| (other - x).abs() > half + other_half || (at - y).abs() > LINE)
+            taken
+                .iter()
+                .all(|(other, at, other_half)| (other - x).abs() > half + other_half + LETTER || (at - y).abs() > LINE)
         };
         let along = [0.5, 0.36, 0.64, 0.24, 0.76].map(|part| on_curve(from, to, part));
         let (x, y) = along.iter().copied().find(is_free).unwrap_or(along[0]);

@@ -3,7 +3,7 @@
 //! Each row is set so that its boxes stand as near as can be to their neighbours above and below, in the row's order and
 //! without overlap: a least-squares fit of ascending numbers, which pooling neighbours solves exactly.
 
-use super::layers::layers;
+use super::layers::{Layers, layers};
 
 /// Between two boxes of a row, and between two rows.
 const GAP: f64 = 26.0;
@@ -101,6 +101,8 @@ pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout
         }
     }
 
+    straighten(&layers, sizes.len(), &mut middles, width_of);
+
     let left = (0..layers.places).map(|place| middles[place] - width_of(place) / 2.0).fold(f64::INFINITY, f64::min);
     let shift = if left.is_finite() { MARGIN - left } else { 0.0 };
     for middle in &mut middles {
@@ -165,6 +167,40 @@ pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout
     let width = right.fold(0.0, f64::max) + MARGIN;
     let height = y - ROW_GAP + MARGIN;
     Some(Layout { boxes, routes, width, height })
+}
+
+/// Puts the bends of each arrow below each other, as far as their neighbours in the rows leave room for that.
+fn straighten(layers: &Layers, boxes: usize, middles: &mut [f64], width_of: impl Fn(usize) -> f64) {
+    let (mut left_of, mut right_of) = (vec![None; layers.places], vec![None; layers.places]);
+    for pair in layers.rows.iter().flat_map(|row| row.windows(2)) {
+        if let [left, right] = *pair {
+            (left_of[right], right_of[left]) = (Some(left), Some(right));
+        }
+    }
+    for way in &layers.ways {
+        let bends: Vec<usize> = way.iter().copied().filter(|place| *place >= boxes).collect();
+        let mut begun = 0;
+        while begun < bends.len() {
+            let mut room = (f64::NEG_INFINITY, f64::INFINITY);
+            let mut run = Vec::new();
+            for &bend in &bends[begun..] {
+                let apart = |other: usize| width_of(other) / 2.0 + GAP + width_of(bend) / 2.0;
+                let from = left_of[bend].map_or(room.0, |other| room.0.max(middles[other] + apart(other)));
+                let to = right_of[bend].map_or(room.1, |other| room.1.min(middles[other] - apart(other)));
+                // By a hair: what stands as close as it may is not exactly there.
+                if from > to + 1e-6 && !run.is_empty() {
+                    break;
+                }
+                room = (from, to);
+                run.push(bend);
+            }
+            let mean = run.iter().map(|bend| middles[*bend]).sum::<f64>() / run.len() as f64;
+            for bend in &run {
+                middles[*bend] = mean.min(room.1).max(room.0);
+            }
+            begun += run.len();
+        }
+    }
 }
 
 /// Out of the right side of a box and into it again.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{cell, since};
-use crate::ui::words::{clean, date, growing, span};
+use crate::ui::words::{clean, date, growing, log_text, span};
 use crate::view::{GenerationView, JobView, ProcessView};
 
 /// So many lives are shown; a job that is started again and again has many.
@@ -62,7 +62,7 @@ pub(super) fn processes(processes: &[ProcessView]) -> Markup {
             div.last {
                 h3 { "Last lines of process " (process.process) }
                 pre.log tabindex="0" aria-label=(format!("Last lines of process {}", process.process)) {
-                    @for line in &process.last_lines { (clean(line)) "\n" }
+                    @for line in &process.last_lines { (log_text(line)) "\n" }
                 }
             }
         }

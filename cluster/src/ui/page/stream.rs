@@ -69,43 +69,43 @@ pub(super) fn places(view: &StreamView) -> Markup {
     let beyond = view.partitions.len().saturating_sub(MOST_PARTITIONS);
     let most = view.partitions.values().map(|partition| partition.in_flight).max().unwrap_or(0);
     html! {
-        div.pair {
-            section.card {
-                h2 { "Sinks" }
-                @if view.sinks.is_empty() { p.empty { "None is heard of yet." } } @else {
-                    div.scroll { table.cards {
-                        thead { tr { th scope="col" { "Sink" } th scope="col" { "State" } th.number scope="col" { "Lag" } th.number scope="col" { "Next offsets" } } }
-                        tbody { @for (name, sink) in &view.sinks { tr {
-                            (cell("Sink", "name", &html! { (clean(name)) }))
-                            (cell("State", "", &sink_state(sink)))
-                            (cell("Lag", "number", &html! { (count(sink.lag)) }))
-                            (cell("Next offsets", "number", &offsets(sink)))
-                        } } }
-                    } }
+            div.pair {
+                section.card {
+                    h2 { "Sinks" }
+                    @if view.sinks.is_empty() { p.empty { "None is heard of yet." } } @else {
+                        div.scroll { table.cards {
+                            thead { tr { th scope="col" { "Sink" } th scope="col" { "State" } th.number scope="col" { "Lag" } th.number scope="col" { "Next offsets" } } }
+                            tbody { @for (name, sink) in &view.sinks { tr {
+                                (cell("Sink", "name", &html! { (clean(name)) }))
+                                (cell("State", "", &sink_state(sink)))
+                                (cell("Lag", "number", &html! { (count(sink.lag)) }))
+                                (cell("Next offsets", "number", &offsets(sink)))
+                            } } }
+                        } }
+                    }
                 }
-            }
-            section.card {
-                h2 { "Partitions" }
-                @if view.partitions.is_empty() { p.empty { "None is heard of yet." } } @else {
-                    div.scroll { table {
-                        thead { tr { th scope="col" { "Partition" } th.number scope="col" { "Log’s end" } th.number scope="col" { "Read" } th scope="col" { "In flight" } } }
-                        tbody { @for (number, partition) in view.partitions.iter().take(MOST_PARTITIONS) { tr {
-                            (cell("Partition", "name", &html! { (number) }))
-                            (cell("Log’s end", "number", &html! { (count(partition.end)) }))
-                            (cell("Read", "number", &html! { (count(partition.read)) }))
-                            (cell("In flight", "", &html! {
-                                div.inline {
-(bar(&[(share(partition.in_flight, most), "used")], &format!("{} in flight", count(partition.in_flight))))
-                                small { (count(partition.in_flight)) }
-}
-                            }))
-                        } } }
-                    } }
-                    @if beyond > 0 { p.note { (counted(beyond as u64, "partition")) " more in the JSON." } }
+                section.card {
+                    h2 { "Partitions" }
+                    @if view.partitions.is_empty() { p.empty { "None is heard of yet." } } @else {
+                        div.scroll { table {
+                            thead { tr { th scope="col" { "Partition" } th.number scope="col" { "Log’s end" } th.number scope="col" { "Read" } th scope="col" { "In flight" } } }
+                            tbody { @for (number, partition) in view.partitions.iter().take(MOST_PARTITIONS) { tr {
+                                (cell("Partition", "name", &html! { (number) }))
+                                (cell("Log’s end", "number", &html! { (count(partition.end)) }))
+                                (cell("Read", "number", &html! { (count(partition.read)) }))
+                                (cell("In flight", "", &html! {
+                                    div.inline {
+    (bar(&[(share(partition.in_flight, most), "used")], &format!("{} in flight", count(partition.in_flight))))
+                                    small { (count(partition.in_flight)) }
+    }
+                                }))
+                            } } }
+                        } }
+                        @if beyond > 0 { p.note { (counted(beyond as u64, "partition")) " more in the JSON." } }
+                    }
                 }
             }
         }
-    }
 }
 
 fn sink_state(sink: &SinkView) -> Markup {
