@@ -72,7 +72,6 @@ pub struct Pages {
 
 impl Pages {
     /// The routes, for a server of one's own. Whoever serves them must have an end: streams live as long as the pages.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }

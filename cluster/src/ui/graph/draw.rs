@@ -180,8 +180,10 @@ fn hint(node: &Node, whole: u64) -> String {
 /// Time of work, from nanoseconds.
 #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(in crate::ui) fn seconds(nanos: u64) -> String {
+    if nanos == 0 {
+        return "no time".to_owned();
+    }
     match nanos as f64 / 1e9 {
-        time if time == 0.0 => "no time".to_owned(),
         time if time < 0.000_999_5 => format!("{:.0} µs", time * 1e6),
         time if time < 0.9995 => format!("{:.0} ms", time * 1e3),
         time if time < 9.995 => format!("{time:.2} s"),

@@ -45,7 +45,7 @@ fn worker(name: &str, state: WorkerState, taken: u32, processes: Vec<ProcessView
         cores_taken: Cores(taken),
         memory: Memory(16 * GIB),
         memory_taken: Memory(u64::from(taken) * 2 * GIB),
-        memory_used: Memory(u64::from(taken) * 800 << 20),
+        memory_used: Memory((u64::from(taken) * 800) << 20),
         heard: if state == WorkerState::Lost { ago(412) } else { ago(2) },
         version: "0.1.0".to_owned(),
         processes,
