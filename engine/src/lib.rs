@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`cluster`] | the flags `-w -n -p -h`, the hostfile, connecting the processes, and [`cluster::run()`] |
+//! | [`cluster`] | the flags `-w -n -p -h`, the hostfile, the secret, connecting the processes, and [`cluster::run()`] |
 //! | [`bridge`](mod@bridge) | rows of threads and clients for the workers of a batch job: bounded, never blocking a worker |
 //! | [`progress`] | a bar per stage on a terminal, plain lines elsewhere, the wall seconds of each stage |
 //! | [`process`] | the edge to the operating system: exit codes, panics, signals, peak memory |

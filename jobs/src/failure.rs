@@ -100,6 +100,7 @@ impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
         let kind = match error.exit() {
             Exit::Usage => FailureKind::Usage,
+            Exit::Superseded => FailureKind::Superseded,
             _ => FailureKind::ClusterStart,
         };
         Self::new(kind, error.to_string())
@@ -108,6 +109,9 @@ impl From<ClusterError> for Failure {
 
 #[cfg(test)]
 mod tests {
+    use flightline_engine::ids::ProcessIndex;
+    use flightline_engine::ledger::Generation;
+
     use super::*;
 
     #[test]
@@ -119,5 +123,12 @@ mod tests {
         let full = FileError::Write { path: "out".to_owned(), cause: "the disk is full".to_owned() };
         assert_eq!(Failure::from(full).exit(), Exit::Storage);
         assert_eq!(Failure::from(ClusterError::Flags(Vec::new())).exit(), Exit::Usage);
+        let later = ClusterError::Superseded {
+            peer: ProcessIndex::new(1),
+            at: "host:1".to_owned(),
+            later: Generation(5),
+            ours: Some(Generation(4)),
+        };
+        assert_eq!(Failure::from(later).exit(), Exit::Superseded);
     }
 }

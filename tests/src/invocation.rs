@@ -24,7 +24,7 @@ impl Invocation {
     pub fn of(program: impl AsRef<OsStr>, folder: &Path) -> Self {
         let mut command = Command::new(program);
         command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.env_remove("FLIGHTLINE_LOG").env_remove("COLUMNS").env_remove("NO_COLOR");
+        command.env_remove("FLIGHTLINE_LOG").env_remove("FLIGHTLINE_CORD").env_remove("COLUMNS").env_remove("NO_COLOR");
         for name in ["FLIGHTLINE_MONGODB_URL", "FLIGHTLINE_MONGODB_USER", "FLIGHTLINE_MONGODB_PASSWORD"] {
             command.env_remove(name);
         }
@@ -76,6 +76,13 @@ impl Invocation {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.0.env(name, value);
+        self
+    }
+
+    /// Gives it a standard input.
+    #[must_use]
+    pub fn stdin(mut self, from: impl Into<Stdio>) -> Self {
+        self.0.stdin(from);
         self
     }
 

@@ -1,7 +1,9 @@
-//! Ports that nobody uses, ports that somebody uses, and hostfiles.
+//! Ports that nobody uses, ports that somebody uses, hostfiles, and the secrets of clusters.
 
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -102,11 +104,13 @@ impl Default for Occupied {
     }
 }
 
-/// The addresses of a cluster's processes, all on this host, and the hostfile that lists them.
+/// The addresses of a cluster's processes, all on this host, the hostfile that lists them, and the file of their secret.
 #[derive(Debug)]
 pub struct Hosts {
     /// Path of the hostfile.
     pub file: PathBuf,
+    /// Path of the secret, which only we may read.
+    pub secret: PathBuf,
     /// Port of each process.
     pub ports: Vec<u16>,
 }
@@ -118,19 +122,26 @@ impl Hosts {
         Self::of_ports(folder, free_ports(processes))
     }
 
-    /// A hostfile in `folder` with these ports.
+    /// A hostfile in `folder` with these ports, and a secret.
+    ///
+    /// # Panics
+    /// If the files can't be written.
     #[must_use]
     pub fn of_ports(folder: &Folder, ports: Vec<u16>) -> Self {
         let lines: String = ports.iter().map(|port| format!("127.0.0.1:{port}\n")).collect();
         let name = ports.iter().map(u16::to_string).collect::<Vec<_>>().join("-");
-        Self { file: folder.write(&format!("hosts-{name}.txt"), lines), ports }
+        let file = folder.write(&format!("hosts-{name}.txt"), lines);
+        let secret = folder.write(&format!("secret-{name}.txt"), format!("the secret of the mesh on {name}\n"));
+        fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("it is our file");
+        Self { file, secret, ports }
     }
 
     /// The same command line as process `process` of this cluster.
     #[must_use]
     pub fn process(&self, invocation: Invocation, process: usize) -> Invocation {
         let (processes, process) = (self.ports.len().to_string(), process.to_string());
-        invocation.args(["-n", &processes, "-p", &process, "-h"]).arg(&self.file)
+        let invocation = invocation.args(["-n", &processes, "-p", &process, "-h"]).arg(&self.file);
+        invocation.arg("--secret-file").arg(&self.secret)
     }
 }
 

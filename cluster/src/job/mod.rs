@@ -4,6 +4,14 @@
 //! |---|---|
 //! | [`spec`] | what was submitted |
 //! | [`state`] | the life cycle, and each legal step of it |
+//! | [`life`] | the processes of one life, and what became of them |
+//! | [`record`] | all that is known of one job |
+//! | [`verdict`] | what follows from the end of a life |
+//! | [`restart`] | how often and how soon there is another one |
 
+pub mod life;
+pub mod record;
+pub mod restart;
 pub mod spec;
 pub mod state;
+pub mod verdict;

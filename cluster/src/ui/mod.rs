@@ -29,7 +29,7 @@ mod svg;
 mod tests;
 mod words;
 
-pub use access::{Access, Chance, Token, WeakToken, system_chance};
+pub use access::Access;
 pub use routes::{master, worker};
 pub use sight::{Sight, WorkerSight};
 pub use site::{Pages, Settings};

@@ -104,9 +104,11 @@ pub struct JobLine {
     pub submitted: Moment,
     /// When it was over, if it is.
     pub ended: Option<Moment>,
+    /// The exit code that it ended with.
+    pub exit: Option<u8>,
     /// Its present or last life.
     pub generation: Option<Generation>,
-    /// How often it was started again after its first life.
+    /// How often it was started again after its first life, as far as its lives are kept.
     #[serde(default)]
     pub restarts: u64,
     /// Cores of all of its processes together.

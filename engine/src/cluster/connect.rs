@@ -1,12 +1,14 @@
 //! Joins all processes of a plan into a mesh of sockets, before a deadline.
 //!
 //! Every process listens on its own address and calls those with lower indices, so each pair has one connection. Both
-//! sides say hello ([`super::hello`]) and check that they were started as one cluster. Until the mesh is whole, a
-//! connection that has died is forgotten and made again, so a process may be restarted while the others wait; and
-//! strangers on the port are dropped without harm. When it is whole, the listeners close.
+//! sides prove that they know the secret ([`super::handshake`]) and check that they were started as one cluster
+//! ([`super::judge`]). Until the mesh is whole, a connection that has died is forgotten and made again, so a process may be
+//! restarted while the others wait; and strangers on the port are dropped without harm. When it is whole, the listeners
+//! close.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -14,10 +16,14 @@ use socket2::{SockRef, TcpKeepalive};
 
 use super::dial::{Dial, Dialled, Dialling, Outcome};
 use super::error::{ClusterError, MissingPeer};
-use super::hello::Identity;
+use super::hello::Refusal;
+use super::judge::{Decision, Identity};
 use super::plan::ClusterPlan;
-use super::visitors::{Arrival, Visitors};
+use super::proof::SystemNonces;
+use super::secret::MeshSecret;
+use super::visitors::{Arrival, Door, MOST, Visitors};
 use crate::ids::ProcessIndex;
+use crate::ledger::Generation;
 
 /// Between two looks at the listeners.
 const TICK: Duration = Duration::from_millis(10);
@@ -59,6 +65,9 @@ pub(super) fn listen(plan: &ClusterPlan) -> Result<Vec<TcpListener>, ClusterErro
 
 /// Connects with all other processes of the plan.
 pub(super) fn join(plan: &ClusterPlan, listeners: Vec<TcpListener>) -> Result<Sockets, ClusterError> {
+    if plan.secret.is_none() {
+        tracing::warn!("--insecure: whoever can reach the ports of this cluster can join it, and run in its place");
+    }
     for listener in &listeners {
         listener.set_nonblocking(true).map_err(system("listening without blocking"))?;
     }
@@ -92,6 +101,7 @@ fn tune(socket: &TcpStream) -> io::Result<()> {
 struct Mesh<'a> {
     plan: &'a ClusterPlan,
     us: Identity,
+    door: Door,
     started: Instant,
     deadline: Instant,
     listeners: Vec<TcpListener>,
@@ -119,14 +129,19 @@ impl<'a> Mesh<'a> {
             workers: plan.workers_here,
             process: plan.process,
             fingerprint: plan.fingerprint,
+            generation: plan.generation,
+            secured: plan.secret.is_some(),
         };
+        let secret = plan.secret.clone().unwrap_or_else(MeshSecret::well_known);
+        let door = Door { us, secret, nonces: Arc::new(SystemNonces) };
         Self {
             plan,
             us,
             started,
             deadline: started + plan.connect_timeout,
             listeners,
-            visitors: Visitors::default(),
+            visitors: Visitors::new(door.clone()),
+            door,
             peers: plan.addresses.iter().map(|_| Peer::default()).collect(),
             news,
             to_news,
@@ -151,9 +166,9 @@ impl<'a> Mesh<'a> {
                 tracing::info!("waiting for {}", names.join(", "));
             }
             self.dial_lower()?;
-            self.accept()?;
+            self.accept();
             for arrival in self.visitors.listen(Instant::now()) {
-                self.answer(arrival);
+                self.answer(arrival)?;
             }
             // The one place where the loop waits; news from a dialling thread ends the wait early.
             if let Ok(dialled) = self.news.recv_timeout(TICK) {
@@ -193,7 +208,7 @@ impl<'a> Mesh<'a> {
         for (peer, address) in self.us.processes.indices().zip(&self.plan.addresses) {
             let state = &mut self.peers[peer.get()];
             if peer < self.us.process && state.socket.is_none() && state.dialling.is_none() {
-                let dial = Dial { us: self.us, peer, address: address.clone(), deadline: self.deadline };
+                let dial = Dial { us: self.door.clone(), peer, address: address.clone(), deadline: self.deadline };
                 state.dialling = Some(dial.start(self.to_news.clone()).map_err(system("a thread to connect"))?);
             }
         }
@@ -211,6 +226,10 @@ impl<'a> Mesh<'a> {
                 let address = self.plan.addresses[peer.get()].clone();
                 return Err(ClusterError::Refused { peer, address, difference });
             }
+            Outcome::Superseded(later) => {
+                let at = self.plan.addresses[peer.get()].to_string();
+                return Err(self.superseded(peer, at, later));
+            }
             Outcome::In(socket) => {
                 socket.set_nonblocking(true).map_err(system("watching a connection without blocking"))?;
                 *state = Peer { socket: Some(socket), ..Peer::default() };
@@ -219,9 +238,11 @@ impl<'a> Mesh<'a> {
         Ok(())
     }
 
-    fn accept(&mut self) -> Result<(), ClusterError> {
+    /// Takes in who has connected, but no more at once than may wait: under a flood, each is listened to before it gives way.
+    /// No error here ends a start, since strangers can cause them: a connection that broke, files that are used up.
+    fn accept(&mut self) {
         for listener in &self.listeners {
-            loop {
+            for _ in 0..MOST / 2 {
                 match listener.accept() {
                     Ok((stream, from)) => self.visitors.admit(stream, from, Instant::now()),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -232,30 +253,47 @@ impl<'a> Mesh<'a> {
                                 | io::ErrorKind::ConnectionAborted
                                 | io::ErrorKind::ConnectionReset
                         ) => {}
-                    Err(error) => return Err(system("accepting a connection")(error)),
+                    Err(error) => {
+                        tracing::debug!("a connection can't be accepted: {error}");
+                        self.visitors.give_way(&format!("another one can't be accepted: {error}"));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets a caller in that has proven itself, or says no.
+    fn answer(&mut self, arrival: Arrival) -> Result<(), ClusterError> {
+        let (from, caller) = (arrival.from, arrival.caller);
+        let peer = self.peers.get_mut(caller.sender.get());
+        let taken = peer.as_ref().is_some_and(|peer| peer.socket.as_ref().is_some_and(is_alive));
+        let decision = self.us.judge_caller(&caller, taken);
+        let told = arrival.tell(decision.ruling(), &self.door.secret);
+        match (decision, told) {
+            (Decision::Yield(later), _) => return Err(self.superseded(caller.sender, from.to_string(), later)),
+            (Decision::Refuse(refusal, why), _) => {
+                tracing::warn!(%from, "refused process {}: {why}", caller.sender);
+                // An older life is not the one that we wait for.
+                let waiting = peer.filter(|peer| peer.socket.is_none() && refusal != Refusal::Generation);
+                if let Some(peer) = waiting {
+                    peer.last = Some(format!("it came from {from} and was refused: {why}"));
+                }
+            }
+            (Decision::Welcome, Err(error)) => {
+                tracing::info!(%from, "process {} called and was gone again: {error}", caller.sender);
+            }
+            (Decision::Welcome, Ok(stream)) => {
+                if let Some(peer) = peer {
+                    *peer = Peer { socket: Some(stream), ..Peer::default() };
                 }
             }
         }
         Ok(())
     }
 
-    /// Lets a caller in, or says no.
-    fn answer(&mut self, Arrival { mut stream, from, hello }: Arrival) {
-        let peer = self.peers.get_mut(hello.sender.get());
-        let taken = peer.as_ref().is_some_and(|peer| peer.socket.as_ref().is_some_and(is_alive));
-        let (kind, refused) = self.us.judge_call(&hello, taken);
-        // A few bytes into an empty buffer: they go at once or the connection is dead.
-        let told = stream.write_all(&self.us.hello(kind, hello.sender).encode());
-        if let Some(why) = refused {
-            tracing::warn!(%from, "refused process {}: {why}", hello.sender);
-            if let Some(peer) = peer.filter(|peer| peer.socket.is_none()) {
-                peer.last = Some(format!("it came from {from} and was refused: {why}"));
-            }
-        } else if let Err(error) = told {
-            tracing::info!(%from, "process {} called and was gone again: {error}", hello.sender);
-        } else if let Some(peer) = peer {
-            *peer = Peer { socket: Some(stream), ..Peer::default() };
-        }
+    fn superseded(&self, peer: ProcessIndex, at: String, later: Generation) -> ClusterError {
+        ClusterError::Superseded { peer, at, later, ours: self.us.generation }
     }
 }
 

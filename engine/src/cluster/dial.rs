@@ -7,9 +7,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::hello::{self, Hello, Identity, Kind, Verdict};
+use super::handshake::{Calling, LONGEST, Move, Setback};
 use super::hostfile::Address;
+use super::judge::Verdict;
+use super::visitors::Door;
 use crate::ids::ProcessIndex;
+use crate::ledger::Generation;
 
 /// The first wait between two attempts; each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -17,7 +20,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
-/// For one attempt to connect, and then for the answer to our hello.
+/// For one attempt to connect, and then for the whole handshake.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// News from a dialling thread.
@@ -34,12 +37,14 @@ pub(super) enum Outcome {
     NotYet(String),
     /// We are refused for good; the thread has ended.
     Refused(String),
+    /// The other one is of this later generation; the thread has ended.
+    Superseded(Generation),
 }
 
 /// Whom to connect to, as whom.
 #[derive(Clone, Debug)]
 pub(super) struct Dial {
-    pub(super) us: Identity,
+    pub(super) us: Door,
     pub(super) peer: ProcessIndex,
     pub(super) address: Address,
     pub(super) deadline: Instant,
@@ -60,18 +65,19 @@ impl Dial {
     }
 
     fn run(&self, news: &Sender<Dialled>, stopped: &Receiver<()>) {
-        let mut wait = FIRST_WAIT;
+        let mut wait = Duration::ZERO;
         loop {
             let outcome = self.attempt();
             let again = matches!(outcome, Outcome::NotYet(_));
-            let heard = news.send(Dialled { peer: self.peer, outcome });
-            if !again || heard.is_err() || Instant::now() >= self.deadline {
+            // A later try that the deadline cut short says less than the one before.
+            let cut_short = again && !wait.is_zero() && Instant::now() >= self.deadline;
+            if cut_short || news.send(Dialled { peer: self.peer, outcome }).is_err() || !again {
                 return;
             }
-            if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+            wait = (wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
+            if Instant::now() >= self.deadline || stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
@@ -82,14 +88,12 @@ impl Dial {
         });
         match answered {
             Err(error) => Outcome::NotYet(error.to_string()),
-            Ok((stream, Ok(answer))) => match self.us.judge_answer(&answer, self.peer) {
-                Verdict::In => Outcome::In(stream),
-                Verdict::Again(why) => Outcome::NotYet(why),
-                Verdict::Never(why) => Outcome::Refused(why),
-            },
-            // Some other program may hold the port until the peer takes it.
-            Ok((_, Err(stranger @ hello::NotHello::Stranger))) => Outcome::NotYet(stranger.describe()),
-            Ok((_, Err(version @ hello::NotHello::Version(_)))) => Outcome::Refused(version.describe()),
+            // None of this is proven: some other program may hold the port until the peer takes it.
+            Ok((_, Err(setback))) => Outcome::NotYet(setback.describe()),
+            Ok((stream, Ok(Verdict::In))) => Outcome::In(stream),
+            Ok((_, Ok(Verdict::Again(why)))) => Outcome::NotYet(why),
+            Ok((_, Ok(Verdict::Never(why)))) => Outcome::Refused(why),
+            Ok((_, Ok(Verdict::Yield(later)))) => Outcome::Superseded(later),
         }
     }
 
@@ -105,38 +109,43 @@ impl Dial {
         Err(last)
     }
 
-    /// Says our hello and listens for the answer: not a byte longer, since what follows belongs to timely.
-    fn converse(&self, stream: &mut TcpStream) -> io::Result<Result<Hello, hello::NotHello>> {
+    /// Goes through the handshake, and reads not a byte more: what follows belongs to timely.
+    fn converse(&self, stream: &mut TcpStream) -> io::Result<Result<Verdict, Setback>> {
         let give_up = Instant::now() + self.time_left();
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(self.time_left()))?;
-        stream.write_all(&self.us.hello(Kind::Call, self.peer).encode())?;
+        let Door { us, secret, nonces } = &self.us;
+        let (mut calling, call) = Calling::begin(us, self.peer, secret, nonces.fresh()?);
+        stream.write_all(&call)?;
 
-        let mut answer = [0; hello::LENGTH];
-        let mut heard = 0;
+        let mut buffer = [0; LONGEST];
         loop {
-            match Hello::decode(&answer[..heard]) {
-                Ok(Some(hello)) => return Ok(Ok(hello)),
-                Ok(None) => {}
-                Err(not_hello) => return Ok(Err(not_hello)),
-            }
             let left = give_up.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "it was reached but did not answer"));
             }
             stream.set_read_timeout(Some(left))?;
-            match stream.read(&mut answer[heard..]) {
+            let read = match stream.read(&mut buffer[..calling.due()]) {
                 Ok(0) => {
                     return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection at once"));
                 }
-                Ok(read) => heard += read,
+                Ok(read) => read,
                 // A timeout shows as either, by platform; the loop sees that the time is up.
                 Err(error)
                     if matches!(
                         error.kind(),
                         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
-                    ) => {}
+                    ) =>
+                {
+                    continue;
+                }
                 Err(error) => return Err(error),
+            };
+            match calling.hear(&buffer[..read]) {
+                Ok(Move::Listen) => {}
+                Ok(Move::Say(words)) => stream.write_all(&words)?,
+                Ok(Move::Done(verdict)) => return Ok(Ok(verdict)),
+                Err(setback) => return Ok(Err(setback)),
             }
         }
     }

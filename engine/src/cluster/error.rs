@@ -8,7 +8,10 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::hostfile::Address;
+use super::judge::Named;
+use super::secret::{FEWEST_BYTES, MOST_BYTES};
 use crate::ids::{ProcessCount, ProcessIndex, WorkerCount};
+use crate::ledger::Generation;
 use crate::process::Exit;
 
 /// Why the cluster couldn't be planned, started or run.
@@ -57,6 +60,18 @@ pub enum ClusterError {
         /// What differs, and what to do.
         difference: String,
     },
+    /// A later life of this job is at work.
+    #[error("process {peer} at {at} is of generation {later} of this job, and this one of {}: a later life is at work, and this older one ends", Named(*.ours))]
+    Superseded {
+        /// The process of the later life.
+        peer: ProcessIndex,
+        /// Where it is.
+        at: String,
+        /// Its generation.
+        later: Generation,
+        /// Ours, if we have one.
+        ours: Option<Generation>,
+    },
     /// The operating system refused something else that the start needs.
     #[error("the cluster can't start: {what}: {reason}")]
     System {
@@ -75,6 +90,7 @@ impl ClusterError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Flags(_) => Exit::Usage,
+            Self::Superseded { .. } => Exit::Superseded,
             _ => Exit::ClusterStart,
         }
     }
@@ -100,6 +116,35 @@ pub enum FlagMistake {
     /// A deadline that is no time.
     #[error("--connect-timeout {0} is no number of seconds above 0 and up to a day")]
     Timeout(f64),
+    /// Several processes, and nothing that tells them from strangers.
+    #[error(
+        "-n {0} needs a secret that all processes know, and nobody else: --secret-file FILE, made with `(umask 077; head -c 32 /dev/urandom | base64 > FILE)`, the same on every host; or --insecure, where nobody else can reach their ports"
+    )]
+    SecretMissing(ProcessCount),
+    /// The file of the secret can't be read.
+    #[error("the secret file {} can't be read: {reason}", .file.display())]
+    SecretUnreadable {
+        /// Its path.
+        file: PathBuf,
+        /// What the operating system said.
+        reason: io::Error,
+    },
+    /// Others can read the secret.
+    #[error("the secret file {file} can be read by others (mode {mode:o}): run `chmod 600 {file}`", file = .file.display())]
+    SecretMode {
+        /// Its path.
+        file: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The file holds something else than a secret.
+    #[error("the secret file {} holds {found} bytes, and a secret has {FEWEST_BYTES} to {MOST_BYTES}, space at its ends not counted", .file.display())]
+    SecretLength {
+        /// Its path.
+        file: PathBuf,
+        /// How many bytes it has, or at least so many.
+        found: usize,
+    },
     /// The hostfile can't be read.
     #[error("the hostfile {} can't be read: {reason}", .file.display())]
     HostfileUnreadable {

@@ -1,4 +1,4 @@
-//! The flags of every job: timely's own `-w -n -p -h`.
+//! The flags of every job: timely's own `-w -n -p -h`, and how the processes know each other.
 //!
 //! `-h` is the hostfile, as in timely, so a binary must take clap's own short help away with
 //! `#[command(disable_help_flag = true)]`; [`ClusterFlags`] brings `--help` in its place.
@@ -11,7 +11,9 @@ use clap::{ArgAction, Args};
 use super::error::{ClusterError, FlagMistake};
 use super::hostfile::{self, Address};
 use super::plan::{ClusterPlan, MAX_PROCESSES, MAX_WORKERS};
+use super::secret::MeshSecret;
 use crate::ids::{ProcessCount, ProcessIndex, WorkerCount};
+use crate::ledger::Generation;
 
 /// Without a hostfile process `i` listens on this port plus `i` of this host, as in timely.
 const FIRST_LOCAL_PORT: u16 = 2101;
@@ -42,13 +44,26 @@ pub struct ClusterFlags {
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
     pub connect_timeout: f64,
 
+    /// File with the secret by which the processes know each other, the same for all: 16 to 4096 bytes that nobody else
+    /// may read (chmod 600); with -n above 1 this or --insecure is needed
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub secret_file: Option<PathBuf>,
+
+    /// Let every process in that can reach the ports: only where nobody else can
+    #[arg(long)]
+    pub insecure: bool,
+
+    /// The number of this life of the job, above all earlier ones; set by a master
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub generation: Option<u64>,
+
     /// Print help
     #[arg(long, action = ArgAction::Help, help_heading = "Options")]
     help: Option<bool>,
 }
 
 impl ClusterFlags {
-    /// Checks the flags and reads the hostfile.
+    /// Checks the flags, and reads the hostfile and the secret.
     ///
     /// # Errors
     /// All mistakes together, as [`ClusterError::Flags`].
@@ -74,6 +89,13 @@ impl ClusterFlags {
             mistakes.extend(found);
             Vec::new()
         });
+        if self.processes > 1 && self.secret_file.is_none() && !self.insecure {
+            mistakes.push(FlagMistake::SecretMissing(processes));
+        }
+        let secret = self
+            .secret_file
+            .as_deref()
+            .and_then(|file| MeshSecret::read(file).map_err(|mistake| mistakes.push(mistake)).ok());
         if !mistakes.is_empty() {
             return Err(ClusterError::Flags(mistakes));
         }
@@ -83,6 +105,8 @@ impl ClusterFlags {
             addresses: if self.processes > 1 { addresses } else { Vec::new() },
             connect_timeout: Duration::from_secs_f64(self.connect_timeout),
             fingerprint: 0,
+            generation: self.generation.map(Generation),
+            secret,
         })
     }
 
@@ -129,7 +153,7 @@ mod tests {
 
     #[test]
     fn without_a_hostfile_the_processes_are_on_this_host() {
-        let plan = plan("-w 2 -n 3 -p 1").unwrap().with_fingerprint(7);
+        let plan = plan("-w 2 -n 3 -p 1 --insecure").unwrap().with_fingerprint(7);
         let addresses: Vec<String> = plan.addresses.iter().map(ToString::to_string).collect();
         assert_eq!(addresses, ["localhost:2101", "localhost:2102", "localhost:2103"]);
         assert_eq!((plan.workers().get(), plan.workers_here().get()), (6, 2));
@@ -140,7 +164,7 @@ mod tests {
     fn h_is_the_hostfile_and_help_is_long() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"a:1\nb:2\n").unwrap();
-        let plan = plan(&format!("-n 2 -h {}", file.path().display())).unwrap();
+        let plan = plan(&format!("-n 2 --insecure -h {}", file.path().display())).unwrap();
         assert_eq!(plan.addresses, [Address::new("a", 1), Address::new("b", 2)]);
         let help = Binary::try_parse_from(["binary", "--help"]).unwrap_err();
         assert_eq!(help.kind(), ErrorKind::DisplayHelp);
@@ -150,12 +174,14 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_told_at_once() {
-        let cases: [(&str, &[&str]); 7] = [
+        let cases: [(&str, &[&str]); 9] = [
             ("-w 0", &["-w 0 makes no sense"]),
             ("-w 5000", &["from 1 to 1024"]),
             ("-n 0", &["-n 0 makes no sense"]),
             ("-p 1", &["-p 1 is not below -n 1"]),
-            ("-n 2 -p 2 -w 0", &["-w 0", "-p 2 is not below -n 2"]),
+            ("-n 2 -p 2 -w 0", &["-w 0", "-p 2 is not below -n 2", "-n 2 needs a secret"]),
+            ("-n 2", &["`(umask 077; head -c 32 /dev/urandom | base64 > FILE)`"]),
+            ("-n 2 -w 0 --secret-file /no/such/file", &["-w 0", "secret file /no/such/file can't be read"]),
             ("--connect-timeout 0 -h /no/such/file", &["--connect-timeout 0", "/no/such/file can't be read"]),
             ("--connect-timeout NaN", &["--connect-timeout NaN"]),
         ];
@@ -166,5 +192,25 @@ mod tests {
                 assert!(mistake.contains(part), "{mistake:?} lacks {part:?}");
             }
         }
+    }
+    #[test]
+    fn the_secret_is_read_from_its_file_or_not_wanted() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"as good as thirty-two random bytes\n").unwrap();
+        let flag = format!("--secret-file {}", file.path().display());
+        assert!(plan(&format!("-n 2 {flag}")).unwrap().secret.is_some());
+        assert!(plan("-n 2 --insecure").unwrap().secret.is_none());
+        let both = Binary::try_parse_from(["binary", "--insecure", "--secret-file", "x"]).unwrap_err();
+        assert_eq!(both.kind(), ErrorKind::ArgumentConflict);
+    }
+
+    #[test]
+    fn a_generation_is_from_1_and_the_next_life_has_the_next() {
+        let plan_of = |flags| plan(flags).unwrap();
+        assert_eq!(plan_of("").generation(), None);
+        assert_eq!(plan_of("").next_life().generation(), None);
+        assert_eq!(plan_of("--generation 7").generation(), Some(Generation(7)));
+        assert_eq!(plan_of("--generation 7").next_life().generation(), Some(Generation(8)));
+        assert!(Binary::try_parse_from(["binary", "--generation", "0"]).is_err());
     }
 }

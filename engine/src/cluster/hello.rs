@@ -1,258 +1,213 @@
-//! The first bytes on each connection between processes, and who is let in by them. Pure: bytes and decisions only.
+//! The first bytes on each connection between processes. Pure: bytes only; what they mean is [`handshake`](super::handshake)'s.
 //!
-//! The connecting process sends a [`Hello`] of kind [`Kind::Call`]; the listening one answers with its own, of kind
-//! [`Kind::Welcome`] or [`Kind::Refusal`]. Both sides then know all that must agree, and each can say what differs.
+//! ```text
+//! caller   ── call ──────►  listener     who we are, and a nonce
+//!          ◄─ challenge ──               who it is, its own nonce, and a tag over both
+//!          ── proof ─────►               a tag over all that
+//!          ◄─ verdict ────               welcome or refusal, and a tag over all that
+//! ```
 //!
-//! A hello is 48 bytes, big-endian:
+//! All numbers are big-endian. Each message begins with the same head:
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 0..8 | magic `FLTLINE\n` |
 //! | 8..10 | version of this protocol |
-//! | 10..12 | kind |
+//! | 10..12 | kind: 1 call, 2 welcome, 3 refusal, 4 challenge, 5 proof |
 //! | 12..16 | length of what follows |
-//! | 16..20 | processes |
-//! | 20..24 | worker threads per process |
-//! | 24..28 | index of the sender |
-//! | 28..32 | index that the sender takes the receiver for |
-//! | 32..40 | fingerprint of the job |
-//! | 40..48 | reason of a refusal, else 0 |
 //!
-//! The first 16 bytes are the same in all versions, so that each can name another's. Authentication will be another
-//! version. There is none here: a hello keeps strangers out that come by mistake, not those who want in.
+//! It is the same in all versions, so that each can name another's ([`farewell`]). What follows:
+//!
+//! | call, challenge | what | proof | verdict | what |
+//! |---|---|---|---|---|
+//! | 16..20 | processes | | 16..24 | reason of a refusal, else 0 |
+//! | 20..24 | worker threads per process | 16..48 | 24..56 | tag |
+//! | 24..28 | index of the sender | | | |
+//! | 28..32 | index that the sender takes the receiver for | | | |
+//! | 32..40 | fingerprint of the job | | | |
+//! | 40..48 | generation, 0 for none | | | |
+//! | 48..52 | 1 with a secret, 0 without | | | |
+//! | 52..84 | nonce | | | |
+//! | 84..116 | tag, in a challenge only | | | |
 
+use super::proof::{NONCE_LENGTH, Nonce, TAG_LENGTH};
 use crate::ids::{ProcessCount, ProcessIndex, WorkerCount};
+use crate::ledger::Generation;
 
 /// Of this protocol. Raise it with every change to the bytes.
-const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 
 const MAGIC: [u8; 8] = *b"FLTLINE\n";
-
-/// The kind that is the same in every version.
-const REFUSAL: u16 = 3;
 
 /// The bytes that are the same in every version.
 const HEAD: usize = 16;
 
-/// The bytes of a whole hello of this version.
-pub(super) const LENGTH: usize = 48;
+/// The bytes of what a process says of itself, with the head.
+pub(super) const CALL_LENGTH: usize = 84;
+/// The bytes of a challenge.
+pub(super) const CHALLENGE_LENGTH: usize = CALL_LENGTH + TAG_LENGTH;
+/// The bytes of a proof.
+pub(super) const PROOF_LENGTH: usize = HEAD + TAG_LENGTH;
+/// The bytes of a verdict.
+pub(super) const VERDICT_LENGTH: usize = HEAD + 8 + TAG_LENGTH;
+
+/// What a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub(super) enum Kind {
+    /// From who connects: who it is.
+    Call = 1,
+    /// From who listens: you are in.
+    Welcome = 2,
+    /// From who listens: you are not. The kind that is the same in every version.
+    Refusal = 3,
+    /// From who listens: who it is, and that it knows the secret.
+    Challenge = 4,
+    /// From who connects: that it knows the secret.
+    Proof = 5,
+}
 
 /// What one process says of itself and of the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hello {
-    pub(super) kind: Kind,
     pub(super) processes: ProcessCount,
     pub(super) workers: WorkerCount,
     pub(super) sender: ProcessIndex,
     /// Whom the sender takes the receiver for.
     pub(super) receiver: ProcessIndex,
     pub(super) fingerprint: u64,
+    pub(super) generation: Option<Generation>,
+    /// Whether it was given a secret.
+    pub(super) secured: bool,
+    pub(super) nonce: Nonce,
 }
 
-/// What a hello is for.
+/// What who listens makes of a caller that has proven itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// From who connects.
-    Call,
-    /// From who listens: you are in.
+pub(super) enum Ruling {
+    /// It is in.
     Welcome,
-    /// From who listens: you are not.
+    /// It is not.
     Refusal(Refusal),
 }
 
 /// Why a caller is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// What both hellos say doesn't agree; each side can see it.
-    Differs,
+    /// What both say of themselves doesn't agree; each side can see it.
+    Differs = 1,
     /// The index is taken by a connection that is alive.
-    Taken,
+    Taken = 2,
+    /// The generations differ; the lower one ends.
+    Generation = 3,
 }
 
-/// Why bytes are no hello of ours.
+/// Why bytes are not what is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotHello {
-    /// Not from a Flightline process at all.
+    /// Not from a Flightline process at all, or not what one says there.
     Stranger,
     /// From one that speaks another version.
     Version(u16),
 }
 
 impl Hello {
-    pub(super) fn encode(&self) -> [u8; LENGTH] {
-        let (kind, reason) = match self.kind {
-            Kind::Call => (1_u16, 0_u64),
-            Kind::Welcome => (2, 0),
-            Kind::Refusal(Refusal::Differs) => (REFUSAL, 1),
-            Kind::Refusal(Refusal::Taken) => (REFUSAL, 2),
-        };
-        let mut bytes = [0; LENGTH];
-        bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..10].copy_from_slice(&VERSION.to_be_bytes());
-        bytes[10..12].copy_from_slice(&kind.to_be_bytes());
-        bytes[12..16].copy_from_slice(&short(LENGTH - HEAD).to_be_bytes());
-        bytes[16..20].copy_from_slice(&short(self.processes.get()).to_be_bytes());
-        bytes[20..24].copy_from_slice(&short(self.workers.get()).to_be_bytes());
-        bytes[24..28].copy_from_slice(&short(self.sender.get()).to_be_bytes());
-        bytes[28..32].copy_from_slice(&short(self.receiver.get()).to_be_bytes());
-        bytes[32..40].copy_from_slice(&self.fingerprint.to_be_bytes());
-        bytes[40..48].copy_from_slice(&reason.to_be_bytes());
+    /// As a call; or, of kind [`Kind::Challenge`], as a challenge up to its tag.
+    pub(super) fn encode(&self, kind: Kind) -> Vec<u8> {
+        let length = if kind == Kind::Challenge { CHALLENGE_LENGTH } else { CALL_LENGTH };
+        let mut bytes = head(kind, length - HEAD).to_vec();
+        let numbers = [self.processes.get(), self.workers.get(), self.sender.get(), self.receiver.get()];
+        numbers.into_iter().for_each(|number| bytes.extend(short(number).to_be_bytes()));
+        bytes.extend(self.fingerprint.to_be_bytes());
+        bytes.extend(self.generation.map_or(0, |generation| generation.0).to_be_bytes());
+        bytes.extend(u32::from(self.secured).to_be_bytes());
+        bytes.extend(self.nonce.0);
         bytes
     }
 
-    /// Reads what has arrived so far: `Ok(None)` while it may still become a hello. Says no as soon as it is sure, so that
-    /// a stranger is dropped at its first wrong byte.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Option<Self>, NotHello> {
-        let known = bytes.len().min(MAGIC.len());
-        if bytes[..known] != MAGIC[..known] {
-            return Err(NotHello::Stranger);
-        }
-        let Some(version) = u16_at(bytes, 8) else { return Ok(None) };
-        if version != VERSION {
-            return Err(NotHello::Version(version));
-        }
-        let Some(bytes) = bytes.first_chunk::<LENGTH>() else { return Ok(None) };
-        let kind = match (u16_at(bytes, 10), u64_at(bytes, 40)) {
-            (Some(1), Some(0)) => Kind::Call,
-            (Some(2), Some(0)) => Kind::Welcome,
-            (Some(REFUSAL), Some(1)) => Kind::Refusal(Refusal::Differs),
-            (Some(REFUSAL), Some(2)) => Kind::Refusal(Refusal::Taken),
-            _ => return Err(NotHello::Stranger),
+    /// What a whole call or challenge says; its head was [checked](check).
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, NotHello> {
+        let hello = || {
+            Some(Self {
+                processes: ProcessCount::new(number_at(bytes, 16)?),
+                workers: WorkerCount::new(number_at(bytes, 20)?),
+                sender: ProcessIndex::new(number_at(bytes, 24)?),
+                receiver: ProcessIndex::new(number_at(bytes, 28)?),
+                fingerprint: u64_at(bytes, 32)?,
+                generation: u64_at(bytes, 40).map(|number| (number > 0).then_some(Generation(number)))?,
+                secured: match number_at(bytes, 48)? {
+                    0 => false,
+                    1 => true,
+                    _ => return None,
+                },
+                nonce: bytes.get(52..)?.first_chunk::<NONCE_LENGTH>().copied().map(Nonce)?,
+            })
         };
-        let length = number_at(bytes, 12);
-        let fields = (number_at(bytes, 16), number_at(bytes, 20), number_at(bytes, 24), number_at(bytes, 28));
-        let (Some(processes), Some(workers), Some(sender), Some(receiver)) = fields else {
-            return Err(NotHello::Stranger);
+        hello().ok_or(NotHello::Stranger)
+    }
+}
+
+impl Ruling {
+    /// A verdict up to its tag.
+    pub(super) fn encode(self) -> Vec<u8> {
+        let (kind, reason) = match self {
+            Self::Welcome => (Kind::Welcome, 0),
+            Self::Refusal(refusal) => (Kind::Refusal, refusal as u64),
         };
-        let Some(fingerprint) = u64_at(bytes, 32).filter(|_| length == Some(LENGTH - HEAD)) else {
-            return Err(NotHello::Stranger);
-        };
-        Ok(Some(Self {
-            kind,
-            processes: ProcessCount::new(processes),
-            workers: WorkerCount::new(workers),
-            sender: ProcessIndex::new(sender),
-            receiver: ProcessIndex::new(receiver),
-            fingerprint,
-        }))
+        let mut bytes = head(kind, VERDICT_LENGTH - HEAD).to_vec();
+        bytes.extend(reason.to_be_bytes());
+        bytes
     }
 
-    /// What keeps us, who would say `ours`, from working with who says `self`; `None` if all agrees.
-    fn difference(&self, ours: &Self) -> Option<String> {
-        if self.processes != ours.processes {
-            return Some(format!(
-                "it was started with -n {}, this one with -n {}; start all with the same -n",
-                self.processes, ours.processes
-            ));
+    /// What a whole verdict says; its head was [checked](check).
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, NotHello> {
+        match (u16_at(bytes, 10), u64_at(bytes, 16)) {
+            (Some(kind), Some(0)) if kind == Kind::Welcome as u16 => Ok(Self::Welcome),
+            (Some(kind), Some(reason)) if kind == Kind::Refusal as u16 => {
+                let all = [Refusal::Differs, Refusal::Taken, Refusal::Generation];
+                let known = all.into_iter().find(|refusal| *refusal as u64 == reason);
+                known.map(Self::Refusal).ok_or(NotHello::Stranger)
+            }
+            _ => Err(NotHello::Stranger),
         }
-        if self.workers != ours.workers {
-            return Some(format!(
-                "it was started with -w {}, this one with -w {}; start all with the same -w",
-                self.workers, ours.workers
-            ));
-        }
-        if self.receiver != ours.sender || self.sender != ours.receiver {
-            return Some(format!(
-                "it is process {} and takes this one for process {}, but here they are processes {} and {}; \
-                 use the same hostfile everywhere, and each -p once",
-                self.sender, self.receiver, ours.receiver, ours.sender
-            ));
-        }
-        (self.fingerprint != ours.fingerprint).then(|| {
-            "it was started with other arguments or another version of the program; start all with the same".to_owned()
-        })
     }
+}
+
+/// The head of a proof, which is all of it up to its tag.
+pub(super) fn proof_head() -> [u8; HEAD] {
+    head(Kind::Proof, TAG_LENGTH)
 }
 
 /// The answer to a call in another version: only the bytes that every version understands, to name ours.
 pub(super) fn farewell() -> [u8; HEAD] {
+    head(Kind::Refusal, 0)
+}
+
+/// Whether what has arrived so far may still become a message of one of these kinds and of this length. Says no as soon as
+/// it is sure, so that a stranger is dropped at its first wrong byte.
+pub(super) fn check(bytes: &[u8], kinds: &[Kind], length: usize) -> Result<(), NotHello> {
+    let begins_as = |expected: &[u8], at: usize| {
+        let arrived = bytes.get(at..).unwrap_or_default();
+        arrived.iter().zip(expected).all(|(arrived, expected)| arrived == expected)
+    };
+    if !begins_as(&MAGIC, 0) {
+        return Err(NotHello::Stranger);
+    }
+    match u16_at(bytes, 8) {
+        Some(version) if version != VERSION => return Err(NotHello::Version(version)),
+        _ => {}
+    }
+    let is_due = kinds.iter().any(|kind| begins_as(&head(*kind, length - HEAD)[10..], 10));
+    if is_due { Ok(()) } else { Err(NotHello::Stranger) }
+}
+
+fn head(kind: Kind, length: usize) -> [u8; HEAD] {
     let mut bytes = [0; HEAD];
     bytes[..8].copy_from_slice(&MAGIC);
     bytes[8..10].copy_from_slice(&VERSION.to_be_bytes());
-    bytes[10..12].copy_from_slice(&REFUSAL.to_be_bytes());
+    bytes[10..12].copy_from_slice(&(kind as u16).to_be_bytes());
+    bytes[12..16].copy_from_slice(&short(length).to_be_bytes());
     bytes
-}
-
-/// What we say of ourselves to everyone.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Identity {
-    pub(super) processes: ProcessCount,
-    pub(super) workers: WorkerCount,
-    pub(super) process: ProcessIndex,
-    pub(super) fingerprint: u64,
-}
-
-/// What a caller makes of the answer.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// We are in.
-    In,
-    /// Not now, or not the right one: worth another try.
-    Again(String),
-    /// Never, whatever we try.
-    Never(String),
-}
-
-impl Identity {
-    /// Our hello to process `to`.
-    pub(super) fn hello(&self, kind: Kind, to: ProcessIndex) -> Hello {
-        Hello {
-            kind,
-            processes: self.processes,
-            workers: self.workers,
-            sender: self.process,
-            receiver: to,
-            fingerprint: self.fingerprint,
-        }
-    }
-
-    /// What we who listen answer to a call, and for a refusal, the sentence for our own log. `taken` says whether a
-    /// process is connected under that index and alive.
-    pub(super) fn judge_call(&self, call: &Hello, taken: bool) -> (Kind, Option<String>) {
-        let refused = |refusal, why| (Kind::Refusal(refusal), Some(why));
-        if let Some(difference) = call.difference(&self.hello(Kind::Welcome, call.sender)) {
-            return refused(Refusal::Differs, difference);
-        }
-        if call.kind != Kind::Call || call.sender <= self.process || call.sender.get() >= self.processes.get() {
-            return refused(Refusal::Differs, format!("process {} has no business to call this one", call.sender));
-        }
-        if taken {
-            return refused(Refusal::Taken, "a process with this index is connected already".to_owned());
-        }
-        (Kind::Welcome, None)
-    }
-
-    /// What the answer of process `peer` to our call means.
-    pub(super) fn judge_answer(&self, answer: &Hello, peer: ProcessIndex) -> Verdict {
-        if answer.kind == Kind::Call {
-            // On one host a connection to a port of the ephemeral range can meet itself while nobody listens yet.
-            return Verdict::Again("nobody listens there yet".to_owned());
-        }
-        if let Some(difference) = answer.difference(&self.hello(Kind::Call, peer)) {
-            return Verdict::Never(difference);
-        }
-        match answer.kind {
-            Kind::Refusal(Refusal::Taken) => Verdict::Never(format!(
-                "another process {} is connected to it already; start each -p once",
-                self.process
-            )),
-            Kind::Refusal(Refusal::Differs) => Verdict::Never("it refused this process; its log says why".to_owned()),
-            Kind::Welcome | Kind::Call => Verdict::In,
-        }
-    }
-}
-
-impl NotHello {
-    /// What it is that speaks to us, as the end of a sentence.
-    pub(super) fn describe(self) -> String {
-        match self {
-            Self::Stranger => "what it says is not from a Flightline process".to_owned(),
-            Self::Version(theirs) => format!(
-                "it speaks version {theirs} of the cluster protocol, this one version {VERSION}; \
-                 install the same version of the program everywhere"
-            ),
-        }
-    }
 }
 
 /// Plans hold numbers far below this bound; a number above it could agree with none.

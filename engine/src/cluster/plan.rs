@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::hostfile::Address;
+use super::secret::MeshSecret;
 use crate::ids::{ProcessCount, ProcessIndex, WorkerCount};
+use crate::ledger::Generation;
 
 /// More worker threads in one process than this is a slip of the finger.
 pub(super) const MAX_WORKERS: usize = 1024;
@@ -20,6 +22,9 @@ pub struct ClusterPlan {
     pub(super) addresses: Vec<Address>,
     pub(super) connect_timeout: Duration,
     pub(super) fingerprint: u64,
+    pub(super) generation: Option<Generation>,
+    /// `None`: whoever can reach the ports may join.
+    pub(super) secret: Option<MeshSecret>,
 }
 
 impl ClusterPlan {
@@ -31,6 +36,8 @@ impl ClusterPlan {
             addresses: Vec::new(),
             connect_timeout: Duration::ZERO,
             fingerprint: 0,
+            generation: None,
+            secret: None,
         }
     }
 
@@ -39,6 +46,23 @@ impl ClusterPlan {
     #[must_use]
     pub fn with_fingerprint(self, fingerprint: u64) -> Self {
         Self { fingerprint, ..self }
+    }
+
+    /// The plan for the next life of the job in the same processes: its generation, if there is one, is the next.
+    #[must_use]
+    pub fn next_life(self) -> Self {
+        let generation = self.generation.map(|Generation(number)| Generation(number.saturating_add(1)));
+        Self { generation, ..self }
+    }
+
+    /// The generation that a master proposes for this life of the job, if there is a master.
+    pub fn generation(&self) -> Option<Generation> {
+        self.generation
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_generation(self, generation: Generation) -> Self {
+        Self { generation: Some(generation), ..self }
     }
 
     /// Worker threads of the whole cluster.

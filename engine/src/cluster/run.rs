@@ -13,6 +13,7 @@ use super::connect;
 use super::error::ClusterError;
 use super::plan::ClusterPlan;
 use crate::process::panics;
+use crate::supervised::Watch;
 
 /// Updates that an idle arrangement merges at once: what is superseded leaves memory also when nothing changes any more.
 const IDLE_EFFORT: isize = 10_000;
@@ -37,6 +38,11 @@ where
     let (allocators, guard) = allocators(&plan)?;
     let mut config = WorkerConfig::default();
     configure(&mut config, &differential_dataflow::Config::default().idle_merge_effort(Some(IDLE_EFFORT)));
+    let watch = Watch::of_new_run();
+    let logic = move |worker: &mut Worker| {
+        watch.worker(worker);
+        logic(worker)
+    };
     let workers = timely::execute::execute_from(allocators, guard, config, logic).map_err(ClusterError::Workers)?;
     // A worker that panicked has ended the process before it could be joined.
     workers.join().into_iter().collect::<Result<_, _>>().map_err(ClusterError::Workers)

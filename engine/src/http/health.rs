@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::supervised;
+
 /// What a job is doing. As JSON: `{"state":"failed","reason":"..."}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -97,7 +99,14 @@ impl Health {
     }
 
     fn change(&self, change: impl FnOnce(&mut HealthState)) {
-        change(&mut self.lock().state);
+        let mut report = self.lock();
+        let before = report.state.clone();
+        change(&mut report.state);
+        let has_changed = report.state != before;
+        drop(report);
+        if has_changed {
+            supervised::changed();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HealthReport> {

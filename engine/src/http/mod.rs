@@ -44,6 +44,7 @@ use tokio::sync::oneshot;
 
 use crate::metrics::StreamMetrics;
 use crate::process::Exit;
+use crate::supervised;
 
 /// What encoders of OpenMetrics text call it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -117,7 +118,8 @@ pub struct HttpPort {
 
 impl HttpPort {
     /// Opens `address` (`host:port`; port 0 takes any that is free), and answers there from now on: `/health`, `/metrics`,
-    /// `/status`, and the routes of `router`. Handlers that block must do so in `tokio::task::spawn_blocking`.
+    /// `/status`, and the routes of `router`. Handlers that block must do so in `tokio::task::spawn_blocking`. The agent of a
+    /// supervised process is told of health and metrics, too.
     ///
     /// # Errors
     /// The address is none, is taken, or is not to be had.
@@ -125,7 +127,9 @@ impl HttpPort {
     /// # Panics
     /// If `router` has one of our own routes: a mistake in the program, seen at its first start.
     pub fn start(address: &str, router: Router, health: Health, metrics: StreamMetrics) -> Result<Self, HttpError> {
-        Self::open(address, own_routes(health, metrics).merge(router), LIMITS)
+        let port = Self::open(address, own_routes(health.clone(), metrics.clone()).merge(router), LIMITS)?;
+        supervised::show_stream(&health, &metrics);
+        Ok(port)
     }
 
     fn open(address: &str, app: Router, limits: Limits) -> Result<Self, HttpError> {

@@ -60,6 +60,20 @@ pub fn close(book: &Book, generation: Generation, positions: &Offsets) -> Option
     (!at.is_empty()).then_some(Entry { generation, body: EntryBody::Close { at } })
 }
 
+/// The generation that a new life claims: the one that is proposed, or else the next. A ledger that is not there yet is opened
+/// as generation 1 first, whatever is proposed.
+///
+/// # Errors
+/// What is proposed is not above all earlier ones.
+pub fn claims(book: &Book, proposed: Option<Generation>) -> Result<Generation, Superseded> {
+    match (book.generation(), proposed) {
+        (None, _) => Ok(Generation(1)),
+        (Some(later), Some(proposed)) if proposed <= later => Err(Superseded { later }),
+        (Some(_), Some(proposed)) => Ok(proposed),
+        (Some(Generation(highest)), None) => Ok(Generation(highest.saturating_add(1))),
+    }
+}
+
 /// Whether a later generation has claimed the ledger, so that this one must end.
 #[must_use]
 pub fn superseded(book: &Book, generation: Generation) -> Option<Superseded> {
@@ -157,6 +171,18 @@ mod tests {
         assert_eq!(superseded(&book, Generation(3)), Some(Superseded { later: Generation(4) }));
         assert_eq!(superseded(&book, Generation(4)), None);
         assert_eq!(superseded(&Book::default(), Generation(1)), None);
+    }
+
+    #[test]
+    fn a_life_claims_what_is_proposed_or_the_next() {
+        let book = book_of(&[open(), claim(4)]);
+        assert_eq!(claims(&Book::default(), None), Ok(Generation(1)));
+        assert_eq!(claims(&Book::default(), Some(Generation(7))), Ok(Generation(1)));
+        assert_eq!(claims(&book, None), Ok(Generation(5)));
+        assert_eq!(claims(&book, Some(Generation(7))), Ok(Generation(7)));
+        for proposed in [1, 3, 4] {
+            assert_eq!(claims(&book, Some(Generation(proposed))), Err(Superseded { later: Generation(4) }));
+        }
     }
 
     #[test]

@@ -65,29 +65,46 @@ impl LedgerLog {
         self.read(None)
     }
 
-    /// Claims the next generation; opens the ledger if there is none. Returns the ledger up to and with the claim.
-    /// `partitions` is what the request log has now: it may have grown since the last claim.
+    /// Claims the generation that is proposed, or else the next; opens the ledger if there is none. Returns the ledger up to
+    /// and with the claim. `partitions` is what the request log has now: it may have grown since the last claim.
     /// `nonce` is a random number, a new one for each life: two lives that claim at once are told apart by it.
     ///
+    /// After a transient fault the same call finds the claim again, if it was written.
+    ///
     /// # Errors
-    /// As [`LedgerLog::load`]; permanent if the ledger is another job's or that of another request log; superseded if a
-    /// later claim came right after this one.
-    pub fn claim(&self, job: &JobName, partitions: u32, nonce: u64) -> Result<(Book, Generation), Fault> {
+    /// As [`LedgerLog::load`]; permanent if the ledger is another job's or that of another request log; superseded if what is
+    /// proposed is not above the ledger's generation, or if a later claim came right after this one.
+    pub fn claim(
+        &self,
+        job: &JobName,
+        partitions: u32,
+        nonce: u64,
+        proposed: Option<Generation>,
+    ) -> Result<(Book, Generation), Fault> {
         for _ in 0..TRIES {
             let mut book = self.load()?;
             check_same_job(&book, job, partitions)?;
-            let (generation, body) = match book.generation() {
-                None => (Generation(1), EntryBody::Open { job: job.clone(), partitions, nonce }),
-                Some(Generation(highest)) => {
-                    let grown = (partitions > book.partitions()).then_some(partitions);
-                    (Generation(highest + 1), EntryBody::Claim { nonce, partitions: grown })
+            let generation = match (decide::claims(&book, proposed), proposed) {
+                (Ok(generation), _) => generation,
+                (Err(superseded), Some(proposed)) if superseded.later == proposed && self.is_last(&book, nonce)? => {
+                    return Ok((book, proposed));
                 }
+                (Err(superseded), _) => return Err(superseded.into()),
+            };
+            let body = if book.generation().is_none() {
+                EntryBody::Open { job: job.clone(), partitions, nonce }
+            } else {
+                EntryBody::Claim { nonce, partitions: (partitions > book.partitions()).then_some(partitions) }
             };
             let entry = Entry { generation, body };
             let number = book.next_seq();
             admit(&book, &entry)?;
-            // A number that is lost is somebody else's claim, or an older life's entry: look again.
-            if let Put::Ours = self.put(number, &entry)? {
+            let put = self.put(number, &entry)?;
+            // A number that is lost is somebody else's claim, or an older life's entry: look again. So does who has only
+            // opened the ledger, and is to claim a later generation.
+            if let Put::Ours = put
+                && proposed.is_none_or(|proposed| proposed == generation)
+            {
                 self.yield_to_later(number, generation)?;
                 book.apply(number, &entry).map_err(|error| Fault::permanent(error.to_string()))?;
                 return Ok((book, generation));
@@ -96,6 +113,16 @@ impl LedgerLog {
         Err(Fault::transient(format!(
             "the ledger's next entry was written by others {TRIES} times while this life claimed it"
         )))
+    }
+
+    /// Whether the last entry is a claim with this nonce: nobody but who claimed last can write behind a claim.
+    fn is_last(&self, book: &Book, nonce: u64) -> Result<bool, Fault> {
+        let Some(last) = book.next_seq().0.checked_sub(1) else { return Ok(false) };
+        let name = name(ENTRIES, Seq(last));
+        let Some(found) = self.blobs.read(&name)? else { return Ok(false) };
+        let entry = Entry::from_line(&found).map_err(|error| Fault::permanent(format!("{name}: {error}")))?;
+        let claims = |body| matches!(body, EntryBody::Open { nonce: theirs, .. } | EntryBody::Claim { nonce: theirs, .. } if theirs == nonce);
+        Ok(claims(entry.body))
     }
 
     /// Adds an entry at the end and brings the book up to there, with what this life had written before without knowing.

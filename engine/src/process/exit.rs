@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | 0 | [`Exit::Ok`] | all done | |
 //! | 1 | [`Exit::Bug`] | an internal error; please report the message | no |
-//! | 2 | [`Exit::Usage`] | the command line is wrong, the hostfile included | no |
+//! | 2 | [`Exit::Usage`] | the command line is wrong, the hostfile and the secret included | no |
 //! | 3 | [`Exit::BadInput`] | the data is missing, unreadable, or has too many bad rows | no |
 //! | 4 | [`Exit::Storage`] | a file or store couldn't be written or read: disk full, no permission | after mending it |
 //! | 5 | [`Exit::ClusterStart`] | the processes didn't come together: port in use, a peer that never came or differs | after mending it |
@@ -13,7 +13,7 @@
 //! | 8 | [`Exit::Superseded`] | a later start of this job is at work, so this older one ended | no |
 //! | 9 | [`Exit::Differs`] | a sink holds something else than what the ledger and the log say | no |
 //! | 130 | [`Exit::Interrupted`] | Ctrl-C (SIGINT) | |
-//! | 143 | [`Exit::Terminated`] | asked to end (SIGTERM) | |
+//! | 143 | [`Exit::Terminated`] | asked to end (SIGTERM), or the agent that started it is gone | |
 
 use std::process::{ExitCode, Termination};
 
@@ -43,7 +43,7 @@ pub enum Exit {
     Differs = 9,
     /// Ended by Ctrl-C.
     Interrupted = 130,
-    /// Ended by SIGTERM.
+    /// Ended by SIGTERM, or because the agent that started it is gone.
     Terminated = 143,
 }
 

@@ -7,6 +7,6 @@ pub mod panics;
 pub mod signals;
 
 pub use exit::Exit;
-pub use memory::peak_memory_bytes;
+pub use memory::{memory_bytes, peak_memory_bytes};
 pub use panics::{contain, install_panic_policy};
 pub use signals::{install_drain_policy, install_signal_policy};

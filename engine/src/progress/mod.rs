@@ -17,6 +17,7 @@ use stage::StageState;
 pub use stage::{Stage, Unit};
 
 use crate::clock::{Clock, SystemClock};
+use crate::supervised::{self, StageReport};
 
 /// The progress of one job. Drop it (or call [`Progress::finish`]) before the report is written: that draws the last
 /// lines and takes the bars away.
@@ -29,9 +30,10 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Draws to standard error: bars if it is a terminal, else plain lines.
+    /// Draws to standard error: bars if it is a terminal, else plain lines. The agent of a supervised process is told, too.
     pub fn to_stderr() -> Self {
         let progress = Self::hidden();
+        supervised::show_stages(progress.shown());
         let drawing = Drawing::start(
             Arc::clone(&progress.stages),
             Arc::clone(&progress.clock),
@@ -49,6 +51,11 @@ impl Progress {
     /// Draws nothing and takes the time from `clock`.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self { stages: Stages::default(), clock, bell: Arc::default(), drawing: Mutex::default() }
+    }
+
+    /// Its stages, those that are still to be made included, for someone else to look at.
+    pub(crate) fn shown(&self) -> ShownStages {
+        ShownStages { stages: Arc::clone(&self.stages), clock: Arc::clone(&self.clock) }
     }
 
     /// Adds a stage that `parts` local workers will each start once and end once.
@@ -71,12 +78,29 @@ impl Progress {
     }
 }
 
+/// The stages of a [`Progress`], to be looked at from elsewhere, also when that is gone.
+#[derive(Clone, Debug)]
+pub(crate) struct ShownStages {
+    stages: Stages,
+    clock: Arc<dyn Clock>,
+}
+
+impl ShownStages {
+    /// How each stage stands now, in the order in which they were made.
+    pub(crate) fn reports(&self) -> Vec<StageReport> {
+        let now = self.clock.now();
+        let stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        stages.iter().map(|stage| stage.report(now)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::clock::ManualClock;
+    use crate::supervised::StagePhase;
 
     #[test]
     fn seconds_come_in_the_order_of_creation_and_only_for_what_has_ended() {
@@ -93,5 +117,35 @@ mod tests {
         assert_eq!(progress.seconds(), [("read", 0.5), ("save", 0.25)]);
         progress.finish();
         assert_eq!(progress.seconds().len(), 2);
+    }
+
+    #[test]
+    fn who_looks_from_elsewhere_sees_each_stage_as_it_stands() {
+        let clock = ManualClock::new();
+        let progress = Progress::with_clock(Arc::new(clock.clone()));
+        let shown = progress.shown();
+        let [read, grow, _save] = ["read", "grow", "save"].map(|name| progress.stage(name, Unit::Rows, 1));
+        read.start(2);
+        read.add(2);
+        clock.advance(Duration::from_millis(500));
+        read.end();
+        grow.start(10);
+        grow.add(3);
+        clock.advance(Duration::from_millis(250));
+        drop(progress);
+        let report = |name: &str, total, done, state, seconds| StageReport {
+            name: name.to_owned(),
+            unit: Unit::Rows,
+            total,
+            done,
+            state,
+            seconds,
+        };
+        let expected = [
+            report("read", Some(2), 2, StagePhase::Ended, 0.5),
+            report("grow", Some(10), 3, StagePhase::Running, 0.25),
+            report("save", None, 0, StagePhase::Waiting, 0.0),
+        ];
+        assert_eq!(shown.reports(), expected);
     }
 }

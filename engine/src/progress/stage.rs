@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::draw::Bell;
 use crate::clock::Clock;
+use crate::supervised::{self, StagePhase, StageReport};
 
 /// What a stage counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +49,11 @@ impl Stage {
         self.0.total.fetch_add(total, Ordering::Relaxed);
         let mut times = self.0.times();
         times.started_parts += 1;
-        times.start.get_or_insert_with(|| self.0.clock.now());
+        if times.start.is_none() {
+            times.start = Some(self.0.clock.now());
+            drop(times);
+            supervised::changed();
+        }
     }
 
     /// Counts units as done. Cheap: one relaxed atomic add.
@@ -64,6 +69,7 @@ impl Stage {
             times.end = Some(self.0.clock.now());
             drop(times);
             self.0.bell.ring();
+            supervised::changed();
         }
     }
 }
@@ -133,6 +139,23 @@ impl StageState {
             elapsed: times.end.unwrap_or(now).saturating_sub(start),
             ended: times.end.is_some(),
         })
+    }
+
+    /// How the stage stands at `now`, whether it has started or not.
+    pub(super) fn report(&self, now: Duration) -> StageReport {
+        let look = self.look(now);
+        StageReport {
+            name: self.name.to_owned(),
+            unit: self.unit,
+            total: look.and_then(|look| look.total),
+            done: look.map_or(0, |look| look.done),
+            state: match look {
+                None => StagePhase::Waiting,
+                Some(look) if look.ended => StagePhase::Ended,
+                Some(_) => StagePhase::Running,
+            },
+            seconds: look.map_or(0.0, |look| look.elapsed.as_secs_f64()),
+        }
     }
 
     /// The stage's name and wall seconds, once it has ended.

@@ -132,7 +132,7 @@ impl<E: From<Report>> Delivery<E> {
                         tracing::error!(sink = %self.name, "{sentence}; the job goes on without it");
                         Report::GaveUp(self.name.clone())
                     }
-                    superseded @ Ending::Superseded(_) => Report::Failed(superseded),
+                    superseded @ (Ending::Superseded(_) | Ending::NotAbove { .. }) => Report::Failed(superseded),
                 }
             }
         };

@@ -25,6 +25,16 @@ pub enum Ending {
     /// A later life of the job is at work.
     #[error("generation {0} of this job is at work: this older one ends")]
     Superseded(Generation),
+    /// The generation that was proposed for this life is not above the ledger's. Whoever proposes goes on above that.
+    #[error(
+        "generation {proposed} was proposed for this life of the job, and its ledger has generation {ledger} already: a life's generation must be above all earlier ones"
+    )]
+    NotAbove {
+        /// What was proposed.
+        proposed: Generation,
+        /// What the ledger has.
+        ledger: Generation,
+    },
 }
 
 /// Why [`run`](super::run()) came back without having drained.

@@ -27,16 +27,22 @@ pub(super) struct LeadStart {
 }
 
 impl LeadStart {
-    /// Claims the next generation.
+    /// Claims the generation that is proposed, or else the next.
     pub(super) fn claim(
         setup: LeadSetup,
         ledger: LedgerLog,
         job: &JobName,
         partitions: u32,
         nonce: u64,
+        proposed: Option<Generation>,
         insistence: Insistence,
     ) -> Result<Self, Ending> {
-        let (book, generation) = insistence.insist("claiming a generation", || ledger.claim(job, partitions, nonce))?;
+        let claim = || ledger.claim(job, partitions, nonce, proposed);
+        let claimed = insistence.insist("claiming a generation", claim);
+        let (book, generation) = claimed.map_err(|ending| match (ending, proposed) {
+            (Ending::Superseded(ledger), Some(proposed)) => Ending::NotAbove { proposed, ledger },
+            (ending, _) => ending,
+        })?;
         tracing::info!(generation = generation.0, "this is a new life of the job");
         // Nothing is bound before it is known what is wanted.
         let in_force = Binding {

@@ -16,7 +16,7 @@ use crate::cluster::ClusterPlan;
 use crate::contract::{Blobs, Fault, Sink, Source, TableSource};
 use crate::http::Health;
 use crate::ids::{JobName, ProcessIndex};
-use crate::ledger::{AnswerFormat, Binding, Book};
+use crate::ledger::{AnswerFormat, Binding, Book, Generation};
 use crate::metrics::StreamMetrics;
 use crate::recovery::SinkPolicy;
 
@@ -132,6 +132,8 @@ pub(super) struct Shared<J: StreamJob> {
     pub(super) owners: Owners,
     pub(super) process: ProcessIndex,
     pub(super) processes: usize,
+    /// What a master says that this life's generation is.
+    pub(super) proposed: Option<Generation>,
     ready: Mutex<HashMap<Binding, Arc<J::Ready>>>,
     /// What was loaded last for an entry that may still come.
     awaited: Mutex<Option<Binding>>,
@@ -148,6 +150,7 @@ impl<J: StreamJob> Shared<J> {
             owners: Owners::of(plan),
             process: plan.process(),
             processes: plan.processes().get(),
+            proposed: plan.generation(),
             ready: Mutex::default(),
             awaited: Mutex::default(),
             book: Arc::default(),

@@ -81,8 +81,8 @@ fn claim<J: StreamJob>(shared: &Shared<J>, index: WorkerIndex, bus: &mut Bus) ->
     let setup = setup.ok_or_else(|| Ending::Failed("process 0 was started without a lead (bug)".to_owned()))?;
     let StreamSetup { name, nonce, state, source, .. } = &shared.setup;
     let partitions = shared.insistence().insist("asking the request log", || source.partitions())?;
-    let lead =
-        LeadStart::claim(setup, LedgerLog::new(Arc::clone(state)), name, partitions, *nonce, shared.insistence())?;
+    let (ledger, proposed) = (LedgerLog::new(Arc::clone(state)), shared.proposed);
+    let lead = LeadStart::claim(setup, ledger, name, partitions, *nonce, proposed, shared.insistence())?;
     bus.tell(Message::Claimed { generation: lead.generation, book: write_book(&lead.book)? });
     Ok(Some(lead))
 }

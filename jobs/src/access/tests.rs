@@ -53,8 +53,8 @@ fn the_files_of_a_job_that_does_not_run_are_opened() {
 #[test]
 fn a_job_that_runs_is_asked() {
     let mut world = answered();
-    let config = world.loaded().config;
     let running = world.run(&[("collection", 8), ("dead-letters", 8), ("topic", 8)]);
+    let config = world.loaded().config;
     let access = Access::open(&config).unwrap();
     assert!(access.is_running());
     assert!(access.to_string().starts_with("the running job at 127.0.0.1:"), "{access}");

@@ -8,8 +8,8 @@ use flightline_connectors::files::InputFormat;
 use flightline_engine::failpoint;
 pub use flightline_engine::process::Exit;
 use flightline_engine::process::{install_panic_policy, install_signal_policy};
-use flightline_engine::telemetry;
 pub use flightline_engine::telemetry::{Level, LogFormat};
+use flightline_engine::{supervised, telemetry};
 
 use crate::failure::{Failure, FailureKind};
 
@@ -71,12 +71,14 @@ impl fmt::Display for BadRowLimit {
     }
 }
 
-/// Runs a batch command to the process's end: a failure is one sentence on standard error, and its exit code.
+/// Runs a batch command to the process's end: a failure is one sentence on standard error, and its exit code. The process
+/// doesn't outlive its agent, if it has one.
 pub fn end_with(command: impl FnOnce() -> Result<(), Failure>) -> Exit {
     install_panic_policy();
+    let tied = tie_to_agent();
     // Output is renamed into place as the last act, and what is left of a temporary is swept by the next writer.
     install_signal_policy(|| {});
-    end(start_logging(LogFormat::Human, Level::INFO).and_then(|()| command()))
+    end(tied.and_then(|()| start_logging(LogFormat::Human, Level::INFO)).and_then(|()| command()))
 }
 
 /// Libraries that write a line for each call that fails, as the connectors do that use them.
@@ -94,18 +96,28 @@ pub fn start_logging(format: LogFormat, unless_told: Level) -> Result<(), Failur
 /// signal does.
 pub fn end_service_with(command: impl FnOnce() -> Result<(), Failure>) -> Exit {
     install_panic_policy();
+    let tied = tie_to_agent();
     let armed = failpoint::check_environment().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()));
-    end(armed.and_then(|()| command()))
+    end(tied.and(armed).and_then(|()| command()))
+}
+
+fn tie_to_agent() -> Result<(), Failure> {
+    supervised::start().map_err(|error| {
+        let kind = if error.exit() == Exit::Usage { FailureKind::Usage } else { FailureKind::ClusterStart };
+        Failure::new(kind, error.to_string())
+    })
 }
 
 fn end(outcome: Result<(), Failure>) -> Exit {
-    match outcome {
+    let exit = match outcome {
         Ok(()) => Exit::Ok,
         Err(failure) => {
             eprintln!("error: {failure}");
             failure.exit()
         }
-    }
+    };
+    supervised::finish();
+    exit
 }
 
 #[cfg(test)]

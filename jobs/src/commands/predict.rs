@@ -17,7 +17,8 @@ Examples:
   predict                                        on a stream, with the defaults of config/default.toml
   predict --config my.toml --set table.poll=2s -w 2
   predict --config my.toml --dump-config         what is in force, and where it comes from
-  predict -n 2 -p 0 -w 2                         two processes of one job share out the partitions; the other is -p 1
+  predict -n 2 -p 0 -w 2 --secret-file mesh.secret
+                                                 two processes of one job share out the partitions; the other is -p 1
   predict --input data/flights.parquet           on files: the bundled flights, by the current model
   predict --input requests.jsonl.gz --output answers -w 4
   predict --input 'flights/*.parquet' --output-format parquet --model b43a

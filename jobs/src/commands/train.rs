@@ -1,5 +1,7 @@
 //! `train`: from files of flights to a saved, judged and current model.
 
+mod summary;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,12 +12,12 @@ use console::Term;
 use flightline_engine::cluster::{self, ClusterFlags, ClusterPlan};
 use flightline_engine::process::peak_memory_bytes;
 use flightline_engine::progress::{Progress, Unit};
-use flightline_operators::evaluate::Quality;
 use flightline_operators::forest::{FeatureSubset, Impurity, Smoothing};
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::identity::Seed;
 use flightline_operators::space::BinLimit;
-use serde_json::json;
+
+use summary::summary;
 
 use super::ReadFlags;
 use crate::config::StoreFlags;
@@ -23,19 +25,25 @@ use crate::failure::{Failure, FailureKind};
 use crate::flight::features::Feature;
 use crate::input::Input;
 use crate::model::{Registry, ReportFile};
-use crate::report::{Judged, TrainingReport};
+use crate::report::TrainingReport;
 use crate::stores::stores_of;
-use crate::training::{self, Grower, HoldOutRule, Measured, Preset, Stages, TrainPlan, TrainingEnd, run_worker};
+use crate::training::{
+    self, CurrentModel, Grower, HoldOutRule, Measured, Preset, Promote, Stages, TrainPlan, TrainingEnd, run_worker,
+    unless_overtaken,
+};
 
 const EXAMPLES: &str = "\
 Examples:
   train                                    20 trees of depth 5 on the bundled flights
   train -w 4 --preset accurate             best on rows like those seen
   train --preset forward --holdout last:0.1
+  train --promote if-better                current only if better than the current one
   train --input '2019_*.zip' --format csv.zip --models /srv/models
-  train -n 2 -p 0 -h hosts.txt -w 2        on each of two hosts, with -p 0 and -p 1
+  train -n 2 -p 0 -h hosts.txt -w 2 --secret-file mesh.secret
+                                           on each of two hosts, with -p 0 and -p 1
 
-Exit codes: 0 done, 2 command line, 3 bad input, 4 storage, 5 cluster did not start, 6 a peer was lost,
+Exit codes: 0 done, promoted or not, 2 command line, 3 bad input, 4 storage,
+5 cluster did not start, 6 a peer was lost, 7 the current model is damaged (if-better),
 130 interrupted; a model is saved whole or not at all.";
 
 /// Train a random forest on flights, on all workers together. Equal rows, parameters and seed give an equal model,
@@ -91,9 +99,10 @@ pub struct TrainFlags {
     /// Who grows the trees: histogram, or linfa as a baseline.
     #[arg(long, default_value_t = Grower::Histogram)]
     grower: Grower,
-    /// Save the model without making it the current one.
-    #[arg(long)]
-    no_promote: bool,
+    /// When the saved model becomes the current one: always, if-better (lower log loss than the current one on the rows
+    /// that judge both) or never.
+    #[arg(long, value_name = "RULE", default_value_t = Promote::Always)]
+    promote: Promote,
     /// Print one JSON object on standard output instead of the report.
     #[arg(long)]
     json: bool,
@@ -151,6 +160,7 @@ impl TrainFlags {
             grower: self.grower,
             hold_out: if self.test.is_empty() { self.holdout } else { HoldOutRule(HoldOut::None) },
             max_bad_rows: self.read.max_bad_rows.get(),
+            promote: self.promote,
         };
         let mut mistakes: Vec<String> =
             plan.check().err().into_iter().flatten().map(|error| error.to_string()).collect();
@@ -172,6 +182,13 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
     let started = Instant::now();
     let (plan, cluster) = flags.plan()?;
     let workers = cluster.workers();
+    // Other processes hear from this one what is wrong, so that all end alike.
+    let current = match plan.promote {
+        Promote::IfBetter if cluster.is_lead() => {
+            CurrentModel::read(&Registry::open(&plan.models)).map_err(Failure::from)
+        }
+        _ => Ok(None),
+    };
     let stores = stores_of(&flags.stores)?;
     let input = Input::resolve(&stores, &plan.input, plan.format, workers)?;
     let test = match plan.test.as_slice() {
@@ -192,7 +209,8 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
     let (lead, processes) = (cluster.is_lead(), cluster.processes());
     let plan = Arc::new(plan);
     let shared = Arc::clone(&plan);
-    let ends = cluster::run(cluster, move |worker| run_worker(worker, &shared, &input, test.as_ref(), &stages))?;
+    let ends =
+        cluster::run(cluster, move |worker| run_worker(worker, &shared, &input, test.as_ref(), &current, &stages))?;
     let measured = |progress: &Progress| Measured {
         stages: progress.seconds(),
         wall: started.elapsed(),
@@ -223,6 +241,9 @@ fn finish(
         .ok_or_else(|| Failure::new(FailureKind::BadInput, no_rows()))?;
     let saving = progress.stage("save", Unit::Files, 1);
     saving.start(1);
+    let registry = Registry::open(&plan.models);
+    let compared = trained.of_current.as_ref().map(|current| current.id);
+    report.promotion = unless_overtaken(report.promotion, compared, &registry);
     let model = training::model(plan, &end, trained)?;
     report.model = model.id().to_string();
     let files = |report: &TrainingReport| {
@@ -230,8 +251,8 @@ fn finish(
         [file("report.html", report.html()), file("report.json", report.json())]
     };
     let id = model.save(&plan.models, &files(&report))?;
-    if !flags.no_promote {
-        Registry::open(&plan.models).promote(&id)?;
+    if report.promotion.promoted {
+        registry.promote(&id)?;
     }
     saving.add(1);
     saving.end();
@@ -245,13 +266,15 @@ fn finish(
 fn show(flags: &TrainFlags, plan: &TrainPlan, report: &TrainingReport, measured: &Measured) -> Result<(), Failure> {
     let folder = plan.models.join(&report.model);
     let text = if flags.json {
-        format!("{}\n", summary(report, measured))
+        format!("{}\n", summary(plan, report, measured))
     } else {
         let terminal = Term::stdout();
         let (_, width) = terminal.size();
-        let state = if flags.no_promote { "saved" } else { "saved and current" };
+        let state = if report.promotion.promoted { "saved and current" } else { "saved" };
+        let page = folder.join("report.html");
+        let why = if plan.promote == Promote::IfBetter { report.promotion_sentence() + "\n" } else { String::new() };
         let report = report.terminal(usize::from(width), console::colors_enabled());
-        format!("{report}\n{state}: {}\nreport: {}\n", folder.display(), folder.join("report.html").display())
+        format!("{report}\n{state}: {}\nreport: {}\n{why}", folder.display(), page.display())
     };
     // A reader that went away (`train | head`) has seen what it wanted.
     match std::io::stdout().write_all(text.as_bytes()) {
@@ -260,36 +283,4 @@ fn show(flags: &TrainFlags, plan: &TrainPlan, report: &TrainingReport, measured:
         }
         _ => Ok(()),
     }
-}
-
-/// The object that scripts rely on.
-fn summary(report: &TrainingReport, measured: &Measured) -> serde_json::Value {
-    let quality = |quality: &Quality| {
-        json!({
-            "rows": quality.rows,
-            "accuracy": quality.accuracy,
-            "log_loss": quality.log_loss,
-            "macro_f1": quality.macro_f1,
-        })
-    };
-    let judged = |judged: &Option<Judged>| judged.as_ref().map(|judged| quality(&judged.quality));
-    let seconds: serde_json::Map<String, serde_json::Value> =
-        measured.stages.iter().map(|(stage, seconds)| ((*stage).to_owned(), json!(seconds))).collect();
-    json!({
-        "model": report.model,
-        "preset": report.preset,
-        "grower": report.grower,
-        "rows": report.rows.good,
-        "bad_rows": report.rows.bad.iter().map(|bad| bad.rows).sum::<u64>(),
-        "workers": report.workers,
-        "processes": report.processes,
-        "rows_per_worker": report.rows.per_worker,
-        "nodes": report.nodes,
-        "seconds": seconds,
-        "wall_seconds": report.wall_seconds,
-        "peak_memory_bytes": report.peak_memory_bytes,
-        "train": quality(&report.train),
-        "test": judged(&report.test),
-        "companion": judged(&report.companion),
-    })
 }

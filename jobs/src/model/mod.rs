@@ -157,6 +157,15 @@ impl Model {
         &self.golden
     }
 
+    /// Sends the golden rows through.
+    ///
+    /// # Errors
+    /// [`ModelError::Golden`] with the first answer that differs.
+    pub fn check_answers(&self) -> Result<(), ModelError> {
+        let answerer = Answerer::new(&self.schema, &self.space, &self.forest, self.params.smoothing);
+        golden::check(&answerer, &self.golden).map_err(|problem| ModelError::Golden { id: self.id, problem })
+    }
+
     /// The golden rows alone; the rest is let go.
     #[must_use]
     pub fn into_golden(self) -> Vec<GoldenRow> {

@@ -166,16 +166,24 @@ impl Registry {
     ///
     /// # Errors
     /// As [`Registry::serve`].
-    pub fn verify(&self, id: &ModelId) -> Result<Verified, ModelError> {
+    pub fn load(&self, id: &ModelId) -> Result<Model, ModelError> {
         let model = Model::load(&self.folder_of(id))?;
-        let verified = Verified {
+        model.check_answers()?;
+        Ok(model)
+    }
+
+    /// The same, and tells what it found.
+    ///
+    /// # Errors
+    /// As [`Registry::serve`].
+    pub fn verify(&self, id: &ModelId) -> Result<Verified, ModelError> {
+        let model = self.load(id)?;
+        Ok(Verified {
             id: *id,
             trees: model.forest().trees.len() as u64,
             nodes: model.forest().nodes() as u64,
             golden_rows: model.golden().len() as u64,
-        };
-        Serving::start(model)?;
-        Ok(verified)
+        })
     }
 
     /// Verifies a model and makes it current.

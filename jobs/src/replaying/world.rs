@@ -71,7 +71,8 @@ impl World {
         let state = folder.path().join("state");
         let blobs: Arc<dyn Blobs> =
             Arc::new(StoreBlobs::open(&Stores::new().unwrap(), state.to_str().unwrap()).unwrap());
-        let (book, generation) = LedgerLog::new(Arc::clone(&blobs)).claim(&JobName(JOB.into()), PARTITIONS, 7).unwrap();
+        let (book, generation) =
+            LedgerLog::new(Arc::clone(&blobs)).claim(&JobName(JOB.into()), PARTITIONS, 7, None).unwrap();
         let mut world = Self { folder, port: 1, store: None, blobs, book, generation, model };
         world.start();
         world.requests();

@@ -31,6 +31,7 @@ pub(super) fn page(report: &TrainingReport) -> Markup {
                 main {
                     (outlook(report))
                     (quality(report))
+                    (promotion(report))
                     section.figures aria-label="Pictures" {
                         @for figure in pictures::all(report) { (card(&figure)) }
                     }
@@ -110,6 +111,25 @@ fn quality(report: &TrainingReport) -> Markup {
                 @for (role, judged) in judged { (role) ": " (clean(&judged.name)) ". " }
                 "“Always the same” is the accuracy of always saying the most frequent class. Log loss is in nats, lower is "
                 "better. Calibration error is the mean distance of predicted from observed shares."
+            }
+        }
+    }
+}
+
+/// Whether the model is the current one now, beside the one that was.
+fn promotion(report: &TrainingReport) -> Markup {
+    html! {
+        section aria-labelledby="promotion" {
+            h2 id="promotion" { "Promotion" }
+            p { (clean(&words::promotion(report))) }
+            @if let Some(current) = &report.promotion.current {
+                p.note {
+                    "The model that was current: " code { (clean(&current.model)) } "."
+                    @if current.test.is_some() {
+                        " Both were judged by the same rows in the same run; its figures stand above as “current”. The lower "
+                        "log loss is the better one."
+                    }
+                }
             }
         }
     }
@@ -198,7 +218,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::report::sample;
+    use crate::report::{CurrentModelReport, Promotion, PromotionReason, sample};
 
     #[test]
     fn no_text_of_others_becomes_markup() {
@@ -218,6 +238,7 @@ mod tests {
         report.rows.bad.iter_mut().for_each(|bad| (bad.reason, bad.example) = (EVIL.to_owned(), Some(EVIL.to_owned())));
         report.rows.nulls.iter_mut().for_each(|null| null.column = EVIL.to_owned());
         report.test.iter_mut().chain(&mut report.companion).for_each(|judged| judged.name = EVIL.to_owned());
+        report.promotion.current.iter_mut().for_each(|current| current.model = EVIL.to_owned());
         let page = page(&report).into_string();
         assert!(!page.contains("<script") && !page.contains("</script"));
         assert!(page.matches("&lt;script&gt;").count() > 40);
@@ -247,6 +268,20 @@ mod tests {
         for figure in [percent(test), percent(companion), points(companion - test)] {
             assert!(shown.contains(&figure), "{figure} in {shown}");
         }
+    }
+
+    #[test]
+    fn the_page_says_whether_the_model_was_promoted_and_beside_which() {
+        let mut report = sample::report();
+        let with_current = page(&report).into_string();
+        let current = report.promotion.current.take().unwrap();
+        let figures = [current.model, decimal(current.test.unwrap().log_loss), "Promoted: better than".to_owned()];
+        assert!(figures.iter().all(|figure| with_current.contains(figure)), "{figures:?}");
+        report.promotion.current = Some(CurrentModelReport { model: "03ab".to_owned(), test: None });
+        assert!(!page(&report).into_string().contains("stand above"), "nothing stands there");
+        report.promotion = Promotion::new(PromotionReason::Never, None);
+        let alone = page(&report).into_string();
+        assert!(alone.contains("Not promoted: --promote never.") && !alone.contains("that was current"));
     }
 
     #[test]

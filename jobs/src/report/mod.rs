@@ -7,6 +7,7 @@
 mod figures;
 mod html;
 mod pictures;
+mod promotion;
 mod quality;
 #[cfg(test)]
 mod sample;
@@ -17,6 +18,8 @@ mod words;
 
 use flightline_operators::evaluate::Quality;
 use serde::{Deserialize, Serialize};
+
+pub use promotion::{CurrentModelReport, Promotion, PromotionReason};
 
 /// Everything that a report shows about one training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +46,8 @@ pub struct TrainingReport {
     pub test: Option<Judged>,
     /// Quality on the companion: the other kind of hold-out, for comparison.
     pub companion: Option<Judged>,
+    /// Whether the model was made the current one.
+    pub promotion: Promotion,
     /// Time by stage, in the order of the stages.
     pub stages: Vec<StageTime>,
     /// From the start to the saved model, in seconds.
@@ -194,6 +199,12 @@ impl TrainingReport {
     )]
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("plain data becomes JSON")
+    }
+
+    /// Whether the model was made the current one, and why, in a sentence.
+    #[must_use]
+    pub fn promotion_sentence(&self) -> String {
+        words::promotion(self)
     }
 
     /// The rows that best show the quality: the test rows, else the companion, else the training rows.

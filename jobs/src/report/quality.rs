@@ -2,9 +2,9 @@
 
 use flightline_operators::evaluate::Quality;
 
-use super::TrainingReport;
 use super::figures::{count, decimal, percent, signed_points};
-use super::words::heading;
+use super::words::{current_quality, heading};
+use super::{Judged, TrainingReport};
 
 /// One set of rows that the forest was judged by.
 pub(super) struct Column<'a> {
@@ -15,14 +15,16 @@ pub(super) struct Column<'a> {
     pub(super) quality: &'a Quality,
 }
 
-/// The sets of rows: those that it was grown from, then the others.
+/// The sets of rows: those that it was grown from, then the others. What the current model did on the test rows stands
+/// beside what the new one did.
 pub(super) fn columns(report: &TrainingReport) -> Vec<Column<'_>> {
+    let judged = |role, judged: &'_ Judged| (role, heading(judged.kind));
+    let test = report.test.as_ref().map(|test| (judged("test", test), &test.quality));
+    let current = report.test.as_ref().zip(current_quality(report)).map(|(test, of)| (judged("current", test), of));
+    let companion = report.companion.as_ref().map(|companion| (judged("companion", companion), &companion.quality));
     let mut columns = vec![Column { heading: "training rows", role: "seen", quality: &report.train }];
-    let judged = [("test", &report.test), ("companion", &report.companion)];
-    columns.extend(judged.into_iter().filter_map(|(role, judged)| {
-        let judged = judged.as_ref()?;
-        Some(Column { heading: heading(judged.kind), role, quality: &judged.quality })
-    }));
+    let others = [test, current, companion].into_iter().flatten();
+    columns.extend(others.map(|((role, heading), quality)| Column { heading, role, quality }));
     columns
 }
 
@@ -48,6 +50,7 @@ mod tests {
     #[test]
     fn there_is_a_column_for_what_was_judged() {
         let mut report = sample::report();
+        report.promotion.current = None;
         let headings =
             |report: &TrainingReport| columns(report).iter().map(|column| column.heading).collect::<Vec<_>>();
         assert_eq!(headings(&report), ["training rows", "last days", "random rows"]);
@@ -56,5 +59,18 @@ mod tests {
         assert_eq!(columns(&report)[1].role, "companion");
         report.companion = None;
         assert_eq!(headings(&report), ["training rows"]);
+    }
+
+    #[test]
+    fn the_current_model_stands_beside_the_new_one_on_its_rows() {
+        let report = sample::report();
+        let columns = columns(&report);
+        assert_eq!(
+            columns.iter().map(|column| column.role).collect::<Vec<_>>(),
+            ["seen", "test", "current", "companion"]
+        );
+        let (new, current) = (&columns[1], &columns[2]);
+        assert_eq!((new.heading, new.quality.rows), (current.heading, current.quality.rows));
+        assert!(new.quality.log_loss < current.quality.log_loss);
     }
 }

@@ -4,8 +4,8 @@ use flightline_operators::evaluate::{Quality, Tally};
 use flightline_operators::table::Class;
 
 use super::{
-    BadRows, ClassReport, FeatureReport, Judged, JudgedKind, NullCount, Parameter, RowsReport, StageTime,
-    TrainingReport,
+    BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, NullCount, Parameter, Promotion,
+    PromotionReason, RowsReport, StageTime, TrainingReport,
 };
 
 /// Shares of the classes among flights of a year.
@@ -63,6 +63,13 @@ pub(super) fn report() -> TrainingReport {
         train: quality(20_000, 55),
         test: judged("last days (from 2013-10-20)", JudgedKind::Future, quality(6_547, 29)),
         companion: judged("random rows of known days", JudgedKind::Familiar, quality(1_301, 45)),
+        promotion: Promotion::new(
+            PromotionReason::Better,
+            Some(CurrentModelReport {
+                model: "03ab5e91c2d7f04866b1a9e3d5c7f2081144bbccdde0f9a8b7c6d5e4f3a2b190".to_owned(),
+                test: Some(quality(6_547, 21)),
+            }),
+        ),
         stages: stages.map(|(name, seconds)| StageTime { name: name.to_owned(), seconds }).into(),
         wall_seconds: 2.71,
         peak_memory_bytes: 312_400_000,

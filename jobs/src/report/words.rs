@@ -5,8 +5,8 @@
 
 use flightline_operators::evaluate::Quality;
 
-use super::figures::{count, counted, percent, points};
-use super::{Judged, JudgedKind, TrainingReport, most_frequent_class};
+use super::figures::{count, counted, decimal, percent, points, short_id};
+use super::{Judged, JudgedKind, PromotionReason, TrainingReport, most_frequent_class};
 
 /// How loud the outlook is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,6 +238,50 @@ pub(super) fn rows(report: &TrainingReport) -> String {
     }
     let days = format!("{} to {}", rows.first_day, rows.last_day);
     format!("{} from {days}: {}.", counted(rows.good, "good row"), parts.join(", "))
+}
+
+/// Whether the model was made the current one, and why, in one sentence.
+pub(super) fn promotion(report: &TrainingReport) -> String {
+    let promotion = &report.promotion;
+    let (current, is_same) = match &promotion.current {
+        Some(current) => (short_id(&current.model), current.model == report.model),
+        None => (String::new(), false),
+    };
+    match promotion.reason {
+        PromotionReason::Always => "Promoted, whatever it is worth: --promote always.".to_owned(),
+        PromotionReason::NoneWasCurrent => "Promoted: there was no current model to be better than.".to_owned(),
+        PromotionReason::Better => format!("Promoted: better than {current}, which was current. {}", losses(report)),
+        PromotionReason::Never => "Not promoted: --promote never.".to_owned(),
+        PromotionReason::Equal if is_same => "Not promoted: it is the current model, made again.".to_owned(),
+        PromotionReason::Equal => {
+            format!("Not promoted: {current} stays current, and is no worse. {}", losses(report))
+        }
+        PromotionReason::Worse => format!("Not promoted: {current} stays current, and is better. {}", losses(report)),
+        PromotionReason::NothingHeldOut => {
+            format!("Not promoted: {current} stays current, since no row was held out to compare them by.")
+        }
+        PromotionReason::CurrentChanged => {
+            let before = if current.is_empty() { "none was current".to_owned() } else { format!("it was {current}") };
+            format!("Not promoted: the current model changed while this one was trained; {before} before.")
+        }
+    }
+}
+
+/// The log losses of the new and of the current model, and how far apart they are.
+fn losses(report: &TrainingReport) -> String {
+    let (Some(new), Some(current)) = (&report.test, current_quality(report)) else { return String::new() };
+    let (new, before, name) = (new.quality.log_loss, current.log_loss, &new.name);
+    let figures = format!("Log loss on {}, {name}", counted(current.rows, "row"));
+    if decimal(new) == decimal(before) && new != before {
+        // Tallies tell millionths of a nat apart, which three decimals do not.
+        return format!("{figures}: {new:.9} against {before:.9}.");
+    }
+    format!("{figures}: {} against {}.", decimal(new), decimal(before))
+}
+
+/// The quality of the model that was current before, when it was judged.
+pub(super) fn current_quality(report: &TrainingReport) -> Option<&Quality> {
+    report.promotion.current.as_ref()?.test.as_ref()
 }
 
 /// Day fields that were not believed, if there are any.

@@ -1,7 +1,7 @@
 //! The warning's decision table: which rows were judged, how well, and what is said of it.
 
 use super::*;
-use crate::report::sample;
+use crate::report::{Promotion, sample};
 
 /// Kind and accuracy of the test rows and of the companion.
 type Case = (Option<(JudgedKind, f64)>, Option<(JudgedKind, f64)>);
@@ -84,4 +84,41 @@ fn rows_are_accounted_for_and_day_fields_only_when_they_disagree() {
     assert_eq!(day_disagreements(&report), None);
     (report.rows.companion, report.rows.held_out) = (0, 0);
     assert!(!rows(&report).contains("companion"));
+}
+
+#[test]
+fn each_reason_to_promote_or_not_has_its_words() {
+    use PromotionReason::{Always, Better, CurrentChanged, Equal, Never, NoneWasCurrent, NothingHeldOut, Worse};
+    let table = [
+        (Always, "Promoted, whatever it is worth"),
+        (NoneWasCurrent, "Promoted: there was no current model"),
+        (Better, "Promoted: better than 03ab5e91c2d7"),
+        (Never, "Not promoted: --promote never"),
+        (Equal, "Not promoted: 03ab5e91c2d7 stays current, and is no worse"),
+        (Worse, "Not promoted: 03ab5e91c2d7 stays current, and is better"),
+        (NothingHeldOut, "03ab5e91c2d7 stays current, since no row was held out"),
+        (CurrentChanged, "the current model changed while this one was trained; it was 03ab5e91c2d7 before"),
+    ];
+    let mut report = sample::report();
+    for (reason, words) in table {
+        report.promotion = Promotion::new(reason, report.promotion.current.clone());
+        let text = promotion(&report);
+        assert!(text.contains(words), "{reason:?}: {text}");
+        assert_eq!(text.starts_with("Promoted"), report.promotion.promoted, "{text}");
+        let compares = [Better, Equal, Worse].contains(&reason);
+        assert_eq!(text.contains("Log loss on 6,547 rows, last days (from 2013-10-20)"), compares, "{text}");
+    }
+    report.promotion = Promotion::new(Equal, report.promotion.current);
+    report.promotion.current.as_mut().unwrap().model = report.model.clone();
+    assert_eq!(promotion(&report), "Not promoted: it is the current model, made again.");
+    report.promotion = Promotion::new(CurrentChanged, None);
+    assert!(promotion(&report).contains("none was current before"));
+}
+
+#[test]
+fn log_losses_that_look_alike_get_more_digits() {
+    let mut report = sample::report();
+    let current = report.test.as_ref().unwrap().quality.log_loss + 0.000_02;
+    report.promotion.current.as_mut().unwrap().test.as_mut().unwrap().log_loss = current;
+    assert!(promotion(&report).contains(&format!("against {current:.9}.")), "{}", promotion(&report));
 }

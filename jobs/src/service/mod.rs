@@ -222,7 +222,9 @@ fn bytes(size: bytesize::ByteSize) -> usize {
 fn failure(error: StreamError) -> Failure {
     match error {
         StreamError::Cluster(error) => error.into(),
-        StreamError::Ended(ending @ Ending::Superseded(_)) => Failure::new(FailureKind::Superseded, ending.to_string()),
+        StreamError::Ended(ending @ (Ending::Superseded(_) | Ending::NotAbove { .. })) => {
+            Failure::new(FailureKind::Superseded, ending.to_string())
+        }
         StreamError::Ended(ending @ Ending::Failed(_)) => Failure::new(FailureKind::Storage, ending.to_string()),
     }
 }

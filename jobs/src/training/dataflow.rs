@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! input --read--> [gather] --> [settle keys] --> [roles] --> [index] --> [bin] --> [grow] --> [judge] --> worker 0
-//! test ---read--> [gather] ------------------------------------------------^
+//! test ---read--> [gather] ------------------------------------------------^                ^
+//!                    flights and roles --> [bin] as the current model does -----------------'
 //! ```
 //!
+//! The last line is there only when the current model is judged, too, by the same held-out rows and the same operator.
 //! Rows stay on the worker that read them. When the input is unfit no table leaves `gather`, all later stages end
 //! empty, and every worker returns the same verdict.
 
@@ -12,12 +14,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use flightline_engine::progress::Stage;
-use flightline_operators::evaluate::{Tally, judge};
+use flightline_operators::evaluate::{Trial, judge};
 use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, pair_at_end, to_worker};
-use flightline_operators::forest::{FlatForest, Forest};
+use flightline_operators::forest::{FlatForest, Forest, Smoothing};
 use flightline_operators::grow::{GrowInput, Layout, LocalGrower, grow_forest};
 use flightline_operators::holdout::{HoldOut, assign_roles};
-use flightline_operators::linfa::{LinfaError, grow_with_linfa};
+use flightline_operators::linfa::grow_with_linfa;
 use flightline_operators::settle::settle_keys;
 use flightline_operators::space::{IndexedFeatures, index_features};
 use flightline_operators::table::{BinnedRows, Role, RoledRows};
@@ -26,13 +28,15 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
+use super::current::{CurrentModel, tell_current};
+use super::end::{Results, TrainingEnd};
 use super::facts::Facts;
-use super::golden::{GoldenRequest, choose_golden};
+use super::golden::choose_golden;
 use super::plan::{Grower, TrainPlan};
+use super::promotion::Promote;
 use super::rows::{Verdict, gather, labelled, test_rows};
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::flight::batch::FlightBatch;
-use crate::flight::counts::ReadCounts;
 use crate::flight::label::DelayClass;
 use crate::input::Input;
 
@@ -52,70 +56,22 @@ pub struct Stages {
     pub judge: Stage,
 }
 
-/// What worker 0 has at the end of a training run.
-#[derive(Debug)]
-pub struct Trained {
-    /// The forest.
-    pub forest: Forest,
-    /// The bins of its features, and the values that they were made from.
-    pub indexed: IndexedFeatures,
-    /// Tallies of training rows, held-out rows and companion rows.
-    pub tallies: [Tally; 3],
-    /// The golden rows, as requests; none when nothing is left to train on.
-    pub golden: Vec<GoldenRequest>,
-    /// What is known of the input rows.
-    pub facts: Facts,
-    /// What is known of the rows of the test files, when there are some.
-    pub test_facts: Option<Facts>,
-}
-
-/// How a training run ended on one worker.
-#[derive(Debug)]
-pub struct TrainingEnd {
-    /// What was read of the input, over all workers.
-    pub counts: ReadCounts,
-    /// What was read of the test files, over all workers.
-    pub test_counts: Option<ReadCounts>,
-    /// Good input rows by worker.
-    pub rows_per_worker: Vec<u64>,
-    /// Why the input or the test files are unfit, the same on all workers.
-    pub failure: Option<Failure>,
-    /// The error of the grower, the same on all workers.
-    pub grower_failure: Option<LinfaError>,
-    /// On worker 0, when the input was fit.
-    pub trained: Option<Trained>,
-}
-
-impl TrainingEnd {
-    /// Why there is no model, if there is none.
-    pub fn take_failure(&mut self) -> Option<Failure> {
-        let grower = self.grower_failure.take().map(|error| Failure::new(FailureKind::Bug, error.to_string()));
-        self.failure.take().or(grower)
-    }
-}
-
-/// What the stages leave for the end; worker 0's are filled, others' in part.
-#[derive(Default)]
-struct Results {
-    verdict: Rc<RefCell<Option<Verdict>>>,
-    test_verdict: Rc<RefCell<Option<Verdict>>>,
-    indexed: Rc<RefCell<Option<Rc<IndexedFeatures>>>>,
-    forest: Rc<RefCell<Option<Rc<Forest>>>>,
-    grower_failure: Rc<RefCell<Option<LinfaError>>>,
-    tallies: Rc<RefCell<Option<Vec<Tally>>>>,
-    golden: Rc<RefCell<Option<Vec<GoldenRequest>>>>,
-    facts: Rc<RefCell<Option<Facts>>>,
-    test_facts: Rc<RefCell<Option<Facts>>>,
-}
-
-/// Trains on one worker, together with all others.
+/// Trains on one worker, together with all others. `current` is what process 0 has read; it counts only there, and only
+/// when models are compared.
 pub fn run_worker(
     worker: &mut Worker,
     plan: &TrainPlan,
     input: &Input,
     test: Option<&Input>,
+    current: &Result<Option<CurrentModel>, Failure>,
     stages: &Stages,
 ) -> TrainingEnd {
+    let told = if plan.promote == Promote::IfBetter { tell_current(worker, current) } else { Ok(None) };
+    let current = match told {
+        Ok(current) => current,
+        Err(failure) => return TrainingEnd { failure: Some(failure), ..TrainingEnd::default() },
+    };
+    let current_id = current.as_ref().map(|current| current.id());
     let results = Results::default();
     let probe = worker.dataflow_named::<Once, _, _>("Train", |scope| {
         let gathered = |input: &Input, verdict: &Rc<RefCell<Option<Verdict>>>| {
@@ -123,9 +79,10 @@ pub fn run_worker(
         };
         let index = stages.index.clone();
         let flights = gathered(input, &results.verdict).inspect(move |flights| index.start(flights.len() as u64));
-        let features = plan.features.clone();
-        let tests = test.map(|test| {
-            gathered(test, &results.test_verdict).map(move |flights| Rc::new(test_rows(&flights, &features)))
+        let test_flights = test.map(|test| gathered(test, &results.test_verdict));
+        let tests = test_flights.clone().map(|flights| {
+            let features = plan.features.clone();
+            flights.map(move |flights| Rc::new(test_rows(&flights, &features)))
         });
         if let Some(tests) = &tests {
             keep_last(gather_facts(tests.clone()), &results.test_facts);
@@ -133,20 +90,21 @@ pub fn run_worker(
         let tables = roled_tables(flights.clone(), plan, test.is_some());
         let indexed = index_features(tables.clone(), plan.params.bins, plan.params.seed);
         keep_last(indexed.clone(), &results.indexed);
-        keep_last(choose_golden(flights, tables.clone(), plan.params.seed), &results.golden);
+        keep_last(choose_golden(flights.clone(), tables.clone(), plan.params.seed), &results.golden);
         keep_last(gather_facts(tables.clone()), &results.facts);
+        let of_current = current.map(|current| {
+            let (flights, tables) = test_flights.zip(tests.clone()).unwrap_or((flights, tables.clone()));
+            pair_at_end(flights, tables, "BinForCurrent", move |flights, table| current.trial(&flights, &table))
+        });
 
         let (inputs, sets) = bin(tables, tests, indexed, stages, &results.verdict);
         let forest = grow(inputs, plan, stages, &results);
         keep_last(forest.clone(), &results.forest);
-        let smoothing = plan.params.smoothing;
         let judging = stages.judge.clone();
-        let flat = pair_at_end(forest, sets.clone(), "FlattenForest", move |forest, sets: Rc<Vec<Rc<BinnedRows>>>| {
-            judging.start(sets.iter().map(|rows| rows.len() as u64).sum());
-            Rc::new(FlatForest::new(&forest, smoothing))
-        });
+        let trials = trials(forest, sets, of_current, plan.params.smoothing)
+            .inspect(move |trials| judging.start(trials.iter().map(|trial| trial.rows.len() as u64).sum()));
         let judging = stages.judge.clone();
-        let tallies = judge(flat, sets, move |rows| judging.add(rows));
+        let tallies = judge(trials, move |rows| judging.add(rows));
         keep_last(tallies.clone(), &results.tallies);
         tallies.probe().0
     });
@@ -154,7 +112,27 @@ pub fn run_worker(
         worker.step_or_park(None);
     }
     stages.judge.end();
-    results.end()
+    results.end(current_id)
+}
+
+/// What is judged on each worker: the new forest by each of its sets of rows, then the current one, if there is any.
+fn trials<'scope>(
+    forest: VecStream<'scope, Once, Rc<Forest>>,
+    sets: VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>,
+    of_current: Option<VecStream<'scope, Once, Trial>>,
+    smoothing: Smoothing,
+) -> VecStream<'scope, Once, Vec<Trial>> {
+    let of_new = pair_at_end(forest, sets, "FlattenForest", move |forest, sets: Rc<Vec<Rc<BinnedRows>>>| {
+        let forest = Rc::new(FlatForest::new(&forest, smoothing));
+        sets.iter().map(|rows| Trial { forest: Rc::clone(&forest), rows: Rc::clone(rows) }).collect::<Vec<_>>()
+    });
+    match of_current {
+        None => of_new,
+        Some(of_current) => pair_at_end(of_new, of_current, "WithCurrent", |mut trials, of_current| {
+            trials.push(of_current);
+            trials
+        }),
+    }
 }
 
 fn roled_tables<'scope>(
@@ -251,37 +229,4 @@ fn grow<'scope>(
 fn keep_last<D: Clone + 'static>(stream: VecStream<'_, Once, D>, cell: &Rc<RefCell<Option<D>>>) {
     let cell = Rc::clone(cell);
     stream.inspect(move |value| *cell.borrow_mut() = Some(value.clone()));
-}
-
-impl Results {
-    fn end(self) -> TrainingEnd {
-        let verdict = self.verdict.take();
-        let test = self.test_verdict.take();
-        let failure = verdict.iter().chain(&test).find_map(|verdict| verdict.failure.clone());
-        TrainingEnd {
-            rows_per_worker: verdict.as_ref().map(|verdict| verdict.rows_per_worker.clone()).unwrap_or_default(),
-            counts: verdict.map(|verdict| verdict.counts).unwrap_or_default(),
-            test_counts: test.map(|test| test.counts),
-            failure,
-            grower_failure: self.grower_failure.take(),
-            trained: self.trained(),
-        }
-    }
-
-    /// Present on worker 0 only: it alone hears the sums.
-    fn trained(&self) -> Option<Trained> {
-        Some(Trained {
-            tallies: self.tallies.take()?.try_into().ok()?,
-            forest: owned(self.forest.take()?),
-            indexed: owned(self.indexed.take()?),
-            golden: self.golden.take().unwrap_or_default(),
-            facts: self.facts.take()?,
-            test_facts: self.test_facts.take(),
-        })
-    }
-}
-
-/// The value itself, copied only while a stage still holds it.
-fn owned<D: Clone>(shared: Rc<D>) -> D {
-    Rc::unwrap_or_clone(shared)
 }

@@ -1,18 +1,24 @@
 //! Training a forest on flights: what a user may ask for, the dataflow that does it, and what comes out.
 
+mod current;
 mod dataflow;
+mod end;
 mod facts;
 mod golden;
 mod parts;
 mod plan;
 mod preset;
+mod promotion;
 mod rows;
 mod summary;
 
-pub use dataflow::{Stages, Trained, TrainingEnd, run_worker};
+pub use current::{CurrentModel, CurrentModelError, unless_overtaken};
+pub use dataflow::{Stages, run_worker};
+pub use end::{JudgedCurrent, Trained, TrainingEnd};
 pub use facts::{Facts, RoleCounts};
 pub use golden::{GOLDEN_ROWS, GoldenRequest};
 pub use parts::model;
 pub use plan::{Grower, HoldOutRule, PlanError, TrainPlan};
 pub use preset::Preset;
+pub use promotion::Promote;
 pub use summary::{Measured, report};

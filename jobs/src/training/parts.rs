@@ -3,7 +3,7 @@
 use flightline_operators::evaluate::Tally;
 use flightline_operators::table::Day;
 
-use super::dataflow::{Trained, TrainingEnd};
+use super::end::{Trained, TrainingEnd};
 use super::plan::TrainPlan;
 use crate::flight::column::Column;
 use crate::flight::date::FlightDate;

@@ -11,6 +11,7 @@ use flightline_operators::identity::Share;
 use serde::{Deserialize, Serialize};
 
 use super::preset::Preset;
+use super::promotion::Promote;
 use crate::flight::features::Feature;
 
 /// Who grows the trees.
@@ -102,6 +103,8 @@ pub struct TrainPlan {
     pub hold_out: HoldOutRule,
     /// The largest share of bad rows that is put up with.
     pub max_bad_rows: f64,
+    /// When the model becomes the current one.
+    pub promote: Promote,
 }
 
 /// A plan that can't be carried out.
@@ -119,6 +122,9 @@ pub enum PlanError {
     /// The limit on bad rows is no share.
     #[error("max-bad-rows is {0}, but must be a share from 0 to 1, or from 0% to 100%")]
     BadRows(f64),
+    /// Models are to be compared by rows, and there is none.
+    #[error("--promote if-better compares models by held-out rows, and nothing is held out: give --holdout or --test")]
+    NothingToCompareBy,
 }
 
 impl TrainPlan {
@@ -140,6 +146,9 @@ impl TrainPlan {
         if !(0.0..=1.0).contains(&self.max_bad_rows) {
             errors.push(PlanError::BadRows(self.max_bad_rows));
         }
+        if self.promote == Promote::IfBetter && self.hold_out.0 == HoldOut::None && self.test.is_empty() {
+            errors.push(PlanError::NothingToCompareBy);
+        }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
@@ -147,7 +156,7 @@ impl TrainPlan {
     #[must_use]
     pub fn agreement(&self) -> String {
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {} {} {}",
+            "{:?} {:?} {:?} {:?} {:?} {} {} {} {}",
             self.input,
             self.test,
             self.format,
@@ -155,13 +164,16 @@ impl TrainPlan {
             self.params,
             self.grower,
             self.hold_out,
-            self.max_bad_rows
+            self.max_bad_rows,
+            self.promote
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use flightline_operators::identity::Seed;
+
     use super::*;
 
     #[test]
@@ -172,5 +184,33 @@ mod tests {
         for text in ["random", "last:", "last:0", "last:1", "last:-1", "last:NaN", "first:0.2", ""] {
             assert!(text.parse::<HoldOutRule>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn who_compares_models_must_hold_rows_out_or_give_some() {
+        let preset = Preset::Seed;
+        let mut plan = TrainPlan {
+            input: vec!["rows".to_owned()],
+            test: Vec::new(),
+            format: None,
+            models: PathBuf::from("models"),
+            preset,
+            features: Vec::new(),
+            params: preset.params(Seed(1)),
+            grower: Grower::Histogram,
+            hold_out: HoldOutRule(HoldOut::None),
+            max_bad_rows: 0.01,
+            promote: Promote::IfBetter,
+        };
+        let mistakes = [PlanError::NoFeature, PlanError::NothingToCompareBy];
+        assert_eq!(plan.check(), Err(mistakes.to_vec()), "told with the others");
+        plan.features = preset.features();
+        let before = plan.agreement();
+        plan.promote = Promote::Always;
+        assert_eq!(plan.check(), Ok(()));
+        assert_ne!(plan.agreement(), before, "all processes must compare, or none");
+        plan.promote = Promote::IfBetter;
+        plan.test = vec!["others".to_owned()];
+        assert_eq!(plan.check(), Ok(()));
     }
 }

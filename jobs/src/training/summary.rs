@@ -7,13 +7,14 @@ use flightline_operators::forest::importances;
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::table::Day;
 
-use super::dataflow::{Trained, TrainingEnd};
+use super::end::{JudgedCurrent, Trained, TrainingEnd};
 use super::plan::TrainPlan;
+use super::promotion::decide;
 use crate::flight::date::FlightDate;
 use crate::flight::label::DelayClass;
 use crate::report::{
-    BadRows, ClassReport, FeatureReport, Judged, JudgedKind, NullCount, Parameter, RowsReport, StageTime,
-    TrainingReport,
+    BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, NullCount, Parameter, Promotion,
+    RowsReport, StageTime, TrainingReport,
 };
 
 /// What the process measured of itself.
@@ -52,6 +53,7 @@ pub fn report(plan: &TrainPlan, end: &TrainingEnd, trained: &Trained, measured: 
         train: train?,
         test: judged(test, held_out),
         companion: judged(second, companion),
+        promotion: promotion(plan, trained),
         stages: measured
             .stages
             .iter()
@@ -72,6 +74,18 @@ pub fn report(plan: &TrainPlan, end: &TrainingEnd, trained: &Trained, measured: 
             .unwrap_or(0),
         trees: trained.forest.trees.len() as u64,
     })
+}
+
+/// Whether the model takes the place of the current one, as far as their figures decide it.
+fn promotion(plan: &TrainPlan, trained: &Trained) -> Promotion {
+    let [_, held_out, _] = &trained.tallies;
+    let current = trained.of_current.as_ref();
+    let reason = decide(plan.promote, held_out, current.map(|current| &current.tally));
+    let report = |current: &JudgedCurrent| CurrentModelReport {
+        model: current.id.to_string(),
+        test: Quality::of(&current.tally),
+    };
+    Promotion::new(reason, current.map(report))
 }
 
 type Name = (String, JudgedKind);

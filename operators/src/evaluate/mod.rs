@@ -8,5 +8,5 @@ mod shell;
 mod tally;
 
 pub use quality::{CalibrationPoint, ClassQuality, Quality};
-pub use shell::judge;
+pub use shell::{Trial, judge};
 pub use tally::{CALIBRATION_BINS, CalibrationTally, MICRO, Tally};

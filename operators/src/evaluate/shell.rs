@@ -6,23 +6,32 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::progress::Timestamp;
 
 use super::Tally;
-use crate::flow::{VecStream, fold_at_end, join_at_end, to_worker};
+use crate::flow::{VecStream, fold_at_end, to_worker};
 use crate::forest::FlatForest;
 use crate::table::BinnedRows;
 
-/// Judges a forest by the rows of all workers; worker 0 gets the tally of each set of rows, in the order of the sets.
+/// A forest, and one worker's share of the rows that judge it, in the bins of that forest.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Who is judged.
+    pub forest: Rc<FlatForest>,
+    /// By what.
+    pub rows: Rc<BinnedRows>,
+}
+
+/// Judges forests by the rows of all workers; worker 0 gets the tally of each trial, in the order of the trials.
 ///
-/// `forest` and `sets` carry one element per worker; `on_rows` hears of judged rows.
+/// `trials` carries one element per worker, with the same trials in the same order on each; `on_rows` hears of judged
+/// rows.
 pub fn judge<'scope, T: Timestamp>(
-    forest: VecStream<'scope, T, Rc<FlatForest>>,
-    sets: VecStream<'scope, T, Rc<Vec<Rc<BinnedRows>>>>,
+    trials: VecStream<'scope, T, Vec<Trial>>,
     on_rows: impl Fn(u64) + 'static,
 ) -> VecStream<'scope, T, Vec<Tally>> {
-    let tallies = join_at_end(forest, Pipeline, sets, Pipeline, "JudgeRows", move |forests, sets| {
-        let judged = |(forest, sets): (Rc<FlatForest>, Rc<Vec<Rc<BinnedRows>>>)| -> Vec<Tally> {
-            sets.iter().map(|rows| Tally::of(&forest, rows, &on_rows)).collect()
+    let tallies = fold_at_end(trials, Pipeline, "JudgeRows", Vec::new(), Vec::push, move |trials: Vec<Vec<Trial>>| {
+        let judged = |trials: Vec<Trial>| -> Vec<Tally> {
+            trials.iter().map(|trial| Tally::of(&trial.forest, &trial.rows, &on_rows)).collect()
         };
-        forests.into_iter().zip(sets).map(judged).collect()
+        trials.into_iter().map(judged).collect()
     });
     let to_first = to_worker(|_: &Vec<Tally>| 0);
     fold_at_end(tallies, to_first, "AddTallies", Vec::<Vec<Tally>>::new(), Vec::push, |all| {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::places::OnServers;
 use super::{COLLECTION, Holdings, Job, Load, PARTITIONS, REQUESTS, models};
 use crate::servers::Servers;
-use crate::{Chance, Folder, Invocation, Running, bundled_distances, free_ports_in_a_row};
+use crate::{Chance, Folder, Hosts, Invocation, Running, bundled_distances, free_ports_in_a_row};
 
 /// The flags by which a command finds the configuration.
 const CONFIGURED: &str = "--config job.toml --config more.toml";
@@ -51,13 +51,15 @@ pub struct Shape {
     pub set: Vec<Cow<'static, str>>,
     /// How far above the world's port the ports of its processes begin.
     pub above: u16,
+    /// The generation that a master would propose.
+    pub generation: Option<u64>,
 }
 
 impl Shape {
     /// One process.
     #[must_use]
     pub const fn of(processes: usize, workers: usize) -> Self {
-        Self { processes, workers, binary: "predict", env: Vec::new(), set: Vec::new(), above: 0 }
+        Self { processes, workers, binary: "predict", env: Vec::new(), set: Vec::new(), above: 0, generation: None }
     }
 
     /// With a variable of the environment.
@@ -78,6 +80,13 @@ impl Shape {
     #[must_use]
     pub const fn above(mut self, above: u16) -> Self {
         self.above = above;
+        self
+    }
+
+    /// With a generation that a master would propose.
+    #[must_use]
+    pub const fn generation(mut self, generation: u64) -> Self {
+        self.generation = Some(generation);
         self
     }
 
@@ -256,8 +265,7 @@ impl World {
     pub fn start(&self, shape: &Shape) -> Job {
         let processes = u16::try_from(shape.processes).expect("a few");
         let host = free_ports_in_a_row(processes);
-        let lines: String = (host..host + processes).map(|port| format!("127.0.0.1:{port}\n")).collect();
-        let hosts = self.folder.write("hosts.txt", lines);
+        let hosts = Hosts::of_ports(&self.folder, (host..host + processes).collect());
         let first = self.port + shape.above;
         let process = |process: usize| {
             let mut invocation = self
@@ -274,9 +282,11 @@ impl World {
             for setting in &shape.set {
                 invocation = invocation.args(["--set", &**setting]);
             }
+            if let Some(generation) = shape.generation {
+                invocation = invocation.arg("--generation").arg(generation.to_string());
+            }
             if shape.processes > 1 {
-                let (processes, process) = (shape.processes.to_string(), process.to_string());
-                invocation = invocation.args(["-n", &processes, "-p", &process, "-h"]).arg(&hosts);
+                invocation = hosts.process(invocation, process);
             }
             invocation.start()
         };

@@ -129,7 +129,9 @@ fn mistakes_on_the_command_line_are_named() {
         ("--grower oak", &["oak", "histogram"]),
         ("--seed x", &["--seed"]),
         ("-w 0", &["-w 0"]),
-        ("-n 2 -p 2", &["-p 2", "-n 2"]),
+        ("-n 2 -p 2 --insecure", &["-p 2", "-n 2"]),
+        ("-n 2", &["-n 2 needs a secret", "--secret-file", "/dev/urandom", "--insecure"]),
+        ("-n 2 --insecure --secret-file x", &["--insecure", "--secret-file"]),
         ("--unheard-of", &["--unheard-of"]),
     ] {
         let ended = train(&folder).args(["--input", "rows.jsonl"]).words(arguments).finish();

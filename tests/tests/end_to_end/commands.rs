@@ -75,11 +75,11 @@ fn the_report_is_for_people_and_stands_in_the_models_folder() {
 }
 
 #[test]
-fn no_promote_saves_the_model_and_leaves_the_current_one() {
+fn promote_never_saves_the_model_and_leaves_the_current_one() {
     let folder = Folder::new();
     folder.write("rows.jsonl", json_lines(&sample(1_000, 0)));
     let first = Trained::by(train(&folder).words("--input rows.jsonl")).model();
-    let second = Trained::by(train(&folder).words("--input rows.jsonl --seed 2 --no-promote")).model();
+    let second = Trained::by(train(&folder).words("--input rows.jsonl --seed 2 --promote never")).model();
     assert_eq!(folder.read("models/current").trim(), first);
     assert!(folder.join("models").join(second).join("model.json").is_file());
 }

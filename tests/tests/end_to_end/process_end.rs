@@ -81,8 +81,9 @@ fn assert_ends(process: Process, exit: Exit, says: &str) {
 /// A cluster on free ports, and the flags for each process of it.
 fn cluster_of(folder: &Folder, processes: usize) -> (Hosts, Vec<String>) {
     let hosts = Hosts::new(folder, processes);
-    let path = hosts.file.display();
-    let flags = (0..processes).map(|process| format!("-w 2 -n {processes} -p {process} -h {path}")).collect();
+    let (path, secret) = (hosts.file.display(), hosts.secret.display());
+    let flags = |process| format!("-w 2 -n {processes} -p {process} -h {path} --secret-file {secret}");
+    let flags = (0..processes).map(flags).collect();
     (hosts, flags)
 }
 

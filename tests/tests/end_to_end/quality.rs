@@ -46,7 +46,7 @@ impl Split {
     /// Mean accuracy and mean log loss over the seeds from 1 on, which are printed with their spread.
     fn mean(&self, preset: &str, seeds: u64) -> (f64, f64) {
         let quality = |seed: u64| {
-            let run = train(&self.0).words("--input train.parquet --test test.parquet --no-promote -w 2");
+            let run = train(&self.0).words("--input train.parquet --test test.parquet --promote never -w 2");
             let trained = Trained::by(run.args(["--preset", preset, "--seed", &seed.to_string()]));
             (trained.figure("test", "accuracy"), trained.figure("test", "log_loss"))
         };

@@ -56,7 +56,7 @@ impl Forms {
     }
 
     fn train(&self, settings: &str, input: &PathBuf) -> Invocation {
-        train(&self.folder).words(settings).arg("--no-promote").arg("--input").arg(input)
+        train(&self.folder).words(settings).words("--promote never").arg("--input").arg(input)
     }
 
     /// Trains on every form with every number of workers and processes, and gives the one id of all those models.
@@ -145,7 +145,7 @@ fn another_seed_or_one_row_less_gives_another_model() {
 fn the_bundled_flights_give_one_model_and_are_shared_evenly() {
     let folder = Folder::new();
     let invocation = |workers: usize| {
-        let invocation = train(&folder).words("--preset seed --no-promote").args(["-w", &workers.to_string()]);
+        let invocation = train(&folder).words("--preset seed --promote never").args(["-w", &workers.to_string()]);
         invocation.arg("--input").arg(bundled_flights())
     };
     let mut ids = BTreeSet::new();

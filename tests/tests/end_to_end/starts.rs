@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use flightline_engine::ledger::Generation;
 use flightline_engine::process::Exit;
 use flightline_tests::Ended;
 use flightline_tests::job::{Shape, World, request};
@@ -52,4 +53,37 @@ fn a_collection_that_may_lag_needs_all_requests_in_its_process() {
     let job = world.start(&Shape::of(1, 2).set("sinks.collection.required=false"));
     job.wait_until_running();
     job.stop();
+}
+
+/// A master goes on above the number that it is told.
+#[test]
+fn a_life_has_the_generation_that_is_proposed_and_ends_if_that_is_not_above_all_earlier_ones() {
+    let world = World::new();
+    for (number, generation) in (1..).zip([7, 9]) {
+        let job = world.start(&Shape::of(2, 1).generation(generation));
+        job.wait_until_running();
+        for process in [0, 1] {
+            let status = job.status(process).expect("it runs");
+            assert_eq!(status.generation, Some(Generation(generation)), "process {process}");
+        }
+        job.ask(0, [request(&bundled()[0], number)]);
+        job.wait_until_done();
+        job.stop();
+        for proposed in [generation, 3] {
+            // The others are killed as soon as one has ended; both come to the same end.
+            let ends = refused(&world, &Shape::of(2, 1).generation(proposed));
+            let by_itself: Vec<_> = ends.iter().filter(|end| end.status.code().is_some()).collect();
+            assert!(!by_itself.is_empty(), "{ends:?}");
+            for end in by_itself {
+                let (ours, ledgers) =
+                    (format!("generation {proposed} was proposed"), format!("has generation {generation}"));
+                end.expect(Exit::Superseded).says(&[&ours, &ledgers]);
+            }
+        }
+    }
+    let job = world.start(&Shape::of(1, 1));
+    job.wait_until_running();
+    assert_eq!(job.status(0).and_then(|status| status.generation), Some(Generation(10)), "without a master, the next");
+    job.stop();
+    assert_eq!(world.holdings().check(), Ok(()));
 }

@@ -21,29 +21,23 @@ use flightline_engine::clock::Clock;
 
 pub(super) use cookie::Jar;
 pub(super) use sessions::SessionId;
-pub use token::{Token, WeakToken};
 
 use delay::Delays;
 use sessions::Sessions;
+use token::Known;
 
-/// Fills bytes with chance that nobody can foresee.
-pub type Chance = Arc<dyn Fn(&mut [u8]) -> Result<(), String> + Send + Sync>;
-
-/// The operating system's chance.
-#[must_use]
-pub fn system_chance() -> Chance {
-    Arc::new(|bytes| getrandom::fill(bytes).map_err(|error| format!("the system gives no random numbers: {error}")))
-}
+use crate::entropy::{Entropy, random};
+use crate::secret::Token;
 
 /// Who may see the pages and act on them. Clones are the same.
 #[derive(Clone)]
 pub struct Access(Arc<Inner>);
 
 struct Inner {
-    token: Token,
+    token: Known,
     sessions: Sessions,
     delays: Delays,
-    chance: Chance,
+    entropy: Arc<dyn Entropy>,
     jar: Jar,
 }
 
@@ -63,8 +57,8 @@ pub(super) enum Refused {
     Wrong,
     /// Too many wrong ones came from there, and are still to be answered.
     TooMany,
-    /// There is no chance to make a session of, and why.
-    NoChance(String),
+    /// There are no random numbers to make a session of, and why.
+    NoEntropy(String),
 }
 
 impl fmt::Debug for Access {
@@ -77,20 +71,21 @@ impl Access {
     /// Access with this token. `name` is what its cookies are called by: one host's ports share their cookies, so it must
     /// tell this server from others there, as its role and port do. `tls`: the cookie goes over encrypted connections alone.
     #[must_use]
-    pub fn new(token: Token, name: &str, tls: bool, clock: Arc<dyn Clock>, chance: Chance) -> Self {
-        Self::with_delay(token, name, tls, clock, chance, Duration::from_secs(1))
+    pub fn new(token: &Token, name: &str, tls: bool, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self::with_delay(token, name, tls, clock, entropy, Duration::from_secs(1))
     }
 
     pub(super) fn with_delay(
-        token: Token,
+        token: &Token,
         name: &str,
         tls: bool,
         clock: Arc<dyn Clock>,
-        chance: Chance,
+        entropy: Arc<dyn Entropy>,
         delay: Duration,
     ) -> Self {
         let (sessions, delays) = (Sessions::new(clock), Delays::new(delay));
-        Self(Arc::new(Inner { token, sessions, delays, chance, jar: Jar::new(name, tls) }))
+        let (token, jar) = (Known::new(token), Jar::new(name, tls));
+        Self(Arc::new(Inner { token, sessions, delays, entropy, jar }))
     }
 
     /// Whether this is the token. Takes its time if not.
@@ -110,12 +105,10 @@ impl Access {
     /// Begins a session for whoever knows the token.
     ///
     /// # Errors
-    /// It is wrong, too many wrong ones came from there, or there is no chance to be had.
+    /// It is wrong, too many wrong ones came from there, or there are no random numbers.
     pub(super) async fn log_in(&self, token: &str, from: Option<IpAddr>) -> Result<SessionId, Refused> {
         self.check(token, from).await?;
-        let mut bytes = [0; SessionId::BYTES];
-        (self.0.chance)(&mut bytes).map_err(Refused::NoChance)?;
-        let id = SessionId::new(bytes);
+        let id = SessionId::new(random(&*self.0.entropy).map_err(Refused::NoEntropy)?);
         self.0.sessions.begin(&id);
         Ok(id)
     }
@@ -145,18 +138,25 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
     use flightline_engine::clock::ManualClock;
 
     use super::*;
 
-    fn access(clock: &ManualClock) -> Access {
-        let count = std::sync::atomic::AtomicU8::new(0);
-        let chance: Chance = Arc::new(move |bytes| {
-            bytes.fill(count.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
+    /// Other bytes each time; or none at all.
+    struct Counting(Option<AtomicU8>);
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
+            bytes.fill(self.0.as_ref().ok_or("none")?.fetch_add(1, Ordering::SeqCst));
             Ok(())
-        });
-        let token = Token::new("correct horse battery").unwrap();
-        Access::with_delay(token, "master-8080", false, Arc::new(clock.clone()), chance, Duration::from_millis(1))
+        }
+    }
+
+    fn access(clock: &ManualClock) -> Access {
+        let (token, entropy) = (Token::new("correct horse battery"), Counting(Some(AtomicU8::new(0))));
+        Access::with_delay(&token, "x", false, Arc::new(clock.clone()), Arc::new(entropy), Duration::from_millis(1))
     }
 
     #[tokio::test]
@@ -188,10 +188,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_chance_there_is_no_session() {
-        let token = Token::new("correct horse battery").unwrap();
-        let chance: Chance = Arc::new(|_| Err("none".to_owned()));
-        let access = Access::new(token, "x", false, Arc::new(ManualClock::new()), chance);
-        assert_eq!(access.log_in("correct horse battery", None).await, Err(Refused::NoChance("none".to_owned())));
+    async fn without_random_numbers_there_is_no_session() {
+        let token = Token::new("correct horse battery");
+        let access = Access::new(&token, "x", false, Arc::new(ManualClock::new()), Arc::new(Counting(None)));
+        let refused = access.log_in("correct horse battery", None).await;
+        assert_eq!(refused, Err(Refused::NoEntropy("none".to_owned())));
     }
 }

@@ -22,7 +22,7 @@ const MOST: usize = 256;
 pub(in crate::ui) struct SessionId([u8; Self::BYTES]);
 
 impl SessionId {
-    pub(super) const BYTES: usize = 32;
+    const BYTES: usize = 32;
 
     pub(super) const fn new(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)

@@ -49,6 +49,7 @@ fn state(view: &JobView) -> Markup {
             "Submitted " (since(view.now, line.submitted)) ", "
             @if let Some(ended) = line.ended { "took " (span(ended.since(line.submitted))) }
             @else { "for " (growing(view.now.since(line.submitted))) " now" }
+            @if let Some(exit) = line.exit.filter(|_| is_over) { " · exit code " (exit) }
             @if let Some(generation) = line.generation { " · generation " (generation) }
             @if line.restarts > 0 { ", " (counted(line.restarts, "restart")) }
             " · " (counted(view.spec.processes.get() as u64, "process")) " of " (counted(u64::from(view.spec.cores.0), "core"))

@@ -66,7 +66,7 @@ impl Typed {
         let memory = self.memory.parse::<Memory>().map_err(|error| wrong("memory", error.to_string())).ok();
         let every = match self.every.trim() {
             "" => None,
-            text => match humantime_serde::re::humantime::parse_duration(text) {
+            text => match humantime::parse_duration(text) {
                 Ok(every) if !every.is_zero() => Some(every),
                 _ => {
                     wrong("every", format!("{text:?} is no length of time: write 30m, 6h or 1day"));

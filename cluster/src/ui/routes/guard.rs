@@ -95,7 +95,7 @@ impl From<Refused> for Fault {
             Refused::TooMany => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens came from there; try again in a moment")
             }
-            Refused::NoChance(why) => {
+            Refused::NoEntropy(why) => {
                 tracing::error!("nobody can log in: {why}");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "an internal error; the log has more of it")
             }

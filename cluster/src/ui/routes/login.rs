@@ -51,7 +51,7 @@ pub(super) async fn log_in<S: ?Sized + Send + Sync + 'static>(
             let headers = [(LOCATION, local(&typed.next).to_owned())];
             Ok((StatusCode::SEE_OTHER, headers, [(SET_COOKIE, access.jar().give(&id))]).into_response())
         }
-        Err(Refused::NoChance(why)) => Err(Refused::NoChance(why).into()),
+        Err(Refused::NoEntropy(why)) => Err(Refused::NoEntropy(why).into()),
         Err(refused) => {
             let Fault { code, why } = refused.into();
             Ok(shown(&site, code, &typed.next, Some(&why)))

@@ -21,10 +21,12 @@ use flightline_engine::supervised::Graph;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::{Access, Chance, Pages, Settings, Sight, Token, WorkerSight, master, worker};
+use super::{Access, Pages, Settings, Sight, WorkerSight, master, worker};
+use crate::entropy::Entropy;
 use crate::ids::{Generation, JobId, Moment, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::secret::Token;
 use crate::view::{ClusterView, JobView, LogPiece, ModelView, WorkerView};
 
 pub(super) const TOKEN: &str = "a token for tests";
@@ -142,15 +144,20 @@ pub(super) struct Served {
     pub(super) pages: Pages,
 }
 
-pub(super) fn access(clock: &ManualClock, tls: bool) -> Access {
-    let count = AtomicU64::new(1);
-    let chance: Chance = Arc::new(move |bytes| {
+/// Other bytes each time.
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
         bytes.fill(0);
-        bytes[..8].copy_from_slice(&count.fetch_add(1, Ordering::SeqCst).to_be_bytes());
+        bytes[..8].copy_from_slice(&self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes());
         Ok(())
-    });
-    let token = Token::new(TOKEN).unwrap();
-    Access::with_delay(token, "master-8080", tls, Arc::new(clock.clone()), chance, Duration::from_millis(1))
+    }
+}
+
+pub(super) fn access(clock: &ManualClock, tls: bool) -> Access {
+    let (clock, entropy) = (Arc::new(clock.clone()), Arc::new(Counting(AtomicU64::new(1))));
+    Access::with_delay(&Token::new(TOKEN), "master-8080", tls, clock, entropy, Duration::from_millis(1))
 }
 
 /// Looks at once whenever something changes, and hardly ever otherwise.

@@ -73,6 +73,7 @@ fn line(id: u64, name: &str, program: &str, state: JobState) -> JobLine {
         state,
         submitted: ago(7400),
         ended: is_over.then(|| ago(6900)),
+        exit: is_over.then_some(0),
         generation: Some(Generation(1)),
         restarts: 0,
         cores: Cores(4),

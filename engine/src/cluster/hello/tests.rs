@@ -2,110 +2,109 @@ use proptest::prelude::*;
 
 use super::*;
 
-const US: Identity = Identity {
-    processes: ProcessCount::new(3),
-    workers: WorkerCount::new(2),
-    process: ProcessIndex::new(0),
-    fingerprint: 99,
-};
-
-const CALLER: Identity = Identity { process: ProcessIndex::new(1), ..US };
-
 fn call() -> Hello {
-    CALLER.hello(Kind::Call, ProcessIndex::new(0))
-}
-
-#[test]
-fn each_difference_is_told_to_both_with_both_values() {
-    let call = call();
-    let cases: [(Hello, &[&str]); 5] = [
-        (Hello { processes: ProcessCount::new(2), ..call }, &["-n 2", "-n 3"]),
-        (Hello { workers: WorkerCount::new(4), ..call }, &["-w 4", "-w 2"]),
-        (Hello { receiver: ProcessIndex::new(2), ..call }, &["takes this one for process 2"]),
-        (Hello { fingerprint: 1, ..call }, &["other arguments"]),
-        (Hello { sender: ProcessIndex::new(0), ..call }, &["process 0 has no business"]),
-    ];
-    assert_eq!(US.judge_call(&call, false), (Kind::Welcome, None));
-    for (theirs, says) in cases {
-        let (kind, why) = US.judge_call(&theirs, false);
-        assert_eq!(kind, Kind::Refusal(Refusal::Differs));
-        let why = why.unwrap();
-        says.iter().for_each(|part| assert!(why.contains(part), "{why:?} lacks {part:?}"));
+    Hello {
+        processes: ProcessCount::new(3),
+        workers: WorkerCount::new(2),
+        sender: ProcessIndex::new(1),
+        receiver: ProcessIndex::new(0),
+        fingerprint: 99,
+        generation: Some(Generation(4)),
+        secured: true,
+        nonce: Nonce([7; NONCE_LENGTH]),
     }
 }
 
-#[test]
-fn an_index_that_is_taken_is_refused() {
-    assert_eq!(US.judge_call(&call(), true).0, Kind::Refusal(Refusal::Taken));
+fn is_call(bytes: &[u8]) -> Result<(), NotHello> {
+    check(bytes, &[Kind::Call], CALL_LENGTH)
 }
 
 #[test]
-fn a_caller_understands_each_answer() {
-    let peer = ProcessIndex::new(0);
-    let answer = |kind| US.hello(kind, CALLER.process);
-    let never = |answer| match CALLER.judge_answer(&answer, peer) {
-        Verdict::Never(why) => why,
-        other => panic!("{answer:?} gives {other:?}"),
-    };
-    assert_eq!(CALLER.judge_answer(&answer(Kind::Welcome), peer), Verdict::In);
-    assert!(never(answer(Kind::Refusal(Refusal::Taken))).contains("another process 1"));
-    assert!(never(answer(Kind::Refusal(Refusal::Differs))).contains("its log"));
-    let other_workers = Hello { workers: WorkerCount::new(9), ..answer(Kind::Refusal(Refusal::Differs)) };
-    assert!(never(other_workers).contains("it was started with -w 9, this one with -w 2"));
-    let other_index = Hello { sender: ProcessIndex::new(2), ..answer(Kind::Welcome) };
-    assert!(never(other_index).contains("it is process 2"));
-    assert!(matches!(CALLER.judge_answer(&call(), peer), Verdict::Again(_)), "met itself");
+fn the_lengths_are_those_of_the_table() {
+    assert_eq!((CALL_LENGTH, CHALLENGE_LENGTH, PROOF_LENGTH, VERDICT_LENGTH), (84, 116, 48, 56));
+    assert_eq!(call().encode(Kind::Call).len(), CALL_LENGTH);
+    assert_eq!(call().encode(Kind::Challenge).len() + TAG_LENGTH, CHALLENGE_LENGTH);
+    assert_eq!(proof_head().len() + TAG_LENGTH, PROOF_LENGTH);
+    assert_eq!(Ruling::Welcome.encode().len() + TAG_LENGTH, VERDICT_LENGTH);
+}
+
+/// The bytes of version 1, as it was released: each of the two must be able to name the other one.
+#[test]
+fn the_head_is_that_of_all_versions() {
+    let first_version = *b"FLTLINE\n\0\x01\0\x01\0\0\0\x20";
+    assert_eq!(is_call(&first_version), Err(NotHello::Version(1)));
+    assert_eq!(farewell(), *b"FLTLINE\n\0\x02\0\x03\0\0\0\0");
 }
 
 #[test]
 fn strangers_are_known_by_their_first_wrong_byte() {
-    assert_eq!(Hello::decode(b"G"), Err(NotHello::Stranger));
-    assert_eq!(Hello::decode(b"FLTX"), Err(NotHello::Stranger));
-    let mut later = call().encode();
+    assert_eq!(is_call(b"G"), Err(NotHello::Stranger));
+    assert_eq!(is_call(b"FLTX"), Err(NotHello::Stranger));
+    let mut later = call().encode(Kind::Call);
     later[9] = 9;
-    assert_eq!(Hello::decode(&later[..10]), Err(NotHello::Version(9)));
-    assert!(NotHello::Version(9).describe().contains("version 9"));
-    assert_eq!(Hello::decode(&farewell()), Ok(None), "cut short, but not a stranger's");
-    for (at, value) in [(11, 7), (15, 1), (47, 1)] {
-        let mut wrong = call().encode();
-        wrong[at] = value;
-        assert_eq!(Hello::decode(&wrong), Err(NotHello::Stranger), "byte {at}");
+    assert_eq!(is_call(&later[..10]), Err(NotHello::Version(9)));
+    for at in [10, 11, 12, 15] {
+        let mut wrong = call().encode(Kind::Call);
+        wrong[at] ^= 1;
+        assert_eq!(is_call(&wrong[..=at]), Err(NotHello::Stranger), "byte {at}");
+    }
+    let mut neither = call().encode(Kind::Call);
+    neither[51] = 2;
+    assert_eq!(Hello::decode(&neither), Err(NotHello::Stranger), "with a secret, without, or what?");
+}
+
+#[test]
+fn a_verdict_is_read_as_it_was_said_and_nothing_else_is_one() {
+    let verdicts = [Refusal::Differs, Refusal::Taken, Refusal::Generation].map(Ruling::Refusal);
+    for ruling in verdicts.into_iter().chain([Ruling::Welcome]) {
+        let bytes = ruling.encode();
+        assert_eq!(check(&bytes, &[Kind::Welcome, Kind::Refusal], VERDICT_LENGTH), Ok(()));
+        assert_eq!(Ruling::decode(&bytes), Ok(ruling));
+        for bit in 0..8 * bytes.len() {
+            let mut other = bytes.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            let read =
+                check(&other, &[Kind::Welcome, Kind::Refusal], VERDICT_LENGTH).and_then(|()| Ruling::decode(&other));
+            assert_ne!(read, Ok(ruling), "bit {bit}");
+            assert!(ruling == Ruling::Welcome || read != Ok(Ruling::Welcome), "bit {bit}");
+        }
     }
 }
 
 fn hellos() -> impl Strategy<Value = Hello> {
-    let kinds = prop_oneof![
-        Just(Kind::Call),
-        Just(Kind::Welcome),
-        Just(Kind::Refusal(Refusal::Differs)),
-        Just(Kind::Refusal(Refusal::Taken))
-    ];
-    (kinds, any::<[u32; 4]>(), any::<u64>()).prop_map(|(kind, numbers, fingerprint)| {
+    let numbers = (any::<[u32; 4]>(), any::<u64>(), any::<u64>(), any::<bool>(), any::<[u8; NONCE_LENGTH]>());
+    numbers.prop_map(|(numbers, fingerprint, generation, secured, nonce)| {
         let [processes, workers, sender, receiver] = numbers.map(|number| number as usize);
         Hello {
-            kind,
             processes: ProcessCount::new(processes),
             workers: WorkerCount::new(workers),
             sender: ProcessIndex::new(sender),
             receiver: ProcessIndex::new(receiver),
             fingerprint,
+            generation: (generation > 0).then_some(Generation(generation)),
+            secured,
+            nonce: Nonce(nonce),
         }
     })
 }
 
 proptest! {
     #[test]
-    fn a_hello_is_read_as_it_was_said_and_only_when_it_is_whole(hello in hellos()) {
-        let bytes = hello.encode();
-        prop_assert_eq!(Hello::decode(&bytes), Ok(Some(hello)));
-        for cut in 0..LENGTH {
-            prop_assert_eq!(Hello::decode(&bytes[..cut]), Ok(None));
+    fn a_hello_is_read_as_it_was_said_however_it_arrives(hello in hellos()) {
+        for (kind, length) in [(Kind::Call, CALL_LENGTH), (Kind::Challenge, CHALLENGE_LENGTH)] {
+            let bytes = hello.encode(kind);
+            prop_assert_eq!(Hello::decode(&bytes), Ok(hello));
+            for cut in 0..=bytes.len() {
+                prop_assert_eq!(check(&bytes[..cut], &[kind], length), Ok(()));
+            }
         }
+        let without_generation = Hello { generation: None, ..hello };
+        prop_assert_eq!(Hello::decode(&without_generation.encode(Kind::Call)), Ok(without_generation));
     }
 
     #[test]
     fn random_bytes_are_never_a_hello(bytes in prop::collection::vec(any::<u8>(), 8..100)) {
         prop_assume!(bytes[..8] != MAGIC);
-        prop_assert_eq!(Hello::decode(&bytes), Err(NotHello::Stranger));
+        prop_assert_eq!(is_call(&bytes), Err(NotHello::Stranger));
     }
 }

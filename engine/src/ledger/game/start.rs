@@ -7,7 +7,7 @@ use super::check::Violation;
 use super::life::{Life, State};
 use super::rules::Bug;
 use super::world::{PARTITIONS, STORES, Store, World, bounds, job, partitions};
-use crate::contract::Fault;
+use crate::contract::{Fault, Superseded};
 use crate::ledger::{Book, Entry, EntryBody, Generation, decide};
 use crate::recovery::{SinkPolicy, plan_start, read_from};
 
@@ -18,7 +18,7 @@ fn policies() -> Vec<SinkPolicy> {
 }
 
 impl Life {
-    /// Takes the next generation.
+    /// Takes the generation that is proposed, or the next.
     pub(super) fn claim(&mut self, world: &mut World) -> Result<(), Fault> {
         if world.rules.has(Bug::ClaimApart) && world.claims > 0 {
             self.book = self.ledger.load()?;
@@ -26,7 +26,11 @@ impl Life {
             self.generation = Generation(world.claims);
             self.claim_due = true;
         } else {
-            (self.book, self.generation) = self.ledger.claim(&job(), PARTITIONS, self.nonce)?;
+            let claimed = self.ledger.claim(&job(), PARTITIONS, self.nonce, self.proposed);
+            if let Err(Fault::Superseded(Superseded { later })) = &claimed {
+                world.tell_master(*later);
+            }
+            (self.book, self.generation) = claimed?;
             world.claims = self.generation.0;
         }
         self.state = State::Adopt;

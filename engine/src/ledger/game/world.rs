@@ -14,7 +14,7 @@ use crate::contract::{Fault, Item, JobId, SinkName, SinkSurvey, Standing};
 use crate::ids::JobName;
 use crate::ledger::collect::collectable;
 use crate::ledger::eventful::{Eventful, Moment};
-use crate::ledger::{Book, LedgerLog};
+use crate::ledger::{Book, Generation, LedgerLog};
 use crate::log::{Offset, OffsetRange, Offsets, Partition, Reached};
 use crate::memory::MemoryBlobs;
 
@@ -80,6 +80,8 @@ pub(super) struct World {
     blobs: MemoryBlobs,
     /// Generations that were handed out beside the ledger, by a bug.
     pub(super) claims: u64,
+    /// What a master has proposed or heard of last, if there is one.
+    master: Option<u64>,
     /// The number of the model that is wanted.
     pub(super) model: u32,
     /// Destinations that were adopted.
@@ -97,8 +99,11 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(seed: u64, rules: Rules) -> Self {
+        let mut dice = Dice::new(seed);
+        let has_master = dice.percent(50) && !rules.has(Bug::ClaimApart);
         Self {
-            dice: Dice::new(seed),
+            master: has_master.then_some(0),
+            dice,
             rules,
             blobs: MemoryBlobs::default(),
             claims: 0,
@@ -114,6 +119,20 @@ impl World {
         }
     }
 
+    /// What a master proposes for the next life: above all that it knows of, which may not be all.
+    pub(super) fn propose(&mut self) -> Option<Generation> {
+        let above = self.dice.one_to(3) as u64;
+        self.master.as_mut().map(|last| {
+            *last += above;
+            Generation(*last)
+        })
+    }
+
+    /// A master hears from a life that was refused.
+    pub(super) fn tell_master(&mut self, later: Generation) {
+        self.master = self.master.map(|last| last.max(later.0));
+    }
+
     /// The ledger on a store that never fails.
     pub(super) fn calm_ledger(&self) -> LedgerLog {
         LedgerLog::new(Arc::new(self.blobs.clone()))
@@ -126,7 +145,7 @@ impl World {
         let (rival, rivals_claim) = (self.calm_ledger(), !self.rules.has(Bug::ClaimApart));
         let storm = Eventful::around(&self.blobs, move |moment| {
             if moment == Moment::BeforeCreate && rivals_claim && dice.percent(1) {
-                rival.claim(&job(), PARTITIONS, dice.any())?;
+                rival.claim(&job(), PARTITIONS, dice.any(), None)?;
             }
             let percent = if moment == Moment::Look { 1 } else { 4 };
             if dice.percent(percent) { Err(Fault::transient("the store is away")) } else { Ok(()) }

@@ -52,11 +52,11 @@ fn a_life_claims_writes_and_is_read_back() {
     let shelf = MemoryBlobs::default();
     let ledger = ledger(&shelf);
     assert_eq!(ledger.load(), Ok(Book::default()));
-    let (mut book, generation) = ledger.claim(&job(), PARTITIONS, 7).unwrap();
+    let (mut book, generation) = ledger.claim(&job(), PARTITIONS, 7, None).unwrap();
     assert_eq!((generation, book.next_seq()), (Generation(1), Seq(1)));
     assert_eq!(ledger.append(&mut book, bind(1, [(0, 0, 10)])), Ok(Seq(1)));
     assert_eq!(ledger.load().as_ref(), Ok(&book));
-    let (_, generation) = ledger.claim(&job(), PARTITIONS, 8).unwrap();
+    let (_, generation) = ledger.claim(&job(), PARTITIONS, 8, None).unwrap();
     assert_eq!(generation, Generation(2));
     assert_eq!(ledger.append(&mut book, bind(1, [(0, 10, 20)])), Err(superseded_by(2)), "the old life has lost");
     assert_eq!(ledger.append(&mut book, bind(1, [(0, 10, 20)])), Err(superseded_by(2)), "for ever");
@@ -66,12 +66,14 @@ fn a_life_claims_writes_and_is_read_back() {
 #[test]
 fn a_ledger_of_another_job_or_log_is_refused_and_both_are_named() {
     let ledger = ledger(&shelf_with(&[open()]));
-    let Fault::Permanent(error) = ledger.claim(&JobName("other".into()), PARTITIONS, 1).unwrap_err() else { panic!() };
+    let Fault::Permanent(error) = ledger.claim(&JobName("other".into()), PARTITIONS, 1, None).unwrap_err() else {
+        panic!()
+    };
     assert!(error.0.contains("\"job\"") && error.0.contains("\"other\""), "{error}");
-    let Fault::Permanent(error) = ledger.claim(&job(), 2, 1).unwrap_err() else { panic!() };
+    let Fault::Permanent(error) = ledger.claim(&job(), 2, 1, None).unwrap_err() else { panic!() };
     assert!(error.0.contains("2 partitions") && error.0.contains("had 3"), "{error}");
     let none = self::ledger(&MemoryBlobs::default());
-    assert!(matches!(none.claim(&job(), 0, 1), Err(Fault::Permanent(_))), "a log without partitions");
+    assert!(matches!(none.claim(&job(), 0, 1, None), Err(Fault::Permanent(_))), "a log without partitions");
 }
 
 #[test]
@@ -191,11 +193,11 @@ fn of_two_claims_at_once_the_loser_takes_the_next_generation() {
     let (rival, first) = (ledger(&shelf), AtomicUsize::new(0));
     let ledger = LedgerLog::new(Eventful::around(&shelf, move |moment| {
         if matches!(moment, Moment::BeforeCreate) && first.fetch_add(1, Ordering::SeqCst) == 0 {
-            rival.claim(&job(), PARTITIONS, 1)?;
+            rival.claim(&job(), PARTITIONS, 1, None)?;
         }
         Ok(())
     }));
-    let (book, generation) = ledger.claim(&job(), PARTITIONS, 2).unwrap();
+    let (book, generation) = ledger.claim(&job(), PARTITIONS, 2, None).unwrap();
     assert_eq!((generation, book.next_seq()), (Generation(3), Seq(3)));
 }
 
@@ -205,11 +207,66 @@ fn a_claim_that_is_overtaken_at_once_ends() {
     let rival = ledger(&shelf);
     let ledger = LedgerLog::new(Eventful::around(&shelf, move |moment| {
         if matches!(moment, Moment::AfterCreate) {
-            rival.claim(&job(), PARTITIONS, 1)?;
+            rival.claim(&job(), PARTITIONS, 1, None)?;
         }
         Ok(())
     }));
-    assert_eq!(ledger.claim(&job(), PARTITIONS, 2), Err(superseded_by(2)));
+    assert_eq!(ledger.claim(&job(), PARTITIONS, 2, None), Err(superseded_by(2)));
+}
+
+#[test]
+fn what_is_proposed_is_claimed_and_must_be_above() {
+    let shelf = MemoryBlobs::default();
+    let ledger = ledger(&shelf);
+    let claim = |proposed, nonce| ledger.claim(&job(), PARTITIONS, nonce, Some(Generation(proposed)));
+    let (book, generation) = claim(5, 1).unwrap();
+    assert_eq!((generation, book.generation(), book.next_seq()), (Generation(5), Some(Generation(5)), Seq(2)));
+    for (nonce, proposed) in [(2, 5), (3, 4), (4, 1)] {
+        let before = names(&shelf);
+        assert_eq!(claim(proposed, nonce), Err(superseded_by(5)), "{proposed}");
+        assert_eq!(names(&shelf), before, "nothing was written");
+    }
+    assert_eq!(claim(6, 5).unwrap().1, Generation(6));
+    assert_eq!(ledger.claim(&job(), PARTITIONS, 6, None).unwrap().1, Generation(7), "without a master, the next");
+    let opened = LedgerLog::new(Arc::new(MemoryBlobs::default())).claim(&job(), PARTITIONS, 1, Some(Generation(1)));
+    assert_eq!(opened.unwrap().0.next_seq(), Seq(1), "the first one is opened with its own");
+}
+
+/// A life that a master started would have been refused by its own claim.
+#[test]
+fn a_proposed_claim_that_was_written_in_spite_of_a_fault_is_found_again() {
+    for (entries, proposed) in [(vec![open()], 5), (vec![], 5), (vec![], 1)] {
+        let shelf = shelf_with(&entries);
+        let fails = AtomicUsize::new(0);
+        let ledger = LedgerLog::new(Eventful::around(&shelf, move |moment| match moment {
+            Moment::AfterCreate if fails.fetch_add(1, Ordering::SeqCst) < 2 => Err(Fault::transient("away")),
+            _ => Ok(()),
+        }));
+        let claimed = (0..3).find_map(|_| match ledger.claim(&job(), PARTITIONS, 7, Some(Generation(proposed))) {
+            Err(Fault::Transient(_)) => None,
+            claimed => Some(claimed.unwrap()),
+        });
+        let (book, generation) = claimed.unwrap();
+        assert_eq!((generation, Ok(book)), (Generation(proposed), ledger.load()));
+        let another = ledger.claim(&job(), PARTITIONS, 8, Some(Generation(proposed)));
+        assert_eq!(another, Err(superseded_by(proposed)), "another life with the same number");
+    }
+}
+
+#[test]
+fn a_proposal_that_is_overtaken_names_who_did() {
+    for (rivals, expected) in [(5, Err(superseded_by(5))), (9, Err(superseded_by(9))), (3, Ok(Generation(5)))] {
+        let shelf = shelf_with(&[open()]);
+        let (rival, first) = (ledger(&shelf), AtomicUsize::new(0));
+        let ledger = LedgerLog::new(Eventful::around(&shelf, move |moment| {
+            if matches!(moment, Moment::BeforeCreate) && first.fetch_add(1, Ordering::SeqCst) == 0 {
+                rival.claim(&job(), PARTITIONS, 1, Some(Generation(rivals)))?;
+            }
+            Ok(())
+        }));
+        let claimed = ledger.claim(&job(), PARTITIONS, 2, Some(Generation(5)));
+        assert_eq!(claimed.map(|(_, generation)| generation), expected);
+    }
 }
 
 /// A long-living ledger that was collected, and the book of a writer that has slept all the time.
@@ -217,7 +274,7 @@ fn slept() -> (MemoryBlobs, Book) {
     let shelf = shelf_with(&[open(), bind(1, [(0, 0, 10)])]);
     let ledger = ledger(&shelf);
     let old = ledger.load().unwrap();
-    let (mut book, generation) = ledger.claim(&job(), PARTITIONS, 1).unwrap();
+    let (mut book, generation) = ledger.claim(&job(), PARTITIONS, 1, None).unwrap();
     for step in 1..5 {
         ledger.append(&mut book, bind(generation.0, [(0, step * 10, step * 10 + 10)])).unwrap();
     }
@@ -237,7 +294,7 @@ fn a_writer_whose_number_is_free_again_ends_and_leaves_no_trace_that_is_read() {
     assert_eq!(ledger.append(&mut old, bind(1, [(0, 10, 20)])), Err(superseded_by(2)));
     assert!(names(&shelf).contains(&ENTRY_2.to_owned()), "it did write");
     assert_eq!(ledger.load(), before);
-    let (mut book, _) = ledger.claim(&job(), PARTITIONS, 3).unwrap();
+    let (mut book, _) = ledger.claim(&job(), PARTITIONS, 3, None).unwrap();
     ledger.collect(&mut book, Seq(7)).unwrap();
     assert!(!names(&shelf).contains(&ENTRY_2.to_owned()), "the next collecting sweeps it away");
 }

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::toy::{World, wait_until};
+use crate::cluster::ClusterPlan;
 use crate::contract::{Answers, FlushReason, Sink, SinkBatch};
+use crate::ids::WorkerCount;
 use crate::ledger::Generation;
 use crate::log::{Offset, Partition, Reached};
 use crate::stream::{Ending, StreamError};
@@ -102,6 +104,32 @@ fn an_older_life_ends_when_a_later_one_is_at_work() {
         world.wait_for(sink);
     }
     new.stop().unwrap();
+    world.check();
+}
+
+#[test]
+fn a_life_claims_what_a_master_proposes_and_ends_when_that_is_not_above_the_ledgers() {
+    let world = World::new();
+    let plan = |generation| ClusterPlan::local(WorkerCount::new(2)).with_generation(Generation(generation));
+    let life = world.start_as(plan(5));
+    world.append(0..40);
+    world.wait_for(&world.topic);
+    assert_eq!(life.metrics.status().generation, Some(Generation(5)));
+    life.stop().unwrap();
+    for proposed in [5, 2] {
+        let ended = world.start_as(plan(proposed)).ended();
+        let Err(StreamError::Ended(ending)) = ended else { panic!("{ended:?}") };
+        assert_eq!(ending, Ending::NotAbove { proposed: Generation(proposed), ledger: Generation(5) });
+        let text = ending.to_string();
+        assert!(
+            text.contains(&format!("generation {proposed} was proposed")) && text.contains("has generation 5"),
+            "{text}"
+        );
+    }
+    let life = world.start_as(plan(6));
+    world.append(40..80);
+    world.wait_for(&world.topic);
+    life.stop().unwrap();
     world.check();
 }
 

@@ -196,6 +196,10 @@ impl World {
     }
 
     pub(super) fn start(&self, workers: usize) -> Life {
+        self.start_as(ClusterPlan::local(WorkerCount::new(workers)))
+    }
+
+    pub(super) fn start_as(&self, plan: ClusterPlan) -> Life {
         let (stop, metrics, health) = (StopFlag::default(), StreamMetrics::new(), Health::new());
         let sink = |sink: &MemorySink, required| SinkSetup { sink: Arc::new(sink.clone()), required, backfill: false };
         let setup = StreamSetup {
@@ -221,7 +225,6 @@ impl World {
             settings: BTreeMap::new(),
             replay_offsets: self.replay_offsets,
         };
-        let plan = ClusterPlan::local(WorkerCount::new(workers));
         Life { stop, metrics, health, thread: thread::spawn(move || run(plan, setup, Some(lead))) }
     }
 

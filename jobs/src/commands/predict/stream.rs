@@ -23,12 +23,13 @@ pub fn run(flags: &PredictFlags) -> Result<(), Failure> {
     let stop = StopFlag::default();
     let on_signal = stop.clone();
     install_drain_policy(move || on_signal.raise());
+    let mut plan = flags.cluster.plan()?;
     loop {
-        let service = Service::open(&loaded, flags.cluster.plan()?, nonce(), stop.clone())?;
+        let service = Service::open(&loaded, plan.clone(), nonce(), stop.clone())?;
         announce(&loaded, &service);
         match service.run()? {
             // A life reads the partitions that were there when it began.
-            Drained::LogGrew if !stop.is_raised() => {}
+            Drained::LogGrew if !stop.is_raised() => plan = plan.next_life(),
             Drained::LogGrew | Drained::Asked => return Ok(()),
         }
     }

@@ -51,11 +51,15 @@ pub(super) fn outlook(report: &TrainingReport, width: usize) -> Block {
     text.map(|line| Line::default().add(style, EDGE).beside(line, columns(EDGE))).collect()
 }
 
-/// The figures of all judged rows, side by side.
+/// The figures of all judged rows, side by side; a narrow terminal goes without those that say least.
 pub(super) fn quality(report: &TrainingReport, width: usize) -> Block {
     const NAME: usize = 18;
+    const NARROWEST_CELL: usize = 7;
     const WIDEST_CELL: usize = 16;
-    let judged = quality::columns(report);
+    let mut judged = quality::columns(report);
+    if NAME + judged.len() * NARROWEST_CELL > width {
+        judged.remove(0);
+    }
     let cell = ((width - NAME) / judged.len()).min(WIDEST_CELL);
     let row = |name: &str, style: Style, cells: Vec<String>| {
         let name = Line::default().left(style, name, NAME);

@@ -1,5 +1,7 @@
 //! What must hold of the terminal's report whatever was trained.
 
+use flightline_operators::evaluate::Quality;
+
 use super::*;
 use crate::report::text::columns;
 use crate::report::{BadRows, sample};
@@ -42,6 +44,24 @@ fn colours_change_no_character_and_come_only_when_asked_for() {
     }
     let trimmed: Vec<&str> = coloured.lines().map(str::trim_end).collect();
     assert_eq!(trimmed, plain.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_current_model_stands_beside_the_new_one_when_they_were_compared() {
+    let mut report = sample::report();
+    for width in [40, 80, 130] {
+        let text = assert_fits(&report, width);
+        let loss = |quality: &Quality| format!("{:.3}", quality.log_loss);
+        let [new, current] =
+            [&report.test.as_ref().unwrap().quality, report.promotion.current.as_ref().unwrap().test.as_ref().unwrap()];
+        let line = text.lines().find(|line| line.starts_with("Log loss")).unwrap();
+        let beside = format!("{}\0{}", loss(new), loss(current));
+        let cells = line.split_whitespace().collect::<Vec<_>>().join("\0");
+        assert!(cells.contains(&beside), "{width}: {line}");
+        assert!(text.contains("current"), "{text}");
+    }
+    report.promotion.current = None;
+    assert!(!render(&report, 80, false).contains("current"));
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn a_model_from_hdfs_or_s3_is_the_one_from_local_files() {
     let rows = sample(9_000, 0);
     let folder = Folder::new();
     let (third, train_on) =
-        (rows.len() / 3, |input: &str| train(&folder).args(["--no-promote", "-w", "2", "--input", input]));
+        (rows.len() / 3, |input: &str| train(&folder).args(["--promote", "never", "-w", "2", "--input", input]));
     let files = [
         ("a.parquet", folder.write("rows/a.parquet", parquet_file(&rows[..third], 1_000))),
         ("b.jsonl.gz", folder.write("rows/b.jsonl.gz", packed(&json_lines(&rows[third..2 * third]), Zip::Gzip))),

@@ -4,6 +4,8 @@
 //! this worker shall have). Both are whole each time, so that a message that is lost or comes twice does no harm, and
 //! whoever starts again learns everything from the next one. What an order leaves out is ended and forgotten.
 
+pub mod messages;
+
 use std::fmt;
 
 use flightline_engine::ids::ProcessCount;
@@ -24,6 +26,8 @@ pub struct Machine {
     pub host: String,
     /// The port on that host at which the agent itself answers.
     pub port: u16,
+    /// Where its own pages are: `http://host:port`, or `https://...`.
+    pub page: String,
     /// Ports for the meshes of jobs: from, and up to and including.
     pub mesh_ports: (u16, u16),
     /// Cores for jobs.
@@ -34,6 +38,18 @@ pub struct Machine {
     pub roots: Vec<String>,
     /// The version of its programs.
     pub version: String,
+}
+
+impl Machine {
+    /// Where its agent answers: `host:port`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
 }
 
 /// A process that a worker shall have.
@@ -69,6 +85,16 @@ pub enum Wish {
     Drain,
     /// It shall end at once.
     Kill,
+}
+
+/// One of a process's two logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogStream {
+    /// Reports and JSON.
+    Stdout,
+    /// What a person watches.
+    Stderr,
 }
 
 /// How a process is.
@@ -150,7 +176,7 @@ pub enum HowEnded {
     NotStarted {
         /// Why, in a sentence.
         why: String,
-        /// Whether another try can be different.
+        /// Whether no other try can help.
         permanent: bool,
     },
 }

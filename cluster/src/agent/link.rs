@@ -1,0 +1,177 @@
+//! The agent's line to the master: what is goes there, what shall be comes back.
+//!
+//! A master that can't be reached stops nothing: the processes go on, and both loops try again. One that doesn't know this
+//! agent (any more) is told anew who it is. Only an agent of the same name ends this one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flightline_engine::backoff::Backoff;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use super::Household;
+use crate::protocol::Machine;
+use crate::protocol::messages::{AgentId, FromAgent, Heard, Orders};
+use crate::rpc::call::{CallError, Caller};
+
+/// Between two reports when nothing happens. A master loses who is silent for a few of these.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How long the master may let us wait for new orders.
+const WATCH: Duration = Duration::from_secs(20);
+
+/// Why an agent can't go on.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// Another agent has its name.
+    #[error("another agent has registered as worker {0}: give each worker a name of its own (--name)")]
+    Replaced(String),
+    /// The master understands and refuses, or speaks another version.
+    #[error("the master refuses this agent: {0}")]
+    Refused(CallError),
+}
+
+/// An agent's line to its master.
+pub struct Link {
+    household: Arc<Household>,
+    machine: Machine,
+    /// For reports, and for orders: a caller makes one call at a time.
+    callers: [Arc<Caller>; 2],
+}
+
+impl Link {
+    /// A line for this agent, by two callers of the same master.
+    #[must_use]
+    pub fn new(household: Arc<Household>, machine: Machine, callers: [Caller; 2]) -> Self {
+        Self { household, machine, callers: callers.map(Arc::new) }
+    }
+
+    /// Reports and obeys until it is dropped.
+    ///
+    /// # Errors
+    /// The agent must end.
+    pub async fn hold(&self) -> Result<(), LinkError> {
+        tokio::select! {
+            ended = self.report() => ended,
+            ended = self.obey() => ended,
+        }
+    }
+
+    /// Says that this worker takes no more jobs; tries for a moment only.
+    pub async fn say_drain(&self) {
+        let agent = self.agent();
+        self.say_last(FromAgent::Drain { agent }).await;
+    }
+
+    /// Says goodbye; tries for a moment only.
+    pub async fn say_goodbye(&self) {
+        let agent = self.agent();
+        self.say_last(FromAgent::Leave { agent }).await;
+    }
+
+    async fn say_last(&self, message: FromAgent) {
+        let said = timeout(HEARTBEAT, call::<Heard>(&self.callers[0], message, Duration::ZERO)).await;
+        if !matches!(said, Ok(Ok(_))) {
+            tracing::info!("the master does not hear that this worker goes; it will notice");
+        }
+    }
+
+    async fn report(&self) -> Result<(), LinkError> {
+        let mut changed = self.household.changed();
+        let mut trouble = Trouble::new("reporting to the master");
+        loop {
+            changed.mark_unchanged();
+            let processes = self.household.reports();
+            let told =
+                call(&self.callers[0], FromAgent::Report { agent: self.agent(), processes }, Duration::ZERO).await;
+            match trouble.over(told).await? {
+                None => continue,
+                Some(Heard::Yes) => {}
+                Some(Heard::Replaced) => return Err(LinkError::Replaced(self.machine.worker.to_string())),
+                Some(Heard::Register) => {
+                    let told = call(&self.callers[0], FromAgent::Register(self.machine.clone()), Duration::ZERO).await;
+                    if let Some(Heard::Yes) = trouble.over(told).await? {
+                        tracing::info!("registered with the master as worker {}", self.machine.worker);
+                    }
+                    continue;
+                }
+            }
+            // A change ends the wait early. The household outlives this line, so its word can't be missing.
+            let _ = timeout(HEARTBEAT, changed.changed()).await;
+        }
+    }
+
+    async fn obey(&self) -> Result<(), LinkError> {
+        let mut trouble = Trouble::new("asking the master for orders");
+        let mut seen = 0;
+        loop {
+            let wait_ms = u64::try_from(WATCH.as_millis()).unwrap_or(u64::MAX);
+            let told = call(&self.callers[1], FromAgent::Orders { agent: self.agent(), seen, wait_ms }, WATCH).await;
+            let Some(orders) = trouble.over::<Orders>(told).await? else { continue };
+            match orders.heard {
+                Heard::Yes => {
+                    seen = orders.version;
+                    self.household.apply(orders.processes);
+                }
+                Heard::Replaced => return Err(LinkError::Replaced(self.machine.worker.to_string())),
+                // The other loop does.
+                Heard::Register => sleep(HEARTBEAT / 10).await,
+            }
+        }
+    }
+
+    fn agent(&self) -> AgentId {
+        AgentId { worker: self.machine.worker.clone(), incarnation: self.machine.incarnation }
+    }
+}
+
+async fn call<A: DeserializeOwned + Send + 'static>(
+    caller: &Arc<Caller>,
+    message: impl Serialize + Send + 'static,
+    wait: Duration,
+) -> Result<A, CallError> {
+    let caller = Arc::clone(caller);
+    let called = spawn_blocking(move || caller.call(&message, wait)).await;
+    called.unwrap_or_else(|error| Err(CallError::Unreachable { to: "the master".to_owned(), why: error.to_string() }))
+}
+
+/// Calls that fail and are made again, and one line in the log when that begins and ends.
+struct Trouble {
+    what: &'static str,
+    backoff: Backoff,
+    said: Option<String>,
+}
+
+impl Trouble {
+    fn new(what: &'static str) -> Self {
+        Self { what, backoff: Backoff::of(what), said: None }
+    }
+
+    /// What a call gave; `None`, after a pause, if it should be made again.
+    async fn over<A>(&mut self, told: Result<A, CallError>) -> Result<Option<A>, LinkError> {
+        match told {
+            Ok(answer) => {
+                self.backoff.succeeded();
+                if self.said.take().is_some() {
+                    tracing::info!("{} works again", self.what);
+                }
+                Ok(Some(answer))
+            }
+            Err(error) if error.is_transient() => {
+                let why = error.to_string();
+                if self.said.as_ref() != Some(&why) {
+                    tracing::warn!("{} fails, and is tried again: {why}", self.what);
+                    self.said = Some(why);
+                }
+                // No longer than a heartbeat: a master that comes back wants to hear of us at once.
+                sleep(self.backoff.next_wait().min(HEARTBEAT)).await;
+                Ok(None)
+            }
+            Err(error) => Err(LinkError::Refused(error)),
+        }
+    }
+}

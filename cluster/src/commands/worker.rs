@@ -1,0 +1,230 @@
+//! `worker`: the agent that runs a machine's share of the jobs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use flightline_engine::clock::SystemClock;
+use flightline_engine::telemetry::Level;
+
+use super::{start_logging, stop_on_signal, wall_clock};
+use crate::agent::answers::Answers;
+use crate::agent::link::Link;
+use crate::agent::{Household, JobSecret, Settings, check_user};
+use crate::entropy::{Entropy, SystemEntropy, random};
+use crate::failure::Failure;
+use crate::guard::Roots;
+use crate::ids::{Cores, Incarnation, Memory, WorkerName};
+use crate::port::{answer, listen};
+use crate::protocol::Machine;
+use crate::rpc::call::Caller;
+use crate::rpc::seal::Role;
+use crate::rpc::serve::routes;
+use crate::secret::ClusterSecret;
+
+const EXAMPLES: &str = "\
+Examples:
+  worker                                       all cores of this machine, for a master on this machine
+  worker --master head:7077 --cores 4 --memory 8G --host node1 --secret-file cluster.secret
+  worker --env-file config/worker.env          FLIGHTLINE_MASTER, FLIGHTLINE_WORKER_CORES, FLIGHTLINE_WORKER_MEMORY, ...
+
+It starts our own programs only, those beside itself, and jobs have files only below the folders of --root. SIGTERM drains it:
+its jobs finish what they have begun and go on elsewhere. When it dies, its processes die with it.
+
+Exit codes: 0 asked to end, 2 command line, 4 its folder can't be used, 5 a port can't be had or another worker has its name.";
+
+/// Runs jobs for a master, on this machine.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "worker", version, after_help = EXAMPLES)]
+pub struct WorkerFlags {
+    /// Where the master takes calls
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", env = "FLIGHTLINE_MASTER")]
+    pub master: String,
+    /// Cores for jobs; all of this machine's without it
+    #[arg(long, value_name = "N", env = "FLIGHTLINE_WORKER_CORES")]
+    pub cores: Option<u32>,
+    /// Memory for jobs, such as 8G; what this machine has, less 1 GiB, without it
+    #[arg(long, value_name = "SIZE", env = "FLIGHTLINE_WORKER_MEMORY")]
+    pub memory: Option<Memory>,
+    /// The name of this worker, the same each time; HOST:PORT of its calls without it
+    #[arg(long, value_name = "NAME", env = "FLIGHTLINE_WORKER_NAME")]
+    pub name: Option<String>,
+    /// The name or address at which the master and other workers reach this machine
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1", env = "FLIGHTLINE_WORKER_HOST")]
+    pub host: String,
+    /// Port at which the master calls this agent, on the address of --host
+    #[arg(long, value_name = "PORT", default_value_t = 7078, env = "FLIGHTLINE_WORKER_RPC_PORT")]
+    pub rpc_port: u16,
+    /// Ports for the processes of jobs, on the address of --host
+    #[arg(long, value_name = "FROM-TO", default_value = "7100-7199", value_parser = ports, env = "FLIGHTLINE_WORKER_MESH_PORTS")]
+    pub mesh_ports: (u16, u16),
+    /// Folder below which jobs may have their files; the first is where they start. The present one without it
+    #[arg(long = "root", value_name = "DIR", env = "FLIGHTLINE_WORKER_ROOTS", value_delimiter = ':')]
+    pub roots: Vec<PathBuf>,
+    /// Folder for the processes' own files and logs
+    #[arg(long, value_name = "DIR", default_value = "flightline-worker", env = "FLIGHTLINE_WORKER_FOLDER")]
+    pub work: PathBuf,
+    /// The cluster's secret, as the master made it
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "flightline-cluster/cluster.secret",
+        env = "FLIGHTLINE_CLUSTER_SECRET_FILE"
+    )]
+    pub secret_file: PathBuf,
+    /// How long jobs may take to finish what they have begun when this worker is asked to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub grace: u64,
+    /// File of NAME=VALUE lines, read before all else; what the environment has already stays
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Run jobs as root
+    #[arg(long)]
+    pub allow_root: bool,
+}
+
+fn ports(text: &str) -> Result<(u16, u16), String> {
+    let numbers =
+        text.split_once('-').and_then(|(from, to)| Some((from.trim().parse().ok()?, to.trim().parse().ok()?)));
+    let range = numbers.filter(|(from, to)| *from > 0 && from <= to);
+    range.ok_or_else(|| format!("{text:?} is no range of ports: write it as 7100-7199"))
+}
+
+/// Runs the agent until it is asked to end.
+///
+/// # Errors
+/// The secret, the folder or a port can't be had, or the master refuses this agent.
+pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
+    check_user(rustix::process::geteuid().as_raw(), flags.allow_root).map_err(Failure::usage)?;
+    start_logging(Level::INFO)?;
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let secret = ClusterSecret::read(&flags.secret_file).map_err(Failure::usage)?;
+    let roots = roots(flags)?;
+    let calls = listen(&joined(&flags.host, flags.rpc_port)).map_err(Failure::cluster)?;
+    let address = calls.local_addr().map_err(Failure::cluster)?;
+    let machine = machine(flags, &roots, address, &entropy)?;
+
+    let settings = Settings::new(flags.work.clone(), roots).map_err(Failure::storage)?;
+    let (of_jobs, wall) = (secret.clone(), wall_clock());
+    let job_secret = move |job, generation| JobSecret::new(of_jobs.of_job(job, generation));
+    let household = Household::start(settings, job_secret, move || wall()).map_err(Failure::storage)?;
+    let household = Arc::new(household);
+    tracing::info!(
+        "worker {}: {} cores, {}, calls at {address}, master at {}",
+        machine.worker,
+        machine.cores,
+        machine.memory,
+        flags.master
+    );
+
+    let caller = || Caller::new(&flags.master, Role::Agent, secret.bytes(), Arc::clone(&entropy));
+    let link = Link::new(Arc::clone(&household), machine, [caller(), caller()]);
+    let key = secret.bytes().to_vec();
+    let secrets = move |role| (role == Role::Master).then(|| key.clone());
+    let answers = Arc::new(Answers::new(Arc::clone(&household)));
+    let routes = routes(answers, Arc::new(secrets), Arc::new(SystemClock::new()), entropy).map_err(Failure::cluster)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
+    let stop = stop_on_signal();
+    let ended = runtime.block_on(async {
+        let answering = tokio::spawn(answer(calls, routes, stop.subscribe()));
+        let mut told = stop.subscribe();
+        let ended = tokio::select! {
+            ended = link.hold() => ended.map_err(Failure::cluster),
+            _ = told.wait_for(|stop| *stop) => drain(&link, &household, Duration::from_secs(flags.grace)).await,
+        };
+        stop.send_replace(true);
+        // It ends within its grace.
+        let _ = answering.await;
+        ended
+    });
+    household.shutdown(Duration::ZERO);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// No more jobs; those that run finish what they have begun, while the master still hears how they are.
+async fn drain(link: &Link, household: &Arc<Household>, grace: Duration) -> Result<(), Failure> {
+    link.say_drain().await;
+    let all = Arc::clone(household);
+    let ending = tokio::task::spawn_blocking(move || all.shutdown(grace));
+    tokio::select! {
+        ended = link.hold() => ended.map_err(Failure::cluster)?,
+        _ = ending => {}
+    }
+    link.say_goodbye().await;
+    Ok(())
+}
+
+fn roots(flags: &WorkerFlags) -> Result<Roots, Failure> {
+    let here = std::env::current_dir().map_err(Failure::storage)?;
+    let folders: Vec<PathBuf> = match flags.roots.as_slice() {
+        [] => vec![here],
+        roots => roots.iter().map(|root| here.join(root)).collect(),
+    };
+    Roots::new(folders).map_err(Failure::usage)
+}
+
+fn machine(flags: &WorkerFlags, roots: &Roots, address: SocketAddr, entropy: &dyn Entropy) -> Result<Machine, Failure> {
+    let all_cores =
+        || std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+    let cores = flags.cores.unwrap_or_else(all_cores);
+    if cores == 0 {
+        return Err(Failure::usage("--cores 0 leaves nothing to run jobs on: give at least 1"));
+    }
+    let memory = match flags.memory {
+        Some(memory) => memory,
+        None => all_memory()
+            .ok_or_else(|| Failure::usage("this system doesn't say how much memory it has: give --memory"))?,
+    };
+    let incarnation = random::<8>(entropy).map_err(Failure::cluster)?;
+    let port = address.port();
+    Ok(Machine {
+        worker: WorkerName(flags.name.clone().unwrap_or_else(|| joined(&flags.host, port)).into()),
+        incarnation: Incarnation(u64::from_be_bytes(incarnation) >> 11),
+        host: flags.host.clone(),
+        port,
+        page: format!("http://{}", joined(&flags.host, 8081)),
+        mesh_ports: flags.mesh_ports,
+        cores: Cores(cores),
+        memory,
+        roots: roots.iter().map(|root| root.display().to_string()).collect(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+fn joined(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// What the machine has, less what it needs itself.
+fn all_memory() -> Option<Memory> {
+    const OWN: u64 = 1 << 30;
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    let bytes = kibibytes * 1024;
+    Some(Memory(bytes.saturating_sub(OWN).max(bytes / 2)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_ports_is_from_and_to() {
+        assert_eq!(ports("7100-7199"), Ok((7100, 7199)));
+        assert_eq!(ports("1 - 1"), Ok((1, 1)));
+        for text in ["", "7100", "7199-7100", "0-5", "1-70000", "a-b"] {
+            assert!(ports(text).unwrap_err().contains("7100-7199"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_machine_has_memory_for_jobs() {
+        assert!(all_memory().unwrap() > Memory(1 << 28));
+    }
+}

@@ -1,0 +1,117 @@
+//! What can be wrong with a job, in sentences.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::carried::{MOST_BYTES, MOST_FILES};
+
+/// Where in a job something stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// In this argument, from 1.
+    Argument(usize),
+    /// In a carried file.
+    Setting {
+        /// The name of the file.
+        file: String,
+        /// The key, with dots.
+        key: String,
+    },
+}
+
+impl fmt::Display for Whereabouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(number) => write!(f, "argument {number}"),
+            Self::Setting { file, key } => write!(f, "{key} in the carried file {file}"),
+        }
+    }
+}
+
+/// Why a job may not run here.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Mistake {
+    /// A flag that only an agent gives.
+    #[error("argument {number} is {flag}, which the agent gives itself: {instead}")]
+    AgentsFlag {
+        /// Which argument, from 1.
+        number: usize,
+        /// The flag, without a value.
+        flag: String,
+        /// What to do.
+        instead: &'static str,
+    },
+    /// A place below no root.
+    #[error(
+        "{whereabouts} names {path:?}, which is not below a folder that jobs may use ({roots}): put it there, or let whoever \
+         runs the workers add a root"
+    )]
+    Outside {
+        /// Where it stands.
+        whereabouts: Whereabouts,
+        /// The place, as it was written.
+        path: String,
+        /// The folders that may be used.
+        roots: String,
+    },
+    /// A `~`.
+    #[error("{whereabouts} names {path:?}, but jobs have no home directory: write the whole path")]
+    Home {
+        /// Where it stands.
+        whereabouts: Whereabouts,
+        /// The place, as it was written.
+        path: String,
+    },
+    /// A character that no argument can have.
+    #[error("{0} has a zero byte in it, which no argument and no path can have")]
+    Zero(Whereabouts),
+    /// A carried file that isn't there.
+    #[error("argument {number} is for the carried file {name:?}, but the job carries {carried}")]
+    NotCarried {
+        /// Which argument, from 1.
+        number: usize,
+        /// What follows `{carried}/`.
+        name: String,
+        /// What there is.
+        carried: String,
+    },
+    /// A name that would not stay in its folder, or not be seen there.
+    #[error("a carried file can't be called {name:?}: {why}")]
+    FileName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Two files with one name.
+    #[error("two carried files are called {0:?}: give each a name of its own")]
+    SameName(String),
+    /// Too many.
+    #[error("the job carries {0} files, but {MOST_FILES} are the most: put the others below a root")]
+    TooManyFiles(usize),
+    /// Too large.
+    #[error("the job carries {0} bytes, but {MOST_BYTES} are the most: put large files below a root")]
+    TooManyBytes(usize),
+    /// A configuration that can't be looked through.
+    #[error("the carried file {name} is no TOML: {why}")]
+    NotToml {
+        /// The name of the file.
+        name: String,
+        /// What is wrong with it, in one line.
+        why: String,
+    },
+    /// A setting of a library that loads or runs what it names.
+    #[error("{whereabouts} sets {setting}, which would run foreign code: leave it out")]
+    ForeignCode {
+        /// Where it stands.
+        whereabouts: Whereabouts,
+        /// The setting.
+        setting: &'static str,
+    },
+}
+
+/// All that is wrong with a job; at least one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the job can't run here: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct Refusal(pub Vec<Mistake>);

@@ -1,0 +1,95 @@
+//! A life of a job: its processes, where they are, and how they are.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Generation, Incarnation, Moment, WorkerName};
+use crate::protocol::{HowEnded, ProcessReport, ProcessState};
+
+/// One life of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Life {
+    /// Its number.
+    pub number: Generation,
+    /// When it was ordered.
+    pub started: Moment,
+    /// Since when all of its processes are at work.
+    pub up_since: Option<Moment>,
+    /// When it was over, and why, in a sentence.
+    pub ended: Option<(Moment, String)>,
+    /// Its processes, in order.
+    pub places: Vec<Place>,
+}
+
+/// Where a process is, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// On which worker.
+    pub worker: WorkerName,
+    /// In which life of its agent: none of its processes outlives it.
+    pub incarnation: Incarnation,
+    /// Where it is in the mesh: host.
+    pub host: String,
+    /// And port.
+    pub port: u16,
+    /// What became of it, as far as it is known. Kept when it has ended; how it is meanwhile is in the worker's reports.
+    pub end: Option<End>,
+}
+
+/// What became of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// Its agent saw it end.
+    Seen {
+        /// How.
+        how: HowEnded,
+        /// The last lines of its log.
+        last_lines: Vec<String>,
+        /// The generation that the job's ledger holds, if it was refused for that.
+        ledger: Option<u64>,
+    },
+    /// Its worker was lost, and it with it, unless it still runs where nobody hears it.
+    Lost {
+        /// How that was noticed, in a sentence.
+        why: String,
+    },
+}
+
+impl Life {
+    /// Whether every process has ended or is lost.
+    #[must_use]
+    pub fn all_ended(&self) -> bool {
+        self.places.iter().all(|place| place.end.is_some())
+    }
+}
+
+impl Place {
+    /// Its address in the mesh.
+    #[must_use]
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// Takes over from a report of its agent that it has ended; says whether that was new.
+    pub fn hear(&mut self, report: &ProcessReport) -> bool {
+        let ProcessState::Ended { how, last_lines, ledger } = &report.state else { return false };
+        // Who was taken for lost and comes back has been replaced by now: what it says changes nothing.
+        if self.end.is_some() {
+            return false;
+        }
+        self.end = Some(End::Seen { how: how.clone(), last_lines: last_lines.clone(), ledger: *ledger });
+        true
+    }
+}
+
+impl End {
+    /// Whether it ended as it should.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        matches!(self, Self::Seen { how: HowEnded::Code(0), .. })
+    }
+}

@@ -1,0 +1,27 @@
+//! The master: places jobs on workers, watches them, starts them again, and remembers all of it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`state`] | what is known, and what each event makes of it; pure |
+//! | `advance` | the steps that jobs take by themselves; pure |
+//! | [`placing`] | which workers a job goes to; pure |
+//! | [`orders`] | what a worker shall have; pure |
+//! | [`worker`] | what is known of a worker |
+//! | [`store`] | what survives the master's end |
+//! | `history` | the last minutes of streaming jobs; pure |
+//! | `views` | what pages show of all this; pure |
+//! | [`desk`] | the same where many ask and tell at once |
+//! | [`serve`] | the answers to calls |
+
+mod advance;
+pub mod desk;
+mod history;
+pub mod orders;
+pub mod placing;
+pub mod serve;
+pub mod state;
+pub mod store;
+#[cfg(test)]
+mod tests;
+mod views;
+pub mod worker;

@@ -1,0 +1,297 @@
+//! All that a master knows, and what each event makes of it. Pure: the clocks and chance come with each event.
+//!
+//! Invariants: a job changes its state by legal steps only; no worker is promised more than it has; a life that has ended
+//! never gets a process again, and the next one begins only when each of its processes has ended or is lost; what must
+//! survive the master's end is told as [`Cluster::take_changed`] and is durable before anybody hears of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::advance;
+use super::worker::{Standing, Worker};
+use crate::ids::{Incarnation, JobId, Moment, ProcessRef, WorkerName};
+use crate::job::life::End;
+use crate::job::record::Job;
+use crate::job::restart::Budget;
+use crate::job::spec::JobSpec;
+use crate::job::state::{JobState, StopHow};
+use crate::protocol::{Machine, ProcessReport};
+
+/// When an event happens, and the chance that its consequences may use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct At {
+    /// By the wall clock.
+    pub now: Moment,
+    /// Since the master's start, by a clock that never jumps: what "not heard" is measured by.
+    pub up: Duration,
+    /// From 0 to 1, another one for each event.
+    pub chance: f64,
+}
+
+/// What a master goes by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    /// The version of its programs; workers with another one get no jobs.
+    pub version: String,
+    /// A worker that isn't heard for so long is lost.
+    pub lost_after: Duration,
+    /// After the master's own start, workers have so long to be heard.
+    pub grace: Duration,
+    /// A job that was asked to end is killed after that.
+    pub drain: Duration,
+    /// How often a job is started again.
+    pub budget: Budget,
+    /// So many jobs that are over are remembered.
+    pub kept_jobs: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            lost_after: Duration::from_secs(5),
+            grace: Duration::from_secs(10),
+            drain: Duration::from_secs(120),
+            budget: Budget::default(),
+            kept_jobs: 500,
+        }
+    }
+}
+
+/// Why an agent is not listened to.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotListened {
+    /// The master doesn't know it (any more): it should register.
+    #[error("worker {0} is not known here: register")]
+    Unknown(WorkerName),
+    /// Another agent has come under the same name.
+    #[error("another agent has registered as worker {0}: give each worker a name of its own (--name)")]
+    Replaced(WorkerName),
+}
+
+/// Why a job can't be stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotStopped {
+    /// There is none.
+    #[error("there is no job {0}; `submit list` shows all")]
+    Unknown(JobId),
+    /// It has ended.
+    #[error("job {0} is {1} already")]
+    Over(JobId, String),
+}
+
+/// What has changed and must be written down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Jobs that are new or other, or are forgotten.
+    pub jobs: BTreeSet<JobId>,
+    /// Workers likewise.
+    pub workers: BTreeSet<WorkerName>,
+}
+
+/// A master's knowledge.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    pub(super) rules: Rules,
+    pub(super) workers: BTreeMap<WorkerName, Worker>,
+    pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) last_job: JobId,
+    pub(super) changed: Changed,
+}
+
+impl Cluster {
+    /// What is known at the start, from the store: `last_job` is the highest number that was ever given.
+    #[must_use]
+    pub fn new(rules: Rules, machines: Vec<(Machine, Moment)>, jobs: Vec<Job>, last_job: JobId) -> Self {
+        let worker = |(machine, heard): (Machine, Moment)| (machine.worker.clone(), Worker::new(machine, None, heard));
+        let workers = machines.into_iter().map(worker).collect();
+        let jobs = jobs.into_iter().map(|job| (job.id, job)).collect();
+        Self { rules, workers, jobs, last_job, changed: Changed::default() }
+    }
+
+    /// What has changed since this was last asked.
+    pub fn take_changed(&mut self) -> Changed {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// The jobs.
+    #[must_use]
+    pub const fn jobs(&self) -> &BTreeMap<JobId, Job> {
+        &self.jobs
+    }
+
+    /// The highest number that was ever given to a job.
+    #[must_use]
+    pub const fn last_job(&self) -> JobId {
+        self.last_job
+    }
+
+    /// The workers.
+    #[must_use]
+    pub const fn workers(&self) -> &BTreeMap<WorkerName, Worker> {
+        &self.workers
+    }
+
+    /// An agent has come, or comes again.
+    pub fn register(&mut self, machine: Machine, at: At) {
+        let name = machine.worker.clone();
+        let before = self.workers.get(&name).map(|worker| worker.machine.incarnation);
+        if before.is_some_and(|before| before != machine.incarnation) {
+            self.lose_places(&name, "its agent was started again");
+        }
+        self.workers.insert(name.clone(), Worker::new(machine, Some(at.up), at.now));
+        self.changed.workers.insert(name);
+        self.advance(at);
+    }
+
+    /// An agent says how its processes are: all of them.
+    ///
+    /// # Errors
+    /// It is not the agent that the master knows.
+    pub fn report(
+        &mut self,
+        (name, incarnation): (&WorkerName, Incarnation),
+        reports: Vec<ProcessReport>,
+        at: At,
+    ) -> Result<(), NotListened> {
+        let worker = self.known(name, incarnation)?;
+        worker.heard = Some(at.up);
+        worker.heard_at = at.now;
+        if worker.standing == Standing::Lost {
+            tracing::info!("worker {name} is heard again");
+            worker.standing = Standing::Alive;
+        }
+        worker.reports = reports.into_iter().map(|report| (report.id, report)).collect();
+        let reports = worker.reports.clone();
+        for (id, report) in &reports {
+            self.hear_end(name, incarnation, *id, report);
+        }
+        self.advance(at);
+        Ok(())
+    }
+
+    /// An agent takes no more jobs.
+    ///
+    /// # Errors
+    /// It is not the agent that the master knows.
+    pub fn drain(&mut self, name: &WorkerName, incarnation: Incarnation, at: At) -> Result<(), NotListened> {
+        self.known(name, incarnation)?.standing = Standing::Draining;
+        self.advance(at);
+        Ok(())
+    }
+
+    /// An agent goes; its processes have ended.
+    ///
+    /// # Errors
+    /// It is not the agent that the master knows.
+    pub fn leave(&mut self, name: &WorkerName, incarnation: Incarnation, at: At) -> Result<(), NotListened> {
+        self.known(name, incarnation)?.standing = Standing::Gone;
+        self.lose_places(name, "its worker was stopped");
+        self.advance(at);
+        Ok(())
+    }
+
+    /// Somebody submits a job.
+    pub fn submit(&mut self, spec: JobSpec, at: At) -> JobId {
+        self.last_job = JobId(self.last_job.0 + 1);
+        let id = self.last_job;
+        self.jobs.insert(id, Job::new(id, spec, at.now));
+        self.changed.jobs.insert(id);
+        self.advance(at);
+        id
+    }
+
+    /// Somebody wants a job to end, and not to come again.
+    ///
+    /// # Errors
+    /// There is none, or it has ended and would not come again anyway.
+    pub fn stop(&mut self, id: JobId, how: StopHow, at: At) -> Result<(), NotStopped> {
+        let job = self.jobs.get_mut(&id).ok_or(NotStopped::Unknown(id))?;
+        let was_scheduled = job.next_run.take().is_some();
+        self.changed.jobs.insert(id);
+        if job.state().is_over() {
+            return if was_scheduled { Ok(()) } else { Err(NotStopped::Over(id, job.phase().to_string())) };
+        }
+        let over = if how == StopHow::Kill { JobState::Killed } else { JobState::Stopped };
+        match job.state() {
+            // Who is told to end at once is not told again to take its time.
+            JobState::Stopping { how: StopHow::Kill } => {}
+            state if state.phase().has_processes() => {
+                job.stop_asked.get_or_insert(at.now);
+                job.go(JobState::Stopping { how }, at.now);
+            }
+            _ => drop(job.go(over, at.now)),
+        }
+        self.advance(at);
+        Ok(())
+    }
+
+    /// Time goes by.
+    pub fn tick(&mut self, at: At) {
+        self.advance(at);
+    }
+
+    fn advance(&mut self, at: At) {
+        self.notice_lost_workers(at);
+        advance::advance(self, at);
+    }
+
+    fn known(&mut self, name: &WorkerName, incarnation: Incarnation) -> Result<&mut Worker, NotListened> {
+        match self.workers.get_mut(name) {
+            None => Err(NotListened::Unknown(name.clone())),
+            Some(worker) if worker.machine.incarnation != incarnation => Err(NotListened::Replaced(name.clone())),
+            Some(worker) if worker.standing == Standing::Gone => Err(NotListened::Unknown(name.clone())),
+            Some(worker) => Ok(worker),
+        }
+    }
+
+    fn hear_end(&mut self, name: &WorkerName, incarnation: Incarnation, id: ProcessRef, report: &ProcessReport) {
+        let Some(job) = self.jobs.get_mut(&id.job) else { return };
+        let Some(life) = job.life_mut().filter(|life| life.number == id.generation) else { return };
+        let place = life.places.get_mut(id.process.get());
+        let place = place.filter(|place| place.worker == *name && place.incarnation == incarnation);
+        if place.is_some_and(|place| place.hear(report)) {
+            self.changed.jobs.insert(id.job);
+        }
+    }
+
+    fn notice_lost_workers(&mut self, at: At) {
+        let Rules { lost_after, grace, .. } = self.rules;
+        let silent = |worker: &Worker| match worker.heard {
+            Some(heard) => at.up.saturating_sub(heard) >= lost_after,
+            None => at.up >= grace,
+        };
+        let lost: Vec<WorkerName> = self
+            .workers
+            .iter_mut()
+            .filter(|(_, worker)| worker.is_there() && silent(worker))
+            .map(|(name, worker)| {
+                worker.standing = Standing::Lost;
+                worker.reports.clear();
+                name.clone()
+            })
+            .collect();
+        for name in lost {
+            tracing::warn!("worker {name} is lost");
+            self.lose_places(&name, &format!("its worker was not heard for {} s", lost_after.as_secs_f64()));
+        }
+    }
+
+    /// What ran on this worker is lost.
+    fn lose_places(&mut self, name: &WorkerName, why: &str) {
+        for job in self.jobs.values_mut().filter(|job| job.phase().has_processes()) {
+            let Some(life) = job.life_mut() else { continue };
+            let places = life.places.iter_mut().filter(|place| place.end.is_none() && place.worker == *name);
+            let mut any = false;
+            for place in places {
+                place.end = Some(End::Lost { why: why.to_owned() });
+                any = true;
+            }
+            if any {
+                self.changed.jobs.insert(job.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What survives the master's end: one file of redb, written before anybody hears of a change.
+//!
+//! Each entry is JSON, so that a later version can read what an earlier one wrote. It is one master's: a second one on the
+//! same folder is refused.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::state::{Changed, Cluster, Rules};
+use crate::ids::{JobId, Moment};
+use crate::job::record::Job;
+use crate::protocol::Machine;
+
+/// Jobs by number.
+const JOBS: TableDefinition<'_, u64, &str> = TableDefinition::new("jobs");
+/// Workers by name.
+const WORKERS: TableDefinition<'_, &str, &str> = TableDefinition::new("workers");
+/// Single numbers: `last_job`, `format`.
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
+
+/// Of these entries. A store with another one is not read.
+const FORMAT: u64 = 1;
+
+/// Why the store can't be used.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Another process has it.
+    #[error("{0} is another master's, which runs: end that one, or give this one a state folder of its own (--state)")]
+    Taken(PathBuf),
+    /// It can't be opened, read or written.
+    #[error("the master's state in {file} can't be {what}: {why}")]
+    Io {
+        /// Which file.
+        file: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// What went wrong.
+        why: String,
+    },
+    /// Another version has written it.
+    #[error(
+        "the master's state in {file} has format {found}, and this version knows {FORMAT}: start the version that wrote it, or give this one a state folder of its own (--state)"
+    )]
+    Format {
+        /// Which file.
+        file: PathBuf,
+        /// What stands there.
+        found: u64,
+    },
+}
+
+/// A worker, as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptWorker {
+    machine: Machine,
+    heard: Moment,
+}
+
+/// An open store.
+pub struct Store {
+    file: PathBuf,
+    database: Database,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.file.display())
+    }
+}
+
+impl Store {
+    /// Opens the store in this folder, or makes it.
+    ///
+    /// # Errors
+    /// Another master has it, or it can't be read.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let file = folder.join("master.redb");
+        std::fs::create_dir_all(folder).map_err(|error| io(&file, "made", &error))?;
+        let database = match Database::create(&file) {
+            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::Taken(file)),
+            database => database.map_err(|error| io(&file, "opened", &error))?,
+        };
+        let store = Self { file, database };
+        let writing = store.database.begin_write().map_err(store.failed("written"))?;
+        {
+            writing.open_table(JOBS).map_err(store.failed("written"))?;
+            writing.open_table(WORKERS).map_err(store.failed("written"))?;
+            let mut numbers = writing.open_table(NUMBERS).map_err(store.failed("written"))?;
+            let found = numbers.get("format").map_err(store.failed("read"))?.map(|format| format.value());
+            match found {
+                None => drop(numbers.insert("format", FORMAT).map_err(store.failed("written"))?),
+                Some(FORMAT) => {}
+                Some(found) => return Err(StoreError::Format { file: store.file.clone(), found }),
+            }
+        }
+        writing.commit().map_err(store.failed("written"))?;
+        Ok(store)
+    }
+
+    /// What was known when the last master ended.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn load(&self, rules: Rules) -> Result<Cluster, StoreError> {
+        let reading = self.database.begin_read().map_err(self.failed("read"))?;
+        let mut jobs = Vec::new();
+        for entry in reading.open_table(JOBS).map_err(self.failed("read"))?.iter().map_err(self.failed("read"))? {
+            jobs.push(self.parse::<Job>(entry.map_err(self.failed("read"))?.1.value())?);
+        }
+        let mut workers = Vec::new();
+        for entry in reading.open_table(WORKERS).map_err(self.failed("read"))?.iter().map_err(self.failed("read"))? {
+            let kept: KeptWorker = self.parse(entry.map_err(self.failed("read"))?.1.value())?;
+            workers.push((kept.machine, kept.heard));
+        }
+        let numbers = reading.open_table(NUMBERS).map_err(self.failed("read"))?;
+        let last = numbers.get("last_job").map_err(self.failed("read"))?.map_or(0, |last| last.value());
+        Ok(Cluster::new(rules, workers, jobs, JobId(last)))
+    }
+
+    /// Writes what has changed. When this returns it is durable.
+    ///
+    /// # Errors
+    /// It can't be written; then nothing of it is.
+    pub fn save(&self, cluster: &Cluster, changed: &Changed) -> Result<(), StoreError> {
+        if *changed == Changed::default() {
+            return Ok(());
+        }
+        let writing = self.database.begin_write().map_err(self.failed("written"))?;
+        {
+            let mut jobs = writing.open_table(JOBS).map_err(self.failed("written"))?;
+            for id in &changed.jobs {
+                match cluster.jobs().get(id) {
+                    Some(job) => drop(jobs.insert(id.0, self.text(job)?.as_str()).map_err(self.failed("written"))?),
+                    None => drop(jobs.remove(id.0).map_err(self.failed("written"))?),
+                }
+            }
+            let mut workers = writing.open_table(WORKERS).map_err(self.failed("written"))?;
+            for name in &changed.workers {
+                let Some(worker) = cluster.workers().get(name) else {
+                    workers.remove(&*name.0).map_err(self.failed("written"))?;
+                    continue;
+                };
+                let kept = KeptWorker { machine: worker.machine.clone(), heard: worker.heard_at };
+                workers.insert(&*name.0, self.text(&kept)?.as_str()).map_err(self.failed("written"))?;
+            }
+            let mut numbers = writing.open_table(NUMBERS).map_err(self.failed("written"))?;
+            numbers.insert("last_job", cluster.last_job().0).map_err(self.failed("written"))?;
+        }
+        writing.commit().map_err(self.failed("written"))
+    }
+
+    fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(self.failed("read"))
+    }
+
+    fn text(&self, value: &impl Serialize) -> Result<String, StoreError> {
+        serde_json::to_string(value).map_err(self.failed("written"))
+    }
+
+    fn failed<E: fmt::Display>(&self, what: &'static str) -> impl Fn(E) -> StoreError + use<'_, E> {
+        move |why| io(&self.file, what, &why)
+    }
+}
+
+fn io(file: &Path, what: &'static str, why: &dyn fmt::Display) -> StoreError {
+    StoreError::Io { file: file.to_owned(), what, why: why.to_string() }
+}

@@ -1,0 +1,134 @@
+//! The calls themselves. Each can be made again without harm.
+
+use flightline_engine::ids::ProcessIndex;
+use serde::{Deserialize, Serialize};
+
+use super::{LogStream, Machine, ProcessOrder, ProcessReport};
+use crate::ids::{Generation, Incarnation, JobId, ProcessRef, WorkerName};
+use crate::job::spec::JobSpec;
+use crate::job::state::StopHow;
+
+/// What an agent tells the master, as [`Role::Agent`](crate::rpc::seal::Role::Agent).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "kebab-case")]
+pub enum FromAgent {
+    /// Here I am. Answered with [`Heard`].
+    Register(Machine),
+    /// This is how all of my processes are. Answered with [`Heard`].
+    Report {
+        /// Who.
+        agent: AgentId,
+        /// All of them.
+        processes: Vec<ProcessReport>,
+    },
+    /// What shall I have? Answered with [`Orders`], as soon as they are others than those of version `seen`, or `wait_ms` are
+    /// over.
+    Orders {
+        /// Who.
+        agent: AgentId,
+        /// The version of the orders that it has.
+        seen: u64,
+        /// How long to wait for others.
+        wait_ms: u64,
+    },
+    /// Give me no more jobs. Answered with [`Heard`].
+    Drain {
+        /// Who.
+        agent: AgentId,
+    },
+    /// I am going, and have no process any more. Answered with [`Heard`].
+    Leave {
+        /// Who.
+        agent: AgentId,
+    },
+}
+
+/// Which life of which worker's agent speaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentId {
+    /// Whose agent.
+    pub worker: WorkerName,
+    /// Which life.
+    pub incarnation: Incarnation,
+}
+
+/// Whether the master listens to an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Heard {
+    /// It does.
+    Yes,
+    /// It doesn't know it: register.
+    Register,
+    /// Another agent has come under the same name: end.
+    Replaced,
+}
+
+/// All that a worker shall have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orders {
+    /// Whether the agent is listened to; if not, there is nothing else in here.
+    pub heard: Heard,
+    /// Which version.
+    pub version: u64,
+    /// The processes.
+    pub processes: Vec<ProcessOrder>,
+}
+
+/// What a person's command asks of the master, as [`Role::User`](crate::rpc::seal::Role::User).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "kebab-case")]
+pub enum FromUser {
+    /// Run this. Answered with a [`JobId`].
+    Submit {
+        /// What.
+        spec: JobSpec,
+    },
+    /// How is the cluster? Answered with a [`ClusterView`](crate::view::ClusterView).
+    Cluster,
+    /// How is a job? Answered with a [`JobView`](crate::view::JobView).
+    Job {
+        /// Which one.
+        job: JobId,
+    },
+    /// End a job. Answered with `null`.
+    Stop {
+        /// Which one.
+        job: JobId,
+        /// How.
+        how: StopHow,
+    },
+    /// A piece of a process's log. Answered with a [`LogPiece`](crate::view::LogPiece).
+    Log {
+        /// Which job's.
+        job: JobId,
+        /// Which life's; the last one's without it.
+        generation: Option<Generation>,
+        /// Which process's.
+        process: ProcessIndex,
+        /// Which of its two logs.
+        stream: LogStream,
+        /// From where, in bytes; the last lines without it.
+        from: Option<u64>,
+    },
+}
+
+/// What the master asks of an agent, as [`Role::Master`](crate::rpc::seal::Role::Master).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "kebab-case")]
+pub enum FromMaster {
+    /// A piece of a process's log. Answered with a [`LogPiece`](crate::view::LogPiece).
+    Log {
+        /// Which one's.
+        id: ProcessRef,
+        /// Which of its two logs.
+        stream: LogStream,
+        /// From where, in bytes; the last lines without it.
+        from: Option<u64>,
+    },
+    /// What a process last said of itself. Answered with a [`Telemetry`](flightline_engine::supervised::Telemetry) or `null`.
+    Telemetry {
+        /// Which one.
+        id: ProcessRef,
+    },
+}

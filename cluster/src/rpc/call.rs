@@ -1,0 +1,185 @@
+//! The caller: makes a session when it needs one, numbers its calls, and believes no answer without its tag.
+//!
+//! A [`Caller`] makes one call at a time; who wants several at once makes several. It blocks: never on an async task.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use ureq::Agent;
+
+use super::seal::{Answer, Call, Hello, Nonce, Role, Session, SessionKey, Welcome};
+use crate::entropy::{Entropy, from_hex, hex, random};
+
+/// For connecting, and for an answer beyond what the call itself may wait.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The longest answer that is read: pieces of logs and graphs are bounded far below.
+const LONGEST_ANSWER: u64 = 16 << 20;
+
+/// Why a call gave nothing.
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// Nobody answers, or what answers is no callee of ours, or the connection was cut.
+    #[error("{to} can't be reached: {why}")]
+    Unreachable {
+        /// Who was called.
+        to: String,
+        /// What happened.
+        why: String,
+    },
+    /// It doesn't let us in.
+    #[error("{to} doesn't let us in ({why}): check that both have the same secret or token")]
+    NotLetIn {
+        /// Who was called.
+        to: String,
+        /// What it said, which proves nothing.
+        why: String,
+    },
+    /// It answered, but not with our secret.
+    #[error("{to} answers without the secret: it is not who it should be, or has another secret")]
+    Impostor {
+        /// Who was called.
+        to: String,
+    },
+    /// It understood, and said no.
+    #[error("{0}")]
+    Refused(String),
+    /// Its words are not those of this version.
+    #[error("{to} answers in words that this version doesn't know ({why}): install the same version everywhere")]
+    Words {
+        /// Who was called.
+        to: String,
+        /// What is strange.
+        why: String,
+    },
+}
+
+impl CallError {
+    /// Whether the same call may do better later. Also a wrong secret may be mended at the other end.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        !matches!(self, Self::Refused(_) | Self::Words { .. })
+    }
+}
+
+/// Calls one callee.
+pub struct Caller {
+    /// `http://host:port`
+    base: String,
+    role: Role,
+    secret: Vec<u8>,
+    entropy: Arc<dyn Entropy>,
+    http: Agent,
+    session: Mutex<Option<Open>>,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Caller({}, {:?})", self.base, self.role)
+    }
+}
+
+/// A session that has begun.
+struct Open {
+    welcome: Welcome,
+    nonce: String,
+    key: SessionKey,
+    last: u64,
+}
+
+impl Caller {
+    /// Of the callee at `address` (`host:port`).
+    #[must_use]
+    pub fn new(address: &str, role: Role, secret: &[u8], entropy: Arc<dyn Entropy>) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_connect(Some(PATIENCE)).build();
+        Self {
+            base: format!("http://{address}"),
+            role,
+            secret: secret.to_vec(),
+            entropy,
+            http: Agent::new_with_config(config),
+            session: Mutex::new(None),
+        }
+    }
+
+    /// Makes a call, whose answer may take `wait`.
+    ///
+    /// # Errors
+    /// Nothing was done, or it can't be known: so calls are such that they can be made again.
+    pub fn call<A: DeserializeOwned>(&self, message: &impl Serialize, wait: Duration) -> Result<A, CallError> {
+        let body = serde_json::to_string(message).map_err(|error| self.words(&error))?;
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        // A callee that was started again knows no session of before; then a new one is made, once.
+        let first = match session.take() {
+            Some(open) => self.say(open, &body, wait),
+            None => self.say(self.open()?, &body, wait),
+        };
+        let (open, answer) = match first {
+            Err(CallError::NotLetIn { .. }) => self.say(self.open()?, &body, wait)?,
+            said => said?,
+        };
+        *session = Some(open);
+        if !answer.done {
+            return Err(CallError::Refused(answer.body));
+        }
+        serde_json::from_str(&answer.body).map_err(|error| self.words(&error))
+    }
+
+    fn open(&self) -> Result<Open, CallError> {
+        let nonce: Nonce = random(&self.entropy).map_err(|why| self.unreachable(&why))?;
+        let hello = Hello { role: self.role, nonce: hex(&nonce) };
+        let welcome: Welcome = self.post("hello", &hello, Duration::ZERO)?;
+        let (Some(id), Some(callee)) = (from_hex(&welcome.session), from_hex(&welcome.nonce)) else {
+            return Err(self.unreachable(&"what answers there is no part of Flightline"));
+        };
+        let key = SessionKey::of(&self.secret, &Session { role: self.role, id, caller: nonce, callee });
+        Ok(Open { welcome, nonce: hello.nonce, key, last: 0 })
+    }
+
+    fn say(&self, mut open: Open, body: &str, wait: Duration) -> Result<(Open, Answer), CallError> {
+        open.last += 1;
+        let call = Call {
+            role: self.role,
+            nonce: open.nonce.clone(),
+            session: open.welcome.session.clone(),
+            issued: open.welcome.issued,
+            number: open.last,
+            tag: open.key.tag_call(open.last, body),
+            body: body.to_owned(),
+        };
+        let answer: Answer = self.post("call", &call, wait)?;
+        if open.key.is_answer(open.last, &answer) {
+            Ok((open, answer))
+        } else {
+            Err(CallError::Impostor { to: self.base.clone() })
+        }
+    }
+
+    fn post<A: DeserializeOwned>(&self, route: &str, message: &impl Serialize, wait: Duration) -> Result<A, CallError> {
+        let request = self.http.post(format!("{}/rpc/{route}", self.base));
+        let request = request.config().timeout_global(Some(wait + PATIENCE)).build();
+        let mut response = request.send_json(message).map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(LONGEST_ANSWER);
+        match status {
+            200 => body.read_json().map_err(|error| self.unreachable(&error)),
+            401 => {
+                let why = body.read_to_string().unwrap_or_default();
+                Err(CallError::NotLetIn { to: self.base.clone(), why })
+            }
+            other => Err(self.unreachable(&format!("it answers with HTTP status {other}"))),
+        }
+    }
+
+    fn unreachable(&self, why: &dyn fmt::Display) -> CallError {
+        CallError::Unreachable { to: self.base.clone(), why: why.to_string() }
+    }
+
+    fn words(&self, why: &dyn fmt::Display) -> CallError {
+        CallError::Words { to: self.base.clone(), why: why.to_string() }
+    }
+}

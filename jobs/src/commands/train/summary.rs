@@ -1,0 +1,48 @@
+//! What `train --json` says.
+
+use flightline_operators::evaluate::Quality;
+use serde_json::json;
+
+use crate::report::{Judged, TrainingReport};
+use crate::training::{Measured, TrainPlan};
+
+/// The object that scripts rely on.
+pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Measured) -> serde_json::Value {
+    let quality = |quality: &Quality| {
+        json!({
+            "rows": quality.rows,
+            "accuracy": quality.accuracy,
+            "log_loss": quality.log_loss,
+            "macro_f1": quality.macro_f1,
+        })
+    };
+    let judged = |judged: &Option<Judged>| judged.as_ref().map(|judged| quality(&judged.quality));
+    let current = report.promotion.current.as_ref();
+    let promotion = json!({
+        "rule": plan.promote.name(),
+        "promoted": report.promotion.promoted,
+        "reason": report.promotion.reason,
+        "why": report.promotion_sentence(),
+        "current": current.map(|current| json!({ "model": current.model, "test": current.test.as_ref().map(quality) })),
+    });
+    let seconds: serde_json::Map<String, serde_json::Value> =
+        measured.stages.iter().map(|(stage, seconds)| ((*stage).to_owned(), json!(seconds))).collect();
+    json!({
+        "model": report.model,
+        "preset": report.preset,
+        "grower": report.grower,
+        "rows": report.rows.good,
+        "bad_rows": report.rows.bad.iter().map(|bad| bad.rows).sum::<u64>(),
+        "workers": report.workers,
+        "processes": report.processes,
+        "rows_per_worker": report.rows.per_worker,
+        "nodes": report.nodes,
+        "seconds": seconds,
+        "wall_seconds": report.wall_seconds,
+        "peak_memory_bytes": report.peak_memory_bytes,
+        "train": quality(&report.train),
+        "test": judged(&report.test),
+        "companion": judged(&report.companion),
+        "promotion": promotion,
+    })
+}
