@@ -2,12 +2,12 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`sight`] | what pages see and can ask: implemented by the master and by the agent |
-//! | [`access`] | who may: the token, sessions, and what slows guessing down |
-//! | [`page`], [`charts`], [`graph`], [`svg`], [`words`] | pages and pictures: pure functions of views |
-//! | [`routes`] | what is at which path, and the guard before it |
-//! | [`live`] | pages that stand open hear what changed |
-//! | [`site`] | what all requests share, and its bounds |
+//! | `sight` | what pages see and can ask: implemented by the master and by the agent |
+//! | `access` | who may: the token, sessions, and what slows guessing down |
+//! | `page`, `charts`, `graph`, `svg`, `words` | pages and pictures: pure functions of views |
+//! | `routes` | what is at which path, and the guard before it |
+//! | `live` | pages that stand open hear what changed |
+//! | `site` | what all requests share, and its bounds |
 //!
 //! Invariants: nothing but `/health`, the log-in page and the files of the pages is shown without the token; an action by a
 //! page needs the secret of its session and the origin of these pages; no call of a [`Sight`] runs on an async task; calls and

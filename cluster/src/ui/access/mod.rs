@@ -5,7 +5,7 @@
 //! another site can neither make nor guess one that is taken. A wrong token is answered late, and a client that has too
 //! many such answers on their way is refused unheard: guessing is slow, and nobody else waits.
 //!
-//! Nothing here knows HTTP but [`cookie`]; [`guard`](super::routes) asks it.
+//! Nothing here knows HTTP but `cookie`; `routes/guard.rs` asks it.
 
 mod cookie;
 mod delay;
