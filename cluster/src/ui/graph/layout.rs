@@ -1,21 +1,12 @@
-//! Where boxes stand and how arrows run.
-//!
-//! Each row is set so that its boxes stand as near as can be to their neighbours above and below, in the row's order and
-//! without overlap: a least-squares fit of ascending numbers, which pooling neighbours solves exactly.
+//! Where boxes stand and how arrows run, from their layers and from where they are across the picture.
 
-use super::layers::{Layers, layers};
+use super::across::{BEND, middles};
+use super::layers::layers;
 
-/// Between two boxes of a row, and between two rows.
-const GAP: f64 = 26.0;
+/// Between two rows.
 const ROW_GAP: f64 = 46.0;
-/// What a bend takes in its row.
-const BEND: f64 = 12.0;
 /// Around everything.
 const MARGIN: f64 = 14.0;
-/// How often all rows are set again.
-const ROUNDS: usize = 120;
-/// How much an arrow wants to be upright between two boxes, a box and a bend, and two bends (Gansner, 1993).
-const UPRIGHT: [f64; 3] = [1.0, 2.0, 8.0];
 /// How far beside its box an arrow to itself goes.
 const LOOP: f64 = 16.0;
 
@@ -69,40 +60,9 @@ pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout
     }
     let layers = layers(sizes.len(), arrows)?;
     let [above, below] = layers.neighbours();
-    let is_bend = |place: usize| place >= sizes.len();
-    let width_of = |place: usize| sizes.get(place).map_or(BEND, |size| size.width);
-    let weight = |one: usize, other: usize| UPRIGHT[usize::from(is_bend(one)) + usize::from(is_bend(other))];
-
-    let mut middles = vec![0.0; layers.places];
-    for row in &layers.rows {
-        let mut x = 0.0;
-        for place in row {
-            middles[*place] = x + width_of(*place) / 2.0;
-            x += width_of(*place) + GAP;
-        }
-    }
-    let count = layers.rows.len();
-    for round in 0..ROUNDS {
-        for step in 0..count {
-            let row = &layers.rows[if round % 2 == 0 { step } else { count - 1 - step }];
-            let wishes: Vec<(f64, f64)> = row
-                .iter()
-                .map(|place| {
-                    let joined = || above[*place].iter().chain(&below[*place]);
-                    let weights: f64 = joined().map(|other| weight(*place, *other)).sum();
-                    let sum: f64 = joined().map(|other| middles[*other] * weight(*place, *other)).sum();
-                    if weights > 0.0 { (sum / weights, weights) } else { (middles[*place], 0.1) }
-                })
-                .collect();
-            let widths: Vec<f64> = row.iter().map(|place| width_of(*place)).collect();
-            for (place, middle) in row.iter().zip(set_in_row(&wishes, &widths)) {
-                middles[*place] = middle;
-            }
-        }
-    }
-
-    straighten(&layers, sizes.len(), &mut middles, width_of);
-
+    let widths: Vec<f64> = sizes.iter().map(|size| size.width).collect();
+    let width_of = |place: usize| widths.get(place).copied().unwrap_or(BEND);
+    let mut middles = middles(&layers, &widths);
     let left = (0..layers.places).map(|place| middles[place] - width_of(place) / 2.0).fold(f64::INFINITY, f64::min);
     let shift = if left.is_finite() { MARGIN - left } else { 0.0 };
     for middle in &mut middles {
@@ -113,7 +73,7 @@ pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout
         .iter()
         .map(|row| row.iter().filter_map(|place| sizes.get(*place)).map(|size| size.height).fold(0.0, f64::max))
         .collect();
-    let mut tops = Vec::with_capacity(count);
+    let mut tops = Vec::with_capacity(layers.rows.len());
     let mut y = MARGIN;
     for height in &heights {
         tops.push(y);
@@ -169,40 +129,6 @@ pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout
     Some(Layout { boxes, routes, width, height })
 }
 
-/// Puts the bends of each arrow below each other, as far as their neighbours in the rows leave room for that.
-fn straighten(layers: &Layers, boxes: usize, middles: &mut [f64], width_of: impl Fn(usize) -> f64) {
-    let (mut left_of, mut right_of) = (vec![None; layers.places], vec![None; layers.places]);
-    for pair in layers.rows.iter().flat_map(|row| row.windows(2)) {
-        if let [left, right] = *pair {
-            (left_of[right], right_of[left]) = (Some(left), Some(right));
-        }
-    }
-    for way in &layers.ways {
-        let bends: Vec<usize> = way.iter().copied().filter(|place| *place >= boxes).collect();
-        let mut begun = 0;
-        while begun < bends.len() {
-            let mut room = (f64::NEG_INFINITY, f64::INFINITY);
-            let mut run = Vec::new();
-            for &bend in &bends[begun..] {
-                let apart = |other: usize| width_of(other) / 2.0 + GAP + width_of(bend) / 2.0;
-                let from = left_of[bend].map_or(room.0, |other| room.0.max(middles[other] + apart(other)));
-                let to = right_of[bend].map_or(room.1, |other| room.1.min(middles[other] - apart(other)));
-                // By a hair: what stands as close as it may is not exactly there.
-                if from > to + 1e-6 && !run.is_empty() {
-                    break;
-                }
-                room = (from, to);
-                run.push(bend);
-            }
-            let mean = run.iter().map(|bend| middles[*bend]).sum::<f64>() / run.len() as f64;
-            for bend in &run {
-                middles[*bend] = mean.min(room.1).max(room.0);
-            }
-            begun += run.len();
-        }
-    }
-}
-
 /// Out of the right side of a box and into it again.
 fn round_itself(place: Place) -> Vec<(f64, f64)> {
     let (right, quarter) = (place.x + place.size.width, place.size.height / 4.0);
@@ -212,31 +138,6 @@ fn round_itself(place: Place) -> Vec<(f64, f64)> {
         (right + LOOP, place.y + quarter),
         (right, place.y + quarter),
     ]
-}
-
-/// The middles of the places of a row: as near to what each wishes (with a weight) as can be, in order, and apart.
-fn set_in_row(wishes: &[(f64, f64)], widths: &[f64]) -> Vec<f64> {
-    // Less what is needed to its left, a place's middle only has to be no smaller than the one before.
-    let mut offsets = Vec::with_capacity(widths.len());
-    let mut offset = 0.0;
-    for (at, width) in widths.iter().enumerate() {
-        if at > 0 {
-            offset += widths[at - 1] / 2.0 + GAP + width / 2.0;
-        }
-        offsets.push(offset);
-    }
-    // Blocks of places that stand as close as they may: their mean, weight, and number.
-    let mut blocks: Vec<(f64, f64, usize)> = Vec::with_capacity(wishes.len());
-    for ((wish, weight), offset) in wishes.iter().zip(&offsets) {
-        let mut block = (wish - offset, *weight, 1);
-        while let Some(before) = blocks.pop_if(|before| before.0 > block.0) {
-            let weight = before.1 + block.1;
-            block = ((before.0 * before.1 + block.0 * block.1) / weight, weight, before.2 + block.2);
-        }
-        blocks.push(block);
-    }
-    let set = blocks.into_iter().flat_map(|(mean, _, number)| std::iter::repeat_n(mean, number));
-    set.zip(offsets).map(|(mean, offset)| mean + offset).collect()
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@
 //! |---|---|
 //! | [`floor`] | which boxes and arrows a scope shows, with numbers added up |
 //! | [`layers`] | which layer each box is in, and in which order: arrows go down, few cross |
+//! | [`across`] | where each is across the picture |
 //! | [`layout`] | where each box stands and how each arrow runs: no boxes overlap |
 //! | [`draw`] | the picture |
 
+mod across;
 mod draw;
 mod floor;
 mod layers;

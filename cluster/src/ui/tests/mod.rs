@@ -1,6 +1,8 @@
 //! The pages as a whole, over the routes that are served.
 
 mod access;
+mod dataflow;
+mod doing;
 mod look;
 mod routes;
 mod sample;
@@ -80,7 +82,7 @@ impl Sight for Made {
 
     fn graph(&self, id: JobId) -> Result<Graph, String> {
         if id == JobId(3) {
-            Ok(sample::graph())
+            Ok(dataflow::graph())
         } else {
             Err("worker elm can’t be asked: connection refused".to_owned())
         }

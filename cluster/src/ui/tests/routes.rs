@@ -1,11 +1,10 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{bearer, form, sample, serve, serve_worker, with_cookie};
+use super::{bearer, dataflow, sample, serve, serve_worker};
 use crate::ids::JobId;
-use crate::job::state::{JobState, StopHow};
-use crate::ui::Sight;
+use crate::job::state::JobState;
 use crate::view::{ClusterView, JobView, LogPiece, ModelView, WorkerView};
 
 #[tokio::test]
@@ -17,7 +16,7 @@ async fn the_json_twins_are_the_views() {
     let models = served.get("/api/models").await.body;
     assert_eq!(serde_json::from_str::<Vec<ModelView>>(&models).unwrap(), sample::models());
     let graph = served.get("/api/jobs/3/graph").await.body;
-    assert_eq!(serde_json::from_str::<flightline_engine::supervised::Graph>(&graph).unwrap(), sample::graph());
+    assert_eq!(serde_json::from_str::<flightline_engine::supervised::Graph>(&graph).unwrap(), dataflow::graph());
     let mut five = sample::job(JobId(5)).unwrap();
     five.spec.files[0].text.clear();
     let shown = served.get("/api/jobs/5").await.body;
@@ -176,76 +175,6 @@ async fn what_is_not_there_is_said_as_a_page_or_as_json() {
 }
 
 #[tokio::test]
-async fn jobs_are_stopped_and_killed_by_people_and_programs() {
-    let served = serve();
-    let (cookie, seal) = served.log_in().await;
-    let page = served.ask(with_cookie("/jobs/3/kill", &cookie)).await.body;
-    assert!(page.contains(&seal) && page.contains("action=\"/jobs/3/kill\""));
-    let answer = served.ask(form("/jobs/3/kill", &cookie, &format!("seal={seal}"))).await;
-    assert_eq!((answer.code, answer.header("location")), (StatusCode::SEE_OTHER, "/jobs/3"));
-    let answer = served.ask(bearer("POST", "/api/jobs/3/stop", "")).await;
-    assert_eq!((answer.code, answer.body.as_str()), (StatusCode::ACCEPTED, r#"{"asked":"stop","id":3}"#));
-    assert_eq!(*served.made.stopped.lock().unwrap(), [(JobId(3), StopHow::Kill), (JobId(3), StopHow::Stop)]);
-    let late = served.ask(form("/jobs/5/stop", &cookie, &format!("seal={seal}"))).await;
-    assert!(late.code == StatusCode::CONFLICT && late.body.contains("job 5 is over already"));
-    assert_eq!(served.ask(bearer("POST", "/api/jobs/5/stop", "")).await.code, StatusCode::CONFLICT);
-    assert_eq!(served.ask(bearer("POST", "/api/jobs/77/stop", "")).await.code, StatusCode::NOT_FOUND);
-}
-
-#[tokio::test]
-async fn jobs_are_submitted_by_people_and_programs() {
-    let served = serve();
-    let (cookie, seal) = served.log_in().await;
-    let typed = format!(
-        "seal={seal}&program=predict&name=x&args=--live&processes=2&cores=3&memory=2G&every=&config=a%3D1&supervise=yes"
-    );
-    let answer = served.ask(form("/submit", &cookie, &typed)).await;
-    assert_eq!((answer.code, answer.header("location")), (StatusCode::SEE_OTHER, "/jobs/3"), "{}", answer.body);
-    let answer = served.ask(bearer("POST", "/api/jobs", &serde_json::to_string(&sample::spec()).unwrap())).await;
-    assert_eq!(
-        (answer.code, answer.header("location"), answer.body.as_str()),
-        (StatusCode::CREATED, "/api/jobs/3", r#"{"id":3}"#)
-    );
-    let submitted = served.made.submitted.lock().unwrap();
-    assert_eq!(submitted[0].args, ["--live", "--config", "{carried}/job.toml"]);
-    assert_eq!((submitted[0].processes.get(), submitted[0].supervise), (2, true));
-    assert_eq!(submitted[1], sample::spec());
-}
-
-#[tokio::test]
-async fn mistakes_are_told_all_together_with_what_was_typed() {
-    let served = serve();
-    let (cookie, seal) = served.log_in().await;
-    let typed = |cores: &str| {
-        format!(
-            "seal={seal}&program=train&name=%3Cb%3Ename&args=--a%0D%0A--b&processes=1&cores={cores}&memory=2G&every=&config="
-        )
-    };
-    for (cores, mistakes) in [
-        ("many", vec!["is no number of cores"]),
-        ("65", vec!["no worker has so many cores", "and &lt;none&gt; ever had"]),
-    ] {
-        let answer = served.ask(form("/submit", &cookie, &typed(cores))).await;
-        assert_eq!(answer.code, StatusCode::UNPROCESSABLE_ENTITY);
-        for shown in mistakes.into_iter().chain(["&lt;b&gt;name", "--a\r\n--b", &seal]) {
-            assert!(answer.body.contains(shown), "{shown} in {}", answer.body);
-        }
-    }
-    let spec = sample::spec();
-    let wide = crate::job::spec::JobSpec { cores: crate::ids::Cores(65), ..spec };
-    let answer = served.ask(bearer("POST", "/api/jobs", &serde_json::to_string(&wide).unwrap())).await;
-    assert_eq!(answer.code, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(
-        serde_json::from_str::<Value>(&answer.body).unwrap(),
-        json!({"errors": ["no worker has so many cores", "and <none> ever had"]})
-    );
-    let junk = served.ask(bearer("POST", "/api/jobs", "{\"name\":1}")).await;
-    assert!(junk.code == StatusCode::BAD_REQUEST && junk.body.contains("can't be read"), "{}", junk.body);
-    let large = served.ask(bearer("POST", "/api/jobs", &"x".repeat(2 << 20))).await;
-    assert_eq!(large.code, StatusCode::PAYLOAD_TOO_LARGE);
-}
-
-#[tokio::test]
 async fn a_models_own_page_may_do_nothing() {
     let answer = serve().get("/models/9f31c2ab77d0e4b1aa03/report").await;
     assert_eq!(answer.code, StatusCode::OK);
@@ -295,68 +224,4 @@ async fn metrics_count_workers_and_jobs() {
         worker.contains("flightline_worker_cores_taken 6\n") && worker.contains("flightline_worker_processes 3\n"),
         "{worker}"
     );
-}
-
-/// Someone who looks at too much at once is sent away; whoever comes then is not.
-#[tokio::test]
-async fn calls_that_block_are_bounded() {
-    struct Slow(std::sync::Arc<super::Made>, std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
-    impl Sight for Slow {
-        fn cluster(&self) -> ClusterView {
-            let _ = self.1.lock().unwrap().recv();
-            self.0.cluster()
-        }
-        fn job(&self, id: JobId) -> Option<JobView> {
-            self.0.job(id)
-        }
-        fn graph(&self, id: JobId) -> Result<flightline_engine::supervised::Graph, String> {
-            self.0.graph(id)
-        }
-        fn log(
-            &self,
-            _: JobId,
-            _: crate::ids::Generation,
-            _: flightline_engine::ids::ProcessIndex,
-            _: Option<u64>,
-        ) -> Result<LogPiece, String> {
-            Err("none".to_owned())
-        }
-        fn models(&self) -> Vec<ModelView> {
-            self.0.models()
-        }
-        fn model_page(&self, _: &str) -> Option<Vec<u8>> {
-            None
-        }
-        fn submit(&self, _: crate::job::spec::JobSpec) -> Result<JobId, Vec<String>> {
-            Err(vec![])
-        }
-        fn stop(&self, _: JobId, _: StopHow) -> Result<(), String> {
-            Ok(())
-        }
-        fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
-            self.0.changes.subscribe()
-        }
-    }
-    let (release, released) = std::sync::mpsc::channel();
-    let (made, clock) = (super::Made::new(), flightline_engine::clock::ManualClock::new());
-    let sight = std::sync::Arc::new(Slow(std::sync::Arc::clone(&made), released.into()));
-    let settings = crate::ui::Settings { calls: 1, patience: std::time::Duration::from_millis(20), ..super::hasty() };
-    let pages = super::master(sight, super::access(&clock, false), settings);
-    let served = super::Served { made, clock, pages };
-    let slow = tokio::spawn({
-        let router = served.router();
-        async move { tower::ServiceExt::oneshot(router, bearer("GET", "/api/cluster", "")).await.unwrap().status() }
-    });
-    // Until the one place is taken, the other request is answered.
-    loop {
-        let answer = served.get("/api/jobs/3").await;
-        if answer.code == StatusCode::SERVICE_UNAVAILABLE {
-            assert_eq!(answer.header("retry-after"), "1");
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
-    release.send(()).unwrap();
-    assert_eq!(slow.await.unwrap(), StatusCode::OK);
-    assert_eq!(served.get("/api/jobs/3").await.code, StatusCode::OK);
 }
