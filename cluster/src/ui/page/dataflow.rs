@@ -52,7 +52,7 @@ fn picture(view: &JobView, graph: &Graph, scope: Option<&Address>) -> Markup {
         }
         p.note {
             "Time is work of all workers together; an arrow says how many records went along it, and how many wait. "
-            "A box with another behind it is a scope: it has the time of all that is in it, and opens. Dashed arrows go back. "
+            "A box with another behind it is a scope: it has the time of all that is in it, and opens. Dashed arrows go back, dashed boxes have ended. "
             @if graph.truncated { "There is more than could be told: what lies deepest is left out. " }
             a href=(format!("/api/jobs/{}/graph", view.line.id)) { "JSON" }
         }
