@@ -3,7 +3,7 @@
 //! A master that can't be reached stops nothing: the processes go on, and both loops try again. One that doesn't know this
 //! agent (any more) is told anew who it is. Only an agent of the same name ends this one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flightline_engine::backoff::Backoff;
@@ -14,8 +14,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::Household;
-use crate::protocol::Machine;
 use crate::protocol::messages::{AgentId, FromAgent, Heard, Orders};
+use crate::protocol::{Machine, ProcessOrder};
 use crate::rpc::call::{CallError, Caller};
 
 /// Between two reports when nothing happens. A master loses who is silent for a few of these.
@@ -39,6 +39,8 @@ pub enum LinkError {
 pub struct Link {
     household: Arc<Household>,
     machine: Machine,
+    /// What the master said last.
+    orders: Mutex<Vec<ProcessOrder>>,
     /// For reports, and for orders: a caller makes one call at a time.
     callers: [Arc<Caller>; 2],
 }
@@ -47,7 +49,19 @@ impl Link {
     /// A line for this agent, by two callers of the same master.
     #[must_use]
     pub fn new(household: Arc<Household>, machine: Machine, callers: [Caller; 2]) -> Self {
-        Self { household, machine, callers: callers.map(Arc::new) }
+        Self { household, machine, orders: Mutex::default(), callers: callers.map(Arc::new) }
+    }
+
+    /// What this agent says of its machine.
+    #[must_use]
+    pub const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// What the master said last that this worker shall have.
+    #[must_use]
+    pub fn orders(&self) -> Vec<ProcessOrder> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reports and obeys until it is dropped.
@@ -115,6 +129,7 @@ impl Link {
             match orders.heard {
                 Heard::Yes => {
                     seen = orders.version;
+                    self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&orders.processes);
                     self.household.apply(orders.processes);
                 }
                 Heard::Replaced => return Err(LinkError::Replaced(self.machine.worker.to_string())),
