@@ -14,7 +14,7 @@ use flightline_cluster::view::{ClusterView, JobLine, JobView, WorkerState, Worke
 use serde::de::DeserializeOwned;
 
 use crate::wait::wait_until_or_tell;
-use crate::{DEADLINE, Ended, Folder, Invocation, Running, Signal, free_ports, free_ports_in_a_row};
+use crate::{DEADLINE, Ended, Folder, Invocation, Running, Signal, free_ports_in_a_row};
 
 pub use process::JobProcess;
 
@@ -30,6 +30,7 @@ pub const STATE: &str = "flightline-cluster";
 pub struct Cluster<'a> {
     folder: &'a Folder,
     rpc: u16,
+    ui: u16,
     master: Option<Running>,
     workers: Vec<Worker>,
 }
@@ -39,6 +40,7 @@ pub struct Cluster<'a> {
 struct Worker {
     name: String,
     rpc: u16,
+    ui: u16,
     mesh: u16,
     words: String,
     env: Vec<(&'static str, String)>,
@@ -50,7 +52,8 @@ impl<'a> Cluster<'a> {
     #[must_use]
     #[track_caller]
     pub fn start(folder: &'a Folder, workers: usize) -> Self {
-        let mut cluster = Self { folder, rpc: free_ports(1)[0], master: None, workers: Vec::new() };
+        let rpc = free_ports_in_a_row(2);
+        let mut cluster = Self { folder, rpc, ui: rpc + 1, master: None, workers: Vec::new() };
         cluster.start_master();
         for _ in 0..workers {
             cluster.enlist("--cores 2 --memory 4G", &[]);
@@ -77,10 +80,18 @@ impl<'a> Cluster<'a> {
 
     fn enlist(&mut self, words: &str, env: &[(&'static str, &str)]) -> usize {
         let number = self.workers.len();
-        let row = free_ports_in_a_row(MESH_PORTS + 1);
+        let row = free_ports_in_a_row(MESH_PORTS + 2);
         let env = env.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let name = format!("worker-{number}");
-        self.workers.push(Worker { name, rpc: row, mesh: row + 1, words: words.to_owned(), env, agent: None });
+        self.workers.push(Worker {
+            name,
+            rpc: row,
+            ui: row + 1,
+            mesh: row + 2,
+            words: words.to_owned(),
+            env,
+            agent: None,
+        });
         self.start_worker(number);
         number
     }
@@ -92,15 +103,21 @@ impl<'a> Cluster<'a> {
     #[track_caller]
     pub fn start_master(&mut self) {
         assert!(self.master.is_none(), "the master runs");
-        let mut master = self.master_line(&self.address(), STATE).start();
+        let mut master = self.master_line(&self.address(), &self.page(), STATE).start();
         master.wait_for_line("where it takes calls", |line| line.contains("master: calls at"));
         self.master = Some(master);
     }
 
     /// The command line of a master.
     #[must_use]
-    pub fn master_line(&self, rpc: &str, state: &str) -> Invocation {
-        self.folder.run("master").args(["--rpc", rpc, "--state", state])
+    pub fn master_line(&self, rpc: &str, ui: &str, state: &str) -> Invocation {
+        self.folder.run("master").args(["--rpc", rpc, "--ui", ui, "--state", state])
+    }
+
+    /// Where the master's pages are.
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!("127.0.0.1:{}", self.ui)
     }
 
     /// Where the master takes calls.
@@ -133,8 +150,10 @@ impl<'a> Cluster<'a> {
     }
 
     fn worker_line(&self, worker: usize) -> Invocation {
-        let Worker { name, rpc, mesh, words, env, .. } = &self.workers[worker];
-        let line = format!("--rpc-port {rpc} --mesh-ports {mesh}-{} --work {name} {words}", mesh + MESH_PORTS - 1);
+        let Worker { name, rpc, ui, mesh, words, env, .. } = &self.workers[worker];
+        let last = mesh + MESH_PORTS - 1;
+        let places = format!("--rpc-port {rpc} --ui 127.0.0.1:{ui} --mesh-ports {mesh}-{last}");
+        let line = format!("{places} --work {name} {words}");
         env.iter().fold(self.agent_line(name, &line), |line, (name, value)| line.env(name, value))
     }
 
