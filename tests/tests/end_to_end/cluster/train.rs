@@ -26,6 +26,9 @@ fn training_on_three_workers_gives_the_model_of_a_direct_run() {
     let workers: Vec<_> = view.generations[0].processes.iter().map(|process| process.worker.clone()).collect();
     assert_eq!(workers, [0, 1, 2].map(|worker| cluster.name(worker)), "{view:#?}");
     let status = cluster.status();
+    // Of all three processes, also of those that their agents have forgotten.
+    let indexed = view.line.stages.iter().find(|stage| stage.name == "index").map(|stage| stage.done);
+    assert_eq!(indexed, Some(5_000), "{view:#?}");
     assert!(
         status.workers.iter().all(|worker| worker.cores_taken.0 == 0 && worker.processes.is_empty()),
         "{status:#?}"
