@@ -20,8 +20,9 @@ use crate::view::{JobView, LogPiece};
 /// Between two looks at a job that somebody waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// A master that can't be reached for so long is not waited for any longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A master that can't be reached for so long is not waited for any longer. Its jobs go on without it, and so does who waits for
+/// one.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// For an answer.
 const WAIT: Duration = Duration::from_secs(10);
@@ -42,8 +43,9 @@ pub fn wait(caller: &Caller, job: JobId) -> Result<JobView, Failure> {
                     return Ok(view);
                 }
             }
-            // The job goes on without it.
-            Err(error) if error.is_transient() && away_since.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {}
+            Err(error) if error.is_transient() && away_since.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {
+                progress.say(&format!("waiting for the master, while the job goes on: {error}"));
+            }
             Err(error) => return Err(called(&error)),
         }
         sleep(LOOK_EVERY);
