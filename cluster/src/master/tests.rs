@@ -255,25 +255,6 @@ fn a_job_that_ends_at_once_five_times_has_failed_and_says_how() {
 }
 
 #[test]
-fn a_healthy_life_restores_the_budget() {
-    let mut world = World::new(1, 1);
-    let job = world.submit(spec(1, 1));
-    for life in 1..=12 {
-        world.all_obey(&[0]);
-        if life % 4 == 0 {
-            (0..61).for_each(|_| {
-                world.wait(1.0);
-                world.obey(0);
-            });
-        }
-        world.end(process(job, life, 0), HowEnded::Signal(11));
-        world.obey(0);
-        world.wait(3.0);
-    }
-    assert!(!world.state(job).is_over(), "{:?}", world.state(job));
-}
-
-#[test]
 fn who_asks_for_more_than_there_is_waits_until_a_worker_joins() {
     let mut world = World::new(1, 2);
     let job = world.submit(spec(2, 2));

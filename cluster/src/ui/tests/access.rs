@@ -1,3 +1,5 @@
+//! Who is let in, and who is not.
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use flightline_engine::clock::ManualClock;

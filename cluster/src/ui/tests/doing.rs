@@ -1,3 +1,5 @@
+//! What pages and programs can do.
+
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Each route: who may have it, and what it answers.
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! Pages that stand open hear what changed.
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Pages over TLS.
+
 use std::sync::Arc;
 
 use flightline_engine::http::Tls;
