@@ -25,6 +25,10 @@ impl Invocation {
         let mut command = Command::new(program);
         command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("FLIGHTLINE_LOG").env_remove("FLIGHTLINE_CORD").env_remove("COLUMNS").env_remove("NO_COLOR");
+        for name in ["FLIGHTLINE_TOKEN", "FLIGHTLINE_TOKEN_FILE", "FLIGHTLINE_MASTER", "FLIGHTLINE_CLUSTER_SECRET_FILE"]
+        {
+            command.env_remove(name);
+        }
         for name in ["FLIGHTLINE_MONGODB_URL", "FLIGHTLINE_MONGODB_USER", "FLIGHTLINE_MONGODB_PASSWORD"] {
             command.env_remove(name);
         }

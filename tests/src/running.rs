@@ -56,6 +56,12 @@ impl Running {
         }
     }
 
+    /// Its number.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Sends a signal.
     ///
     /// # Panics
@@ -63,7 +69,7 @@ impl Running {
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         // It is not waited for before it is dropped or consumed, so the number can't be another process's by now.
-        kill_process(Pid::from_child(&self.child), signal).expect("one's own child can be signalled");
+        kill_process(self.pid(), signal).expect("one's own child can be signalled");
     }
 
     /// Whether it has ended by itself. It can still be signalled, and is gone when it is waited for.

@@ -292,14 +292,27 @@ impl World {
         };
         let running: Vec<Running> = (0..shape.processes).map(process).collect();
         let ports: Vec<u16> = (first..first + processes).collect();
-        let requests: Arc<dyn TopicClient> = match self.loaded().requests.log {
+        let requests = self.requests_of(&ports);
+        Job { processes: running, ports, requests }
+    }
+
+    /// A job on its configuration whose processes somebody else starts and ends, so many.
+    #[must_use]
+    pub fn others_job(&self, processes: u16) -> Job {
+        let ports: Vec<u16> = (self.port..self.port + processes).collect();
+        let requests = self.requests_of(&ports);
+        Job { processes: Vec::new(), ports, requests }
+    }
+
+    /// The request topic, by whoever has it: the brokers, or the processes at these ports.
+    fn requests_of(&self, ports: &[u16]) -> Arc<dyn TopicClient> {
+        match self.loaded().requests.log {
             TopicUrl::Kafka(_) => self.requests_on_server(),
             TopicUrl::Embedded(_) => {
                 let addresses = ports.iter().map(|port| format!("http://127.0.0.1:{port}"));
                 Arc::new(RemoteJob::new(addresses).expect("these are addresses").topic(REQUESTS))
             }
-        };
-        Job { processes: running, ports, requests }
+        }
     }
 
     /// Puts a job, or its topic, under load.
