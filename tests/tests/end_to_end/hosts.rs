@@ -7,7 +7,7 @@ use flightline_tests::cluster::{Cluster, JobProcess};
 use flightline_tests::rows::{json_lines, sample};
 use flightline_tests::{Folder, Lan, wait_until};
 
-use crate::training::{Trained, train};
+use crate::training::Trained;
 
 /// Some seconds of work.
 const TRAINING: &str = "--input rows.jsonl --trees 300 --depth 14 --min-rows 1";
@@ -19,7 +19,7 @@ fn folder_with_rows() -> Folder {
 }
 
 fn direct(folder: &Folder) -> String {
-    Trained::by(train(folder).words("--models direct -w 2").words(TRAINING)).model()
+    Trained::by(folder.run("train").words("--json --models direct -w 2").words(TRAINING)).model()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A supervised stream on real servers, whose host is lost, or paused with all that runs on it: it goes on on another one.
 //! What is left of the old life can change nothing when it is back: nothing is lost and nothing doubled in any sink.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use flightline_cluster::job::state::Phase;
 use flightline_cluster::view::WorkerState;
 use flightline_engine::contract::Guarantee;
 use flightline_engine::log::{Offset, Partition};
+use flightline_jobs::clients::{CollectionClient, TopicClient};
 use flightline_tests::cluster::{Cluster, JobProcess};
 use flightline_tests::job::{Load, World, request};
 use flightline_tests::rows::bundled;
@@ -24,14 +26,17 @@ struct Stream<'a> {
     cluster: Cluster<'a>,
     job: JobId,
     load: Load,
+    requests: Arc<dyn TopicClient>,
+    answers: Arc<dyn CollectionClient>,
     signs: u64,
 }
 
 impl<'a> Stream<'a> {
     fn start(world: &'a World, cluster: Cluster<'a>) -> Self {
         let job = cluster.run("predict --supervise -- --config job.toml --config more.toml");
-        let load = world.load(world.requests_on_server(), Chance::new());
-        let mut stream = Self { world, cluster, job, load, signs: FIRST_SIGN };
+        let (requests, answers) = (world.requests_on_server(), world.answers());
+        let load = world.load(Arc::clone(&requests), Chance::new());
+        let mut stream = Self { world, cluster, job, load, requests, answers, signs: FIRST_SIGN };
         stream.answers("its start");
         stream
     }
@@ -42,10 +47,10 @@ impl<'a> Stream<'a> {
         self.signs += 1;
         let sign = request(&bundled()[0], self.signs);
         let uuid = serde_json::from_str::<serde_json::Value>(&sign).unwrap()["UUID"].as_str().unwrap().to_owned();
-        self.world.requests_on_server().append_to(Partition(0), vec![sign.into()]).expect("the brokers take it");
+        self.requests.append_to(Partition(0), vec![sign.into()]).expect("the brokers take it");
         wait_until(&format!("it answers after {what}"), || {
             thread::sleep(Duration::from_millis(20));
-            self.world.stored(&uuid).is_some()
+            self.answers.get(&uuid).expect("the server answers").is_some()
         });
         println!("it answered {:.1} s after {what}", begun.elapsed().as_secs_f64());
     }
@@ -63,7 +68,7 @@ impl<'a> Stream<'a> {
     /// Ends the load, and the stream when it has answered everything; nothing may be lost or doubled.
     fn finish(self) {
         self.load.stop();
-        let requests = self.world.requests_on_server();
+        let requests = &self.requests;
         let partitions: Vec<Partition> = (0..requests.partitions().unwrap()).map(Partition).collect();
         let ends = partitions.iter().map(|partition| (partition.0, requests.bounds(*partition).unwrap().to));
         let ends: Vec<(u32, Offset)> = ends.collect();
