@@ -13,6 +13,7 @@
 //! | [`protocol`] | what agents and the master tell each other |
 //! | [`port`] | the port for calls |
 //! | [`submit`] | what a person's command does |
+//! | [`ui`] | pages of the master and of an agent, their JSON twins, and who may see them |
 //! | [`commands`], [`failure`] | the binaries |
 //! | [`view`] | what pages and their JSON twins show |
 
@@ -34,4 +35,5 @@ pub mod protocol;
 pub mod rpc;
 pub mod secret;
 pub mod submit;
+pub mod ui;
 pub mod view;

@@ -1,9 +1,9 @@
 //! The agent's line to the master: what is goes there, what shall be comes back.
 //!
-//! A master that can't be reached stops nothing: the processes go on, and both loops try again. One that doesn't know this
-//! agent (any more) is told anew who it is. Only an agent of the same name ends this one.
+//! A master that can't be reached, or doesn't understand, stops nothing: the processes go on, and both loops try again. One that
+//! doesn't know this agent (any more) is told anew who it is. Only an agent of the same name ends this one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flightline_engine::backoff::Backoff;
@@ -14,8 +14,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::Household;
-use crate::protocol::Machine;
 use crate::protocol::messages::{AgentId, FromAgent, Heard, Orders};
+use crate::protocol::{Machine, ProcessOrder};
 use crate::rpc::call::{CallError, Caller};
 
 /// Between two reports when nothing happens. A master loses who is silent for a few of these.
@@ -24,21 +24,17 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long the master may let us wait for new orders.
 const WATCH: Duration = Duration::from_secs(20);
 
-/// Why an agent can't go on.
+/// Another agent has come under the same name, so this one can't go on.
 #[derive(Debug, Error)]
-pub enum LinkError {
-    /// Another agent has its name.
-    #[error("another agent has registered as worker {0}: give each worker a name of its own (--name)")]
-    Replaced(String),
-    /// The master understands and refuses, or speaks another version.
-    #[error("the master refuses this agent: {0}")]
-    Refused(CallError),
-}
+#[error("another agent has registered as worker {0}: give each worker a name of its own (--name)")]
+pub struct Replaced(String);
 
 /// An agent's line to its master.
 pub struct Link {
     household: Arc<Household>,
     machine: Machine,
+    /// What the master said last.
+    orders: Mutex<Vec<ProcessOrder>>,
     /// For reports, and for orders: a caller makes one call at a time.
     callers: [Arc<Caller>; 2],
 }
@@ -47,14 +43,26 @@ impl Link {
     /// A line for this agent, by two callers of the same master.
     #[must_use]
     pub fn new(household: Arc<Household>, machine: Machine, callers: [Caller; 2]) -> Self {
-        Self { household, machine, callers: callers.map(Arc::new) }
+        Self { household, machine, orders: Mutex::default(), callers: callers.map(Arc::new) }
+    }
+
+    /// What this agent says of its machine.
+    #[must_use]
+    pub const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// What the master said last that this worker shall have.
+    #[must_use]
+    pub fn orders(&self) -> Vec<ProcessOrder> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reports and obeys until it is dropped.
     ///
     /// # Errors
     /// The agent must end.
-    pub async fn hold(&self) -> Result<(), LinkError> {
+    pub async fn hold(&self) -> Result<(), Replaced> {
         tokio::select! {
             ended = self.report() => ended,
             ended = self.obey() => ended,
@@ -80,7 +88,7 @@ impl Link {
         }
     }
 
-    async fn report(&self) -> Result<(), LinkError> {
+    async fn report(&self) -> Result<(), Replaced> {
         let mut changed = self.household.changed();
         let mut trouble = Trouble::new("reporting to the master");
         loop {
@@ -88,13 +96,13 @@ impl Link {
             let processes = self.household.reports();
             let told =
                 call(&self.callers[0], FromAgent::Report { agent: self.agent(), processes }, Duration::ZERO).await;
-            match trouble.over(told).await? {
+            match trouble.over(told).await {
                 None => continue,
                 Some(Heard::Yes) => {}
-                Some(Heard::Replaced) => return Err(LinkError::Replaced(self.machine.worker.to_string())),
+                Some(Heard::Replaced) => return Err(Replaced(self.machine.worker.to_string())),
                 Some(Heard::Register) => {
                     let told = call(&self.callers[0], FromAgent::Register(self.machine.clone()), Duration::ZERO).await;
-                    if let Some(Heard::Yes) = trouble.over(told).await? {
+                    if let Some(Heard::Yes) = trouble.over(told).await {
                         tracing::info!("registered with the master as worker {}", self.machine.worker);
                     }
                     continue;
@@ -105,19 +113,20 @@ impl Link {
         }
     }
 
-    async fn obey(&self) -> Result<(), LinkError> {
+    async fn obey(&self) -> Result<(), Replaced> {
         let mut trouble = Trouble::new("asking the master for orders");
         let mut seen = 0;
         loop {
             let wait_ms = u64::try_from(WATCH.as_millis()).unwrap_or(u64::MAX);
             let told = call(&self.callers[1], FromAgent::Orders { agent: self.agent(), seen, wait_ms }, WATCH).await;
-            let Some(orders) = trouble.over::<Orders>(told).await? else { continue };
+            let Some(orders) = trouble.over::<Orders>(told).await else { continue };
             match orders.heard {
                 Heard::Yes => {
                     seen = orders.version;
+                    self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&orders.processes);
                     self.household.apply(orders.processes);
                 }
-                Heard::Replaced => return Err(LinkError::Replaced(self.machine.worker.to_string())),
+                Heard::Replaced => return Err(Replaced(self.machine.worker.to_string())),
                 // The other loop does.
                 Heard::Register => sleep(HEARTBEAT / 10).await,
             }
@@ -152,16 +161,16 @@ impl Trouble {
     }
 
     /// What a call gave; `None`, after a pause, if it should be made again.
-    async fn over<A>(&mut self, told: Result<A, CallError>) -> Result<Option<A>, LinkError> {
+    async fn over<A>(&mut self, told: Result<A, CallError>) -> Option<A> {
         match told {
             Ok(answer) => {
                 self.backoff.succeeded();
                 if self.said.take().is_some() {
                     tracing::info!("{} works again", self.what);
                 }
-                Ok(Some(answer))
+                Some(answer)
             }
-            Err(error) if error.is_transient() => {
+            Err(error) => {
                 let why = error.to_string();
                 if self.said.as_ref() != Some(&why) {
                     tracing::warn!("{} fails, and is tried again: {why}", self.what);
@@ -169,9 +178,8 @@ impl Trouble {
                 }
                 // No longer than a heartbeat: a master that comes back wants to hear of us at once.
                 sleep(self.backoff.next_wait().min(HEARTBEAT)).await;
-                Ok(None)
+                None
             }
-            Err(error) => Err(LinkError::Refused(error)),
         }
     }
 }

@@ -20,6 +20,7 @@
 //! | [`privilege`] | no agent is root without being told to |
 //! | [`link`] | the line to the master: what is, and what shall be |
 //! | [`answers`] | what the agent answers to the master |
+//! | [`sight`] | what its own pages see |
 //!
 //! A process never outlives its agent: the agent holds one end of a socket pair that is the process's standard input, and a
 //! program of ours ends itself when that is closed, in whatever way its agent ended. An agent that starts again therefore
@@ -40,6 +41,7 @@ pub mod roster;
 mod said;
 mod secret;
 mod settings;
+pub mod sight;
 
 pub use folder::FolderError;
 pub use household::Household;

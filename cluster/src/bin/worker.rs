@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use flightline_cluster::commands::{end_with, worker};
 
 fn main() -> ExitCode {
-    let flags = worker::WorkerFlags::parse();
+    let flags = worker::WorkerFlags::read();
     end_with(|| worker::run(&flags))
 }

@@ -8,20 +8,23 @@ use std::time::Duration;
 use clap::Parser;
 use flightline_engine::clock::SystemClock;
 use flightline_engine::telemetry::Level;
-use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::pages::{PageFlags, show};
 use super::{start_logging, stop_on_signal, wall_clock};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::failure::Failure;
 use crate::master::desk::Desk;
+use crate::master::models::Models;
 use crate::master::serve::Front;
+use crate::master::sight::MasterSight;
 use crate::master::state::Rules;
 use crate::master::store::Store;
 use crate::port::{answer, listen};
 use crate::rpc::seal::Role;
 use crate::rpc::serve::routes;
 use crate::secret::{ClusterSecret, Token};
+use crate::ui::{self, Access};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +50,12 @@ pub struct MasterFlags {
     /// Where workers and `submit` call
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077")]
     pub rpc: String,
+    /// Where its pages are
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    pub ui: String,
+    /// Folder of models, to be shown on a page
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub models: PathBuf,
     /// Folder of the master's state, and of the secrets that it makes
     #[arg(long, value_name = "DIR", default_value = "flightline-cluster")]
     pub state: PathBuf,
@@ -56,6 +65,9 @@ pub struct MasterFlags {
     /// The token that people have; made in the state folder if there is none
     #[arg(long, value_name = "FILE", env = "FLIGHTLINE_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
+    /// How its pages are protected.
+    #[command(flatten)]
+    pub pages: PageFlags,
 }
 
 /// Runs the master until it is asked to end.
@@ -69,20 +81,32 @@ pub fn run(flags: &MasterFlags) -> Result<ExitCode, Failure> {
     let secret_file = file(&flags.secret_file, "cluster.secret");
     let (secret, secret_is_new) = ClusterSecret::read_or_make(&secret_file, &entropy).map_err(Failure::storage)?;
     let token_file = file(&flags.token_file, "token");
-    let (token, _) = Token::read_or_make(&token_file, &entropy).map_err(Failure::storage)?;
+    let (token, token_is_new) = Token::read_or_make(&token_file, &entropy).map_err(Failure::storage)?;
     let store = Store::open(&flags.state).map_err(Failure::storage)?;
     let cluster = store.load(Rules::default()).map_err(Failure::storage)?;
-    let calls = listen(&flags.rpc).map_err(Failure::cluster)?;
+    let tls = flags.pages.tls()?;
+    let (calls, pages) = (listen(&flags.rpc).map_err(Failure::cluster)?, listen(&flags.ui).map_err(Failure::cluster)?);
 
     if secret_is_new {
         tracing::info!("made the cluster's secret: workers on other machines need a copy of {}", secret_file.display());
     }
     let address = calls.local_addr().map_err(Failure::cluster)?;
-    tracing::info!("master: calls at {address}, state in {}", flags.state.display());
+    let page = pages.local_addr().map_err(Failure::cluster)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!("master: calls at {address}, pages at {scheme}://{page}/, state in {}", flags.state.display());
+    tracing::info!("the token of the pages and of submit is in {}", token_file.display());
+    if token_is_new {
+        // To whoever starts it, once: the log of a service is no place for a secret.
+        eprintln!("token: {}", token.reveal());
+    }
 
     let clock = Arc::new(SystemClock::new());
     let desk = Arc::new(Desk::new(store, cluster, clock.clone(), wall_clock(), Arc::clone(&entropy)));
     let front = Arc::new(Front::new(Arc::clone(&desk), secret.clone(), Arc::clone(&entropy)));
+    let access =
+        Access::new(&token, &format!("master-{}", page.port()), tls.is_some(), clock.clone(), Arc::clone(&entropy));
+    let sight = Arc::new(MasterSight::new(Arc::clone(&front), Models::new(flags.models.clone())));
+    let site = ui::master(sight, access, ui::Settings::default());
     let secrets = move |role| match role {
         Role::Agent => Some(secret.bytes().to_vec()),
         Role::User => Some(token.reveal().as_bytes().to_vec()),
@@ -95,8 +119,10 @@ pub fn run(flags: &MasterFlags) -> Result<ExitCode, Failure> {
     let broken = runtime.block_on(async {
         let mut broken = desk.broken();
         let ended = tokio::select! {
-            () = answer(calls, routes, stop.subscribe()) => None,
-            () = pass_time(Arc::clone(&desk), stop.subscribe()) => None,
+            ((), ()) = async {
+                tokio::join!(answer(calls, routes, stop.subscribe()), show(site, pages, tls, stop.subscribe()))
+            } => None,
+            () = pass_time(Arc::clone(&desk)) => None,
             told = broken.wait_for(Option::is_some) => told.ok().and_then(|why| why.clone()),
         };
         stop.send_replace(true);
@@ -106,8 +132,8 @@ pub fn run(flags: &MasterFlags) -> Result<ExitCode, Failure> {
     broken.map_or(Ok(ExitCode::SUCCESS), |why| Err(Failure::storage(why)))
 }
 
-/// Time goes by, at the desk, until it is told to stop.
-async fn pass_time(desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
+/// Time goes by, at the desk.
+async fn pass_time(desk: Arc<Desk>) {
     let sampled = Arc::clone(&desk);
     let sampling = async move {
         loop {
@@ -127,6 +153,5 @@ async fn pass_time(desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
     tokio::select! {
         () = sampling => {}
         () = ticking => {}
-        _ = stop.wait_for(|stop| *stop) => {}
     }
 }

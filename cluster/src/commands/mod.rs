@@ -1,6 +1,7 @@
 //! What the binaries do, as functions of their flags; a binary itself only parses flags and ends the process.
 
 pub mod master;
+pub mod pages;
 pub mod submit;
 pub mod worker;
 

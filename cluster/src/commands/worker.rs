@@ -1,18 +1,25 @@
 //! `worker`: the agent that runs a machine's share of the jobs.
 
+mod env_file;
+
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use flightline_engine::clock::SystemClock;
 use flightline_engine::telemetry::Level;
 
+use self::env_file::with_variables;
+use super::pages::{PageFlags, show};
 use super::{start_logging, stop_on_signal, wall_clock};
 use crate::agent::answers::Answers;
 use crate::agent::link::Link;
+use crate::agent::sight::AgentSight;
 use crate::agent::{Household, JobSecret, Settings, check_user};
 use crate::entropy::{Entropy, SystemEntropy, random};
 use crate::failure::Failure;
@@ -23,7 +30,8 @@ use crate::protocol::Machine;
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
 use crate::rpc::serve::routes;
-use crate::secret::ClusterSecret;
+use crate::secret::{ClusterSecret, SecretError, Token};
+use crate::ui::{self, Access};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,6 +66,12 @@ pub struct WorkerFlags {
     /// Port at which the master calls this agent, on the address of --host
     #[arg(long, value_name = "PORT", default_value_t = 7078, env = "FLIGHTLINE_WORKER_RPC_PORT")]
     pub rpc_port: u16,
+    /// Where its own pages are
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081", env = "FLIGHTLINE_WORKER_UI")]
+    pub ui: String,
+    /// The token of its pages; made in its folder if there is none
+    #[arg(long, value_name = "FILE", env = "FLIGHTLINE_WORKER_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
     /// Ports for the processes of jobs, on the address of --host
     #[arg(long, value_name = "FROM-TO", default_value = "7100-7199", value_parser = ports, env = "FLIGHTLINE_WORKER_MESH_PORTS")]
     pub mesh_ports: (u16, u16),
@@ -84,6 +98,24 @@ pub struct WorkerFlags {
     /// Run jobs as root
     #[arg(long)]
     pub allow_root: bool,
+    /// How its pages are protected.
+    #[command(flatten)]
+    pub pages: PageFlags,
+}
+
+impl WorkerFlags {
+    /// Reads the command line, and what --env-file adds to it. Ends the process with a usage error if that can't be.
+    #[must_use]
+    pub fn read() -> Self {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        let mut command = Self::command();
+        let given = command.get_matches_mut();
+        let Some(file) = given.get_one::<PathBuf>("env_file") else { return Self::parse() };
+        match with_variables(&command, words, &given, file) {
+            Ok(words) => Self::parse_from(words),
+            Err(mistake) => command.error(ErrorKind::ValueValidation, mistake).exit(),
+        }
+    }
 }
 
 fn ports(text: &str) -> Result<(u16, u16), String> {
@@ -101,11 +133,18 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
     check_user(rustix::process::geteuid().as_raw(), flags.allow_root).map_err(Failure::usage)?;
     start_logging(Level::INFO)?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let secret = ClusterSecret::read(&flags.secret_file).map_err(Failure::usage)?;
+    let secret = secret(&flags.secret_file)?;
     let roots = roots(flags)?;
     let calls = listen(&joined(&flags.host, flags.rpc_port)).map_err(Failure::cluster)?;
     let address = calls.local_addr().map_err(Failure::cluster)?;
-    let machine = machine(flags, &roots, address, &entropy)?;
+    let tls = flags.pages.tls()?;
+    let pages = listen(&flags.ui).map_err(Failure::cluster)?;
+    let page = pages.local_addr().map_err(Failure::cluster)?;
+    let token_file = flags.token_file.clone().unwrap_or_else(|| flags.work.join("token"));
+    let (token, _) = Token::read_or_make(&token_file, &entropy).map_err(Failure::storage)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let own_page = format!("{scheme}://{}", joined(&flags.host, page.port()));
+    let machine = machine(flags, &roots, (address, own_page), &entropy)?;
 
     let settings = Settings::new(flags.work.clone(), roots).map_err(Failure::storage)?;
     let (of_jobs, wall) = (secret.clone(), wall_clock());
@@ -119,31 +158,59 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
         machine.memory,
         flags.master
     );
+    tracing::info!("its pages are at {scheme}://{page}/, their token in {}", token_file.display());
 
     let caller = || Caller::new(&flags.master, Role::Agent, secret.bytes(), Arc::clone(&entropy));
-    let link = Link::new(Arc::clone(&household), machine, [caller(), caller()]);
+    let name = machine.worker.to_string();
+    let link = Arc::new(Link::new(Arc::clone(&household), machine, [caller(), caller()]));
+    let clock = Arc::new(SystemClock::new());
+    let access =
+        Access::new(&token, &format!("worker-{}", page.port()), tls.is_some(), clock.clone(), Arc::clone(&entropy));
+    let sight = Arc::new(AgentSight::new(Arc::clone(&household), Arc::clone(&link), wall_clock()));
+    let site = ui::worker(&name, sight, access, ui::Settings::default());
     let key = secret.bytes().to_vec();
     let secrets = move |role| (role == Role::Master).then(|| key.clone());
     let answers = Arc::new(Answers::new(Arc::clone(&household)));
-    let routes = routes(answers, Arc::new(secrets), Arc::new(SystemClock::new()), entropy).map_err(Failure::cluster)?;
+    let routes = routes(answers, Arc::new(secrets), clock, entropy).map_err(Failure::cluster)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
     let stop = stop_on_signal();
     let ended = runtime.block_on(async {
         let answering = tokio::spawn(answer(calls, routes, stop.subscribe()));
+        let showing = tokio::spawn(show(site, pages, tls, stop.subscribe()));
         let mut told = stop.subscribe();
         let ended = tokio::select! {
             ended = link.hold() => ended.map_err(Failure::cluster),
             _ = told.wait_for(|stop| *stop) => drain(&link, &household, Duration::from_secs(flags.grace)).await,
         };
         stop.send_replace(true);
-        // It ends within its grace.
-        let _ = answering.await;
+        // They end within their grace.
+        let _ = tokio::join!(answering, showing);
         ended
     });
     household.shutdown(Duration::ZERO);
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Reads the cluster's secret. A master on the same machine that starts in this moment may be about to make it.
+fn secret(file: &Path) -> Result<ClusterSecret, Failure> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    let begun = Instant::now();
+    let mut said = false;
+    loop {
+        match ClusterSecret::read(file) {
+            Err(SecretError::Missing { .. }) if begun.elapsed() < PATIENCE => {
+                if !said {
+                    tracing::info!("waiting for the cluster's secret in {}", file.display());
+                    said = true;
+                }
+                std::thread::sleep(LOOK_EVERY);
+            }
+            read => return read.map_err(Failure::usage),
+        }
+    }
 }
 
 /// No more jobs; those that run finish what they have begun, while the master still hears how they are.
@@ -168,7 +235,12 @@ fn roots(flags: &WorkerFlags) -> Result<Roots, Failure> {
     Roots::new(folders).map_err(Failure::usage)
 }
 
-fn machine(flags: &WorkerFlags, roots: &Roots, address: SocketAddr, entropy: &dyn Entropy) -> Result<Machine, Failure> {
+fn machine(
+    flags: &WorkerFlags,
+    roots: &Roots,
+    (address, page): (SocketAddr, String),
+    entropy: &dyn Entropy,
+) -> Result<Machine, Failure> {
     let all_cores =
         || std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
     let cores = flags.cores.unwrap_or_else(all_cores);
@@ -187,7 +259,7 @@ fn machine(flags: &WorkerFlags, roots: &Roots, address: SocketAddr, entropy: &dy
         incarnation: Incarnation(u64::from_be_bytes(incarnation) >> 11),
         host: flags.host.clone(),
         port,
-        page: format!("http://{}", joined(&flags.host, 8081)),
+        page,
         mesh_ports: flags.mesh_ports,
         cores: Cores(cores),
         memory,

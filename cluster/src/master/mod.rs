@@ -12,13 +12,16 @@
 //! | `views` | what pages show of all this; pure |
 //! | [`desk`] | the same where many ask and tell at once |
 //! | [`serve`] | the answers to calls |
+//! | [`sight`], [`models`] | what pages see |
 
 mod advance;
 pub mod desk;
 mod history;
+pub mod models;
 pub mod orders;
 pub mod placing;
 pub mod serve;
+pub mod sight;
 pub mod state;
 pub mod store;
 #[cfg(test)]

@@ -1,4 +1,6 @@
 //! The calls themselves. Each can be made again without harm.
+//!
+//! Their names stand outside of what they hold (`{"report": {...}}`): inside, numbers could not be keys of maps.
 
 use flightline_engine::ids::ProcessIndex;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use crate::job::state::StopHow;
 
 /// What an agent tells the master, as [`Role::Agent`](crate::rpc::seal::Role::Agent).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "call", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum FromAgent {
     /// Here I am. Answered with [`Heard`].
     Register(Machine),
@@ -77,7 +79,7 @@ pub struct Orders {
 
 /// What a person's command asks of the master, as [`Role::User`](crate::rpc::seal::Role::User).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "call", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum FromUser {
     /// Run this. Answered with a [`JobId`].
     Submit {
@@ -115,7 +117,7 @@ pub enum FromUser {
 
 /// What the master asks of an agent, as [`Role::Master`](crate::rpc::seal::Role::Master).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "call", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum FromMaster {
     /// A piece of a process's log. Answered with a [`LogPiece`](crate::view::LogPiece).
     Log {
@@ -131,4 +133,42 @@ pub enum FromMaster {
         /// Which one.
         id: ProcessRef,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use flightline_engine::log::{Offset, Partition};
+    use flightline_engine::metrics::StreamMetrics;
+
+    use super::*;
+    use crate::ids::Memory;
+    use crate::protocol::ProcessState;
+
+    /// Every agent of a streaming job ended with it: its reports could be written, but not be read, since partitions are the
+    /// keys of their maps.
+    #[test]
+    fn a_report_of_a_streaming_job_is_read_as_it_was_written() {
+        let metrics = StreamMetrics::new();
+        metrics.read(Partition(3), 5, 100);
+        metrics.log_end(Partition(3), Offset(7));
+        let id = ProcessRef { job: JobId(1), generation: Generation(2), process: ProcessIndex::new(0) };
+        let report = ProcessReport {
+            id,
+            state: ProcessState::Up { pid: 7 },
+            memory: Memory(1),
+            stream: Some(metrics.status()),
+            stages: Vec::new(),
+        };
+        let agent = AgentId { worker: WorkerName("it".into()), incarnation: Incarnation(1) };
+        let message = FromAgent::Report { agent, processes: vec![report] };
+        let text = serde_json::to_string(&message).unwrap();
+        let read: FromAgent = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, message);
+        let FromAgent::Report { processes, .. } = read else { panic!("{text}") };
+        let ends: BTreeMap<Partition, Offset> =
+            processes[0].stream.as_ref().unwrap().partitions.iter().map(|(at, of)| (*at, of.end)).collect();
+        assert_eq!(ends, [(Partition(3), Offset(7))].into());
+    }
 }

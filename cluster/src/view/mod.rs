@@ -108,6 +108,9 @@ pub struct JobLine {
     pub exit: Option<u8>,
     /// Its present or last life.
     pub generation: Option<Generation>,
+    /// How often it was started again after its first life, as far as its lives are kept.
+    #[serde(default)]
+    pub restarts: u64,
     /// Cores of all of its processes together.
     pub cores: Cores,
     /// Memory of all of its processes together.

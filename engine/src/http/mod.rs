@@ -1,6 +1,6 @@
 //! HTTP for those who are not friends: a server with bounds, and on it the local port of a job.
 //!
-//! [`serve`] is the one server of this project. Bytes that are no HTTP, a scan, a client that sends its head slowly or without
+//! [`serve`] is the one server of this project, [`serve_tls`] the same with encryption. Bytes that are no HTTP, a scan, a client that sends its head slowly or without
 //! end, that opens connections and says nothing, or does not read its answer, gets an error or is cut off; connections are
 //! bounded, all together and for each client. What it can't know is for the handlers: how long a *body* may take to come,
 //! and how much memory an answer may have. A client that reads as slowly as [`Limits::stalled`] allows keeps its answer in
@@ -23,6 +23,7 @@ mod serve;
 mod shares;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -35,8 +36,9 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 pub use health::{Health, HealthReport, HealthState};
-pub use serve::{Limits, affordable, serve};
+pub use serve::{Limits, Peer, affordable, serve, serve_tls};
 use thiserror::Error;
+pub use tls::{Tls, TlsError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 

@@ -8,10 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -19,6 +23,7 @@ use tokio::time;
 
 use super::paced::Paced;
 use super::shares::{Place, Shares};
+use super::tls::{LOOK_EVERY, Tls};
 
 /// The most bytes that the head of a request may have, and that are read ahead of a handler.
 const HEAD_BYTES: usize = 32 << 10;
@@ -42,13 +47,18 @@ pub struct Limits {
     /// So many of them may be one client's, which is an address, or a network of 64 bits with IPv6; more are closed.
     /// Addresses of this machine may have all. A proxy on another machine is one client.
     pub per_client: usize,
-    /// In this time a client must have sent the whole head of a request; also the next one on an open connection.
+    /// In this time a client must have sent the whole head of a request; also the next one on an open connection. With
+    /// encryption, the handshake before the first has as long.
     pub head: Duration,
     /// In this time a client must take 64 KiB of an answer that waits for it, or all of it, or is cut off.
     pub stalled: Duration,
     /// So long may requests that run take to end when the server ends, before they are cut off.
     pub grace: Duration,
 }
+
+/// Where a request comes from: an extension of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
 
 /// How many connections of those wanted fit into the files that this process may open: at most a quarter of them, so that
 /// what else opens files always can. The limit is raised as far as that goes without rights.
@@ -69,6 +79,39 @@ pub fn affordable(wanted: usize) -> usize {
 /// Serves `app` on an open port until `stopped` comes, then lets requests that run end for at most the grace. Needs a runtime
 /// with I/O and time.
 pub async fn serve(stopped: impl Future<Output = ()>, listener: TcpListener, app: Router, limits: Limits) {
+    serve_on(stopped, listener, app, limits, None).await;
+}
+
+/// As [`serve`], with every connection encrypted. The files of the certificate are looked at again each minute.
+pub async fn serve_tls(
+    stopped: impl Future<Output = ()>,
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    tls: Tls,
+) {
+    let renewing = tokio::spawn(renew(tls.clone()));
+    serve_on(stopped, listener, app, limits, Some(tls)).await;
+    renewing.abort();
+}
+
+async fn renew(tls: Tls) {
+    loop {
+        time::sleep(LOOK_EVERY).await;
+        let tls = tls.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || tls.renew()).await {
+            tracing::error!("the certificate can't be looked at again: {error}");
+        }
+    }
+}
+
+async fn serve_on(
+    stopped: impl Future<Output = ()>,
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    tls: Option<Tls>,
+) {
     let mut stopped = pin!(stopped);
     let (tell, told) = watch::channel(());
     let permits = Arc::new(Semaphore::new(affordable(limits.connections)));
@@ -79,8 +122,13 @@ pub async fn serve(stopped: impl Future<Output = ()>, listener: TcpListener, app
             () = &mut stopped => break,
             (stream, address, permit) = accept(&listener, &permits) => match shares.take(address.ip()) {
                 Some(place) => {
-                    connections.spawn(converse(stream, (permit, place), app.clone(), limits, told.clone()));
+                    let (app, told, tls) = (app.clone(), told.clone(), tls.clone());
+                    connections.spawn(async move {
+                        let _places: (OwnedSemaphorePermit, Place) = (permit, place);
+                        open(stream, address, tls, app, limits, told).await;
+                    });
                 }
+                None if tls.is_some() => drop(stream),
                 None => send_away(stream, address),
             },
             Some(_) = connections.join_next() => {}
@@ -125,22 +173,46 @@ pub(super) fn send_away(stream: TcpStream, address: SocketAddr) {
     }
 }
 
-/// Answers the requests of one connection.
-async fn converse(
+/// Answers the requests of one connection, in the clear or encrypted.
+async fn open(
     stream: TcpStream,
-    _places: (OwnedSemaphorePermit, Place),
+    address: SocketAddr,
+    tls: Option<Tls>,
     app: Router,
     limits: Limits,
     mut told: watch::Receiver<()>,
 ) {
     // Answers are small and awaited: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return converse(Paced::new(stream, limits.stalled), address, app, limits, told).await };
+    // Below the encryption, too, a client must take what waits for it.
+    let handshake = time::timeout(limits.head, tls.acceptor().accept(Paced::new(stream, limits.stalled)));
+    tokio::select! {
+        shaken = handshake => match shaken {
+            Ok(Ok(stream)) => converse(stream, address, app, limits, told).await,
+            Ok(Err(error)) => tracing::debug!(%address, "no TLS handshake: {error}"),
+            Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
+        },
+        _ = told.changed() => {}
+    }
+}
+
+/// Answers the requests that come over a stream.
+async fn converse<S>(stream: S, address: SocketAddr, app: Router, limits: Limits, mut told: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let app = TowerToHyperService::new(app);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(address));
+        app.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_headers(MOST_HEADERS)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(Paced::new(stream, limits.stalled)), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

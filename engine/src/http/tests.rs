@@ -295,3 +295,74 @@ fn connections_are_as_many_as_files_allow() {
     let most = affordable(usize::MAX);
     assert!(most >= 1 && affordable(most) == most, "{most}");
 }
+
+#[test]
+fn a_handler_is_told_where_a_request_comes_from() {
+    let here = get(async |axum::Extension(Peer(peer)): axum::Extension<Peer>| peer.to_string());
+    let port = small_port(LIMITS, Router::new().route("/", here));
+    let mut stream = connect(&port);
+    let own = stream.local_addr().unwrap().to_string();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    assert!(all_of(stream).ends_with(&own));
+}
+
+/// Certificate and key of `localhost`, and what serves with them.
+fn certified(folder: &std::path::Path) -> (rcgen::CertifiedKey<rcgen::KeyPair>, Tls) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let tls = Tls::read(&certificate, &key).unwrap();
+    (made, tls)
+}
+
+#[tokio::test]
+async fn an_encrypted_server_answers_who_shakes_hands_and_cuts_off_who_does_not() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::ServerName;
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (made, tls) = certified(folder.path());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let hasty = Limits { connections: 3, head: Duration::from_millis(300), ..LIMITS };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    let app = Router::new().route("/", get(async || "here"));
+    let serving = tokio::spawn(serve_tls(stopped, listener, app, hasty, tls));
+
+    // More silent ones than there are places, and junk: each is closed when its time is over.
+    let mut others = Vec::new();
+    for junk in [&b""[..], b"", b"", b"", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"SSH-2.0-x\r\n"] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(junk).await.unwrap();
+        others.push(stream);
+    }
+    for mut other in others {
+        let mut said = Vec::new();
+        let _ = tokio::time::timeout(LONG, other.read_to_end(&mut said)).await.expect("it is closed");
+        assert!(!said.starts_with(b"HTTP"), "in the clear: {said:?}");
+    }
+
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(std::sync::Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let connector = TlsConnector::from(std::sync::Arc::new(config));
+    let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("here"), "{answer}");
+    stop.send(()).unwrap();
+    serving.await.unwrap();
+}

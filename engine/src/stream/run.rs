@@ -104,6 +104,7 @@ fn assemble<'a, J: StreamJob>(
     let setup = &shared.setup;
     let names = started.writers.iter().map(|(place, _)| setup.sinks[*place].sink.name().clone());
     let stats = Stats::new(setup.metrics.clone(), started.generation, Arc::clone(&setup.clock), names);
+    stats.entries(started.book.next_seq());
 
     let (outgoing, outlets) = start_writers(shared, started.writers, &started.read_from, &tell, &mut threads)?;
     let bindings = Bindings::default();

@@ -28,6 +28,7 @@ pub use flightline_engine::metrics::StreamMetrics;
 pub use flightline_engine::process::install_drain_policy;
 use flightline_engine::stream::{self, Ending, LeadSetup, Limits, Owners, SinkSetup, StreamError, StreamSetup};
 pub use flightline_engine::stream::{Drained, StopFlag};
+use flightline_engine::supervised;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{EmbeddedConfig, Loaded, StreamConfig};
@@ -223,6 +224,10 @@ fn failure(error: StreamError) -> Failure {
     match error {
         StreamError::Cluster(error) => error.into(),
         StreamError::Ended(ending @ (Ending::Superseded(_) | Ending::NotAbove { .. })) => {
+            if let Ending::NotAbove { ledger, .. } = ending {
+                // So that a master goes on above it.
+                supervised::ledger_holds(ledger);
+            }
             Failure::new(FailureKind::Superseded, ending.to_string())
         }
         StreamError::Ended(ending @ Ending::Failed(_)) => Failure::new(FailureKind::Storage, ending.to_string()),

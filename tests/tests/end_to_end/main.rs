@@ -14,6 +14,7 @@
 mod bad_cluster;
 mod bad_input;
 mod bad_rows;
+mod cluster;
 mod commands;
 mod dead_letters;
 mod demo;

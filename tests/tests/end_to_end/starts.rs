@@ -65,6 +65,8 @@ fn a_life_has_the_generation_that_is_proposed_and_ends_if_that_is_not_above_all_
         for process in [0, 1] {
             let status = job.status(process).expect("it runs");
             assert_eq!(status.generation, Some(Generation(generation)), "process {process}");
+            // They were told only when one was added in this life.
+            assert!(status.ledger_entries > 0, "process {process}");
         }
         job.ask(0, [request(&bundled()[0], number)]);
         job.wait_until_done();

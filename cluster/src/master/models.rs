@@ -1,0 +1,95 @@
+//! The models in a folder, for their page: what stands in their folders, as it is. Whether a model is whole and answers as it
+//! should is for those to say who use it.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::ids::Moment;
+use crate::view::ModelView;
+
+/// A report is some kilobytes, and a page some more; nobody needs to read what somebody else has put there.
+const LONGEST: u64 = 8 << 20;
+
+/// A folder of models, one folder each, named by its id, and a file `current` that names one.
+#[derive(Clone, Debug)]
+pub struct Models(PathBuf);
+
+impl Models {
+    /// The models in this folder, which need not be there yet.
+    #[must_use]
+    pub const fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// All of them, the newest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<ModelView> {
+        let current = fs::read_to_string(self.0.join("current")).unwrap_or_default();
+        let Ok(entries) = fs::read_dir(&self.0) else { return Vec::new() };
+        let mut models: Vec<ModelView> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let id = entry.file_name().into_string().ok().filter(|name| is_id(name))?;
+                let saved = fs::metadata(entry.path().join("model.json")).ok()?.modified().ok()?;
+                let report =
+                    read(&entry.path().join("report.json")).and_then(|text| serde_json::from_slice(&text).ok());
+                let has_page = entry.path().join("report.html").is_file();
+                Some(ModelView { current: current.trim() == id, id, saved: Moment::from(saved), report, has_page })
+            })
+            .collect();
+        models.sort_by(|one, other| (other.saved, &one.id).cmp(&(one.saved, &other.id)));
+        models
+    }
+
+    /// The page that a model brings of itself.
+    #[must_use]
+    pub fn page(&self, id: &str) -> Option<Vec<u8>> {
+        is_id(id).then(|| read(&self.0.join(id).join("report.html")))?
+    }
+}
+
+/// Whether this can be the id of a model, a hash in hexadecimal digits: so it leads to no other folder.
+fn is_id(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn read(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn models_are_listed_the_newest_first_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = ("a".repeat(64), "b".repeat(64));
+        for (id, age) in [(&old, 100), (&new, 1)] {
+            fs::create_dir(folder.path().join(id)).unwrap();
+            let card = fs::File::create(folder.path().join(id).join("model.json")).unwrap();
+            card.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+        }
+        fs::write(folder.path().join(&old).join("report.json"), r#"{"model":"it"}"#).unwrap();
+        fs::write(folder.path().join(&old).join("report.html"), "<p>it</p>").unwrap();
+        fs::write(folder.path().join("current"), format!("{old}\n")).unwrap();
+        fs::create_dir(folder.path().join("leftover")).unwrap();
+        fs::write(folder.path().join("secret"), "hush").unwrap();
+
+        let models = Models::new(folder.path().to_owned());
+        let listed = models.list();
+        let shown: Vec<_> = listed.iter().map(|model| (model.id.as_str(), model.current, model.has_page)).collect();
+        assert_eq!(shown, [(new.as_str(), false, false), (old.as_str(), true, true)]);
+        assert_eq!(listed[1].report.as_ref().unwrap()["model"], "it");
+        assert_eq!(models.page(&old).unwrap(), b"<p>it</p>");
+        for nobody in [&new, "../secret", "leftover", ""] {
+            assert_eq!(models.page(nobody), None, "{nobody}");
+        }
+        assert!(Models::new(folder.path().join("nowhere")).list().is_empty());
+    }
+}

@@ -1,0 +1,122 @@
+//! `/jobs/ID`: how a job is, what it runs, and its lives.
+
+use flightline_engine::supervised::{Address, Graph};
+use maud::{Markup, html};
+
+use super::cluster::stage_line;
+use super::{Part, badge, dataflow, history, sealed, since, stream, why};
+use crate::job::state::StopHow;
+use crate::ui::words::{clean, counted, growing, span, until};
+use crate::view::JobView;
+
+pub(in crate::ui) fn parts(view: &JobView, graph: Result<&Graph, &str>, scope: Option<&Address>) -> Vec<Part> {
+    let mut parts = vec![Part::new("state", &state(view))];
+    if !view.line.stages.is_empty() {
+        parts.push(Part::new("stages", &stages(view)));
+    }
+    if let Some(of_stream) = &view.stream {
+        parts.push(Part::new("stream", &stream::figures(of_stream)));
+        parts.push(Part::new("charts", &stream::charts(&of_stream.history)));
+        parts.push(Part::new("places", &stream::places(of_stream)));
+    }
+    parts.push(Part::new("graph", &dataflow::section(view, graph, scope)));
+    parts.push(Part::new("generations", &history::generations(view)));
+    parts.push(Part::new("spec", &spec(view)));
+    parts
+}
+
+fn state(view: &JobView) -> Markup {
+    let line = &view.line;
+    let is_over = line.state.is_over();
+    html! {
+        div.heading {
+            div {
+                p.eyebrow { "Job " (line.id) " · " (clean(&line.program)) }
+                h1 { (clean(&line.name)) }
+            }
+            @if !is_over {
+                div.actions {
+                    a.button.plain href=(format!("/jobs/{}/stop", line.id)) { "Stop" }
+                    a.button.danger href=(format!("/jobs/{}/kill", line.id)) { "Kill" }
+                }
+            }
+        }
+        p.standing aria-live="polite" {
+            (badge(line.state.phase()))
+            @if let Some(why) = why(&line.state, view.now) { " " span.why { (why) } }
+        }
+        p.facts {
+            "Submitted " (since(view.now, line.submitted)) ", "
+            @if let Some(ended) = line.ended { "took " (span(ended.since(line.submitted))) }
+            @else { "for " (growing(view.now.since(line.submitted))) " now" }
+            @if let Some(exit) = line.exit.filter(|_| is_over) { " · exit code " (exit) }
+            @if let Some(generation) = line.generation { " · generation " (generation) }
+            @if line.restarts > 0 { ", " (counted(line.restarts, "restart")) }
+            " · " (counted(view.spec.processes.get() as u64, "process")) " of " (counted(u64::from(view.spec.cores.0), "core"))
+            " and " (view.spec.memory)
+            @if let Some(next) = line.next_run { " · runs again " (until(view.now, next)) }
+            " · " a href=(format!("/api/jobs/{}", line.id)) { "JSON" }
+        }
+    }
+}
+
+fn stages(view: &JobView) -> Markup {
+    html! {
+        section.card {
+            h2 { "Stages" }
+            div.stages { @for stage in &view.line.stages { (stage_line(stage)) } }
+        }
+    }
+}
+
+/// What was asked for.
+fn spec(view: &JobView) -> Markup {
+    let spec = &view.spec;
+    html! {
+        section.card {
+            h2 { "What was submitted" }
+            dl.facts {
+                div { dt { "Program" } dd { (spec.program) } }
+                div { dt { "Processes" } dd { (spec.processes) } }
+                div { dt { "Each has" } dd { (counted(u64::from(spec.cores.0), "core")) ", " (spec.memory) } }
+                div { dt { "Started again" } dd { @if spec.supervise { "always, until it is stopped" } @else { "when a process or worker is lost" } } }
+                @if let Some(every) = spec.every { div { dt { "Runs every" } dd { (span(every)) } } }
+                @if !spec.files.is_empty() {
+                    div { dt { "Carries" } dd { @for (number, file) in spec.files.iter().enumerate() { @if number > 0 { ", " } (clean(&file.name)) } } }
+                }
+            }
+            @if spec.args.is_empty() { p.none { "No arguments." } }
+            @else { pre.args tabindex="0" aria-label="Arguments" { @for arg in &spec.args { (clean(arg)) "\n" } } }
+        }
+    }
+}
+
+/// The page that asks whether it is meant.
+pub(in crate::ui) fn confirm(view: &JobView, how: StopHow, seal: &str, fault: Option<&str>) -> Markup {
+    let (verb, action, what) = match how {
+        StopHow::Stop => (
+            "Stop",
+            "stop",
+            "It finishes what it has begun and ends: its processes get SIGTERM. A stream can take a while until all of its sinks have what was read.",
+        ),
+        StopHow::Kill => (
+            "Kill",
+            "kill",
+            "Its processes are ended at once (SIGKILL). Nothing is lost or doubled by that either, but what was begun is begun again by the next life; a training begins from nothing.",
+        ),
+    };
+    let id = view.line.id;
+    html! {
+        section.card.narrow {
+            h1 { (verb) " job " (id) "?" }
+            @if let Some(fault) = fault { p.notice.alarm role="alert" { (clean(fault)) } }
+            p { strong { (clean(&view.line.name)) } " is " (badge(view.line.state.phase())) }
+            p { (what) }
+            form.actions method="post" action=(format!("/jobs/{id}/{action}")) {
+                (sealed(seal))
+                button.danger[how == StopHow::Kill] type="submit" { (verb) " it" }
+                a.button.plain href=(format!("/jobs/{id}")) { "Leave it" }
+            }
+        }
+    }
+}

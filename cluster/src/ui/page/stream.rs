@@ -1,0 +1,131 @@
+//! What a streaming job says of itself: figures, charts, partitions and sinks.
+
+use maud::{Markup, html};
+
+use super::{cell, tiles};
+use crate::ui::charts::{Line, Words, chart};
+use crate::ui::svg::bar;
+use crate::ui::words::{clean, clip, count, counted, share, short};
+use crate::view::{History, SinkView, StreamView};
+
+/// So many partitions are listed.
+const MOST_PARTITIONS: usize = 64;
+
+pub(super) fn figures(view: &StreamView) -> Markup {
+    let unknown = || "–".to_owned();
+    let last = |values: &[f64]| values.last().copied().filter(|value| value.is_finite());
+    let (epochs, newest) = match view.epochs {
+        Some((oldest, newest)) => {
+            (count(newest.saturating_sub(oldest) + 1), format!("{} to {}", count(oldest), count(newest)))
+        }
+        None => (unknown(), String::new()),
+    };
+    let in_flight: u64 = view.partitions.values().map(|partition| partition.in_flight).sum();
+    let model = view.model.as_deref().map_or_else(unknown, |model| clip(&clean(model), 12));
+    html! {
+        @for (name, why) in &view.troubles {
+            p.notice.caution { strong { (clean(name)) } ": " (clean(why)) }
+        }
+        (tiles(&[
+            ("answers per second", last(&view.history.answers).map_or_else(unknown, short), String::new()),
+            ("in flight", count(in_flight), "requests".to_owned()),
+            ("guarantee", view.guarantee.as_deref().map_or_else(unknown, clean), String::new()),
+            ("model in force", model, String::new()),
+            ("table in force", view.table.map_or_else(unknown, |table| format!("version {table}")), String::new()),
+            ("epochs in flight", epochs, newest),
+            ("ledger entries", view.ledger_entries.map_or_else(unknown, count), String::new()),
+        ]))
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a chart has some hundred points of height")]
+pub(super) fn charts(history: &History) -> Markup {
+    let moments = &history.moments;
+    let counts = |values: &[u64]| values.iter().map(|value| *value as f64).collect();
+    let throughput = vec![Line { name: "answers".to_owned(), values: history.answers.clone() }];
+    let latency = [("median", 0), ("99th percentile", 1)].map(|(name, which)| Line {
+        name: name.to_owned(),
+        values: history.latency.iter().map(|pair| if which == 0 { pair.0 } else { pair.1 }).collect(),
+    });
+    let latency = if history.latency.is_empty() { Vec::new() } else { latency.into() };
+    let partitions = history
+        .partition_lag
+        .iter()
+        .map(|(partition, lag)| Line { name: format!("partition {partition}"), values: counts(lag) });
+    let sinks = history.sink_lag.iter().map(|(sink, lag)| Line { name: sink.clone(), values: counts(lag) });
+    let throughput = if history.answers.is_empty() { Vec::new() } else { throughput };
+    let words = |title, unit, line| Words { title, unit, line };
+    html! {
+        section.charts aria-label="The last minutes" {
+            (chart(words("Throughput", "answers per second", "line"), moments, throughput, short))
+            (chart(words("Latency", "milliseconds from read to durable", "line"), moments, latency, short))
+            (chart(words("Lag of partitions", "requests behind the log’s end", "partition"), moments, partitions.collect(), short))
+            (chart(words("Lag of sinks", "requests behind the log’s end", "sink"), moments, sinks.collect(), short))
+        }
+    }
+}
+
+pub(super) fn places(view: &StreamView) -> Markup {
+    let beyond = view.partitions.len().saturating_sub(MOST_PARTITIONS);
+    let most = view.partitions.values().map(|partition| partition.in_flight).max().unwrap_or(0);
+    html! {
+            div.pair {
+                section.card {
+                    h2 { "Sinks" }
+                    @if view.sinks.is_empty() { p.empty { "None is heard of yet." } } @else {
+                        div.scroll { table.cards {
+                            thead { tr { th scope="col" { "Sink" } th scope="col" { "State" } th.number scope="col" { "Lag" } th.number scope="col" { "Next offsets" } } }
+                            tbody { @for (name, sink) in &view.sinks { tr {
+                                (cell("Sink", "name", &html! { (clean(name)) }))
+                                (cell("State", "", &sink_state(sink)))
+                                (cell("Lag", "number", &html! { (count(sink.lag)) }))
+                                (cell("Next offsets", "number", &offsets(sink)))
+                            } } }
+                        } }
+                    }
+                }
+                section.card {
+                    h2 { "Partitions" }
+                    @if view.partitions.is_empty() { p.empty { "None is heard of yet." } } @else {
+                        div.scroll { table {
+                            thead { tr { th scope="col" { "Partition" } th.number scope="col" { "Log’s end" } th.number scope="col" { "Read" } th scope="col" { "In flight" } } }
+                            tbody { @for (number, partition) in view.partitions.iter().take(MOST_PARTITIONS) { tr {
+                                (cell("Partition", "name", &html! { (number) }))
+                                (cell("Log’s end", "number", &html! { (count(partition.end)) }))
+                                (cell("Read", "number", &html! { (count(partition.read)) }))
+                                (cell("In flight", "", &html! {
+                                    div.inline {
+    (bar(&[(share(partition.in_flight, most), "used")], &format!("{} in flight", count(partition.in_flight))))
+                                    small { (count(partition.in_flight)) }
+    }
+                                }))
+                            } } }
+                        } }
+                        @if beyond > 0 { p.note { (counted(beyond as u64, "partition")) " more in the JSON." } }
+                    }
+                }
+            }
+        }
+}
+
+fn sink_state(sink: &SinkView) -> Markup {
+    let tone = match sink.state.as_str() {
+        "live" => "good",
+        "catching-up" => "busy",
+        "retrying" => "caution",
+        "failed" => "alarm",
+        _ => "calm",
+    };
+    html! { span class=(format!("badge {tone}")) { (clean(&sink.state)) } }
+}
+
+/// The next offset of each partition; of many, their sum.
+fn offsets(sink: &SinkView) -> Markup {
+    let each: Vec<String> =
+        sink.next.iter().map(|(partition, next)| format!("{partition}: {}", count(*next))).collect();
+    let all = each.join(", ");
+    html! {
+        @if each.len() <= 2 { (all) }
+        @else { span title=(clip(&all, 2000)) { (count(sink.next.values().fold(0, |sum, next| sum.saturating_add(*next)))) " over " (each.len()) } }
+    }
+}

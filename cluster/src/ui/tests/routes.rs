@@ -1,0 +1,227 @@
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::Value;
+
+use super::{bearer, dataflow, sample, serve, serve_worker};
+use crate::ids::JobId;
+use crate::job::state::JobState;
+use crate::view::{ClusterView, JobView, LogPiece, ModelView, WorkerView};
+
+#[tokio::test]
+async fn the_json_twins_are_the_views() {
+    let served = serve();
+    let cluster = served.get("/api/cluster").await;
+    assert_eq!(cluster.header("content-type"), "application/json");
+    assert_eq!(serde_json::from_str::<ClusterView>(&cluster.body).unwrap(), sample::cluster());
+    let models = served.get("/api/models").await.body;
+    assert_eq!(serde_json::from_str::<Vec<ModelView>>(&models).unwrap(), sample::models());
+    let graph = served.get("/api/jobs/3/graph").await.body;
+    assert_eq!(serde_json::from_str::<flightline_engine::supervised::Graph>(&graph).unwrap(), dataflow::graph());
+    let mut five = sample::job(JobId(5)).unwrap();
+    five.spec.files[0].text.clear();
+    let shown = served.get("/api/jobs/5").await.body;
+    assert_eq!(serde_json::from_str::<JobView>(&shown).unwrap(), five);
+    let log: LogPiece = serde_json::from_str(&served.get("/api/jobs/3/logs/4/0?from=5").await.body).unwrap();
+    assert_eq!((log.from, log.next, log.text.as_str(), log.more), (5, 11, "began\n", true));
+    let worker = serve_worker().get("/api/worker").await.body;
+    assert_eq!(serde_json::from_str::<WorkerView>(&worker).unwrap(), sample::the_worker());
+}
+
+#[tokio::test]
+async fn what_a_job_carries_is_shown_nowhere() {
+    let served = serve();
+    for path in ["/jobs/3", "/api/jobs/3"] {
+        let shown = served.get(path).await.body;
+        assert!(shown.contains("job.toml") && !shown.contains("hush"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_page_shows_what_it_is_for() {
+    let served = serve();
+    for (path, words) in [
+        (
+            "/",
+            &[
+                "it needs 32 cores",
+                "elm",
+                "lost",
+                "41 of 100 trees",
+                "backing off",
+                "11 of 24",
+                "it is started again in 20 s",
+            ][..],
+        ),
+        (
+            "/jobs/3",
+            &[
+                "exactly-once",
+                "version 41",
+                "120,411 to 120,415",
+                "1,204",
+                "left lookup",
+                "18k wait",
+                "was ended by signal 9",
+                "^[[31m",
+            ][..],
+        ),
+        ("/jobs/3?scope=0.6", &["Arrange: distances", "from outside", "All dataflows", "stroke-dasharray"][..]),
+        ("/jobs/5", &["line 77: not JSON", "2 of 4 files were read", "The job is over"][..]),
+        ("/jobs/6", &["1,203,111 rows, done", "Runs every", "worker elm can’t be asked"][..]),
+        ("/jobs/3/logs/4/0", &["INFO began", "data-next=\"11\""][..]),
+        ("/jobs/3/stop", &["Stop job 3?", "SIGTERM"][..]),
+        ("/jobs/3/kill", &["Kill job 3?", "SIGKILL"][..]),
+        ("/models", &["51.2%", "current", "/models/9f31c2ab77d0e4b1aa03/report"][..]),
+        ("/submit", &["dead-letters", "name=\"config\""][..]),
+    ] {
+        let answer = served.get(path).await;
+        assert_eq!(answer.code, StatusCode::OK, "{path}");
+        for word in words {
+            assert!(answer.body.contains(word), "{word} on {path}");
+        }
+        assert!(!answer.body.contains("NaN") && !answer.body.contains('\u{1b}'), "{path}");
+    }
+    let worker = serve_worker().get("/").await.body;
+    assert!(worker.contains("12.0 of 16.0 GiB") && worker.contains("Job 3, generation 4"));
+}
+
+#[tokio::test]
+async fn nothing_is_inline_nothing_comes_from_elsewhere_and_ids_are_unique() {
+    let served = serve();
+    for path in [
+        "/",
+        "/jobs/3",
+        "/jobs/3?scope=0.6",
+        "/jobs/5",
+        "/jobs/3/logs/4/0",
+        "/jobs/3/kill",
+        "/models",
+        "/submit",
+        "/login",
+        "/nothing",
+    ] {
+        let page = served.get(path).await.body;
+        assert_eq!(page.matches("<script").count(), 1, "{path}");
+        for inline in [" style=", "<style", "javascript:", " onclick", " onload", "src=\"http", "src=\"//"] {
+            assert!(!page.contains(inline), "{inline} on {path}");
+        }
+        let mut ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "{path}: {ids:?}");
+        for label in page.split("<label for=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(ids.contains(&label), "{label} on {path}");
+        }
+    }
+    let files = [include_str!("../../../assets/ui.css"), include_str!("../../../assets/live.js")];
+    for file in files {
+        for elsewhere in ["http:", "https:", "url(", "@import", "eval(", "Function("] {
+            assert!(!file.contains(elsewhere), "{elsewhere}");
+        }
+    }
+    assert!(files[1].lines().count() < 150);
+}
+
+#[tokio::test]
+async fn no_text_of_others_becomes_markup() {
+    const EVIL: &str = "\"><script>alert(1)</script>\u{202e}";
+    let served = serve();
+    {
+        let mut cluster = served.made.cluster.lock().unwrap();
+        for job in &mut cluster.jobs {
+            (job.name, job.program) = (EVIL.to_owned(), EVIL.to_owned());
+            job.state = JobState::Failed { why: EVIL.to_owned() };
+        }
+        for worker in &mut cluster.workers {
+            (worker.name.0, worker.page, worker.version) = (EVIL.into(), format!("javascript:{EVIL}"), EVIL.to_owned());
+        }
+    }
+    *served.made.log.lock().unwrap() = EVIL.to_owned();
+    for path in [
+        "/",
+        "/jobs/3/logs/4/0",
+        "/jobs/3?scope=%22%3E%3Cscript%3E",
+        "/login?next=%22%3E%3Cscript%3E",
+        "/models/%3Cscript%3E/report",
+    ] {
+        let page = served.get(path).await.body;
+        assert!(
+            !page.contains("<script>") && !page.contains('\u{202e}') && !page.contains("href=\"javascript"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_as_a_page_or_as_json() {
+    let served = serve();
+    for path in ["/jobs/77", "/jobs/x", "/nothing", "/jobs/77/stop", "/models/none/report", "/jobs/3/logs/x/0"] {
+        let answer = served.get(path).await;
+        assert_eq!(answer.code, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.body.contains("There is nothing here") && answer.body.ends_with("</html>"), "{path}");
+    }
+    for path in ["/api/jobs/77", "/api/jobs/77/graph", "/api/nothing"] {
+        let answer = served.get(path).await;
+        assert_eq!(answer.code, StatusCode::NOT_FOUND, "{path}");
+        assert!(serde_json::from_str::<Value>(&answer.body).unwrap()["error"].is_string(), "{path}");
+    }
+    let lost = served.get("/jobs/9/logs/1/0").await;
+    assert_eq!(lost.code, StatusCode::BAD_GATEWAY);
+    assert!(lost.body.contains("The worker can’t be asked") && lost.body.contains("it timed out"));
+    assert_eq!(served.get("/api/jobs/6/graph").await.code, StatusCode::BAD_GATEWAY);
+    assert_eq!(served.ask(bearer("DELETE", "/jobs/3", "")).await.code, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(served.get("/jobs/3/logs/4/0?from=x").await.code, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_models_own_page_may_do_nothing() {
+    let answer = serve().get("/models/9f31c2ab77d0e4b1aa03/report").await;
+    assert_eq!(answer.code, StatusCode::OK);
+    assert!(answer.body.contains("its report"));
+    let policy = answer.header("content-security-policy");
+    assert!(policy.starts_with("sandbox; default-src 'none'") && !policy.contains("script-src"), "{policy}");
+}
+
+#[tokio::test]
+async fn files_are_sent_once() {
+    let served = serve();
+    let ask = |tag: Option<String>| {
+        let mut request = Request::builder().uri("/assets/ui.css");
+        if let Some(tag) = tag {
+            request = request.header("if-none-match", tag);
+        }
+        served.ask(request.body(Body::empty()).unwrap())
+    };
+    let first = ask(None).await;
+    assert!(
+        first.code == StatusCode::OK && first.header("content-type").starts_with("text/css") && !first.body.is_empty()
+    );
+    let again = ask(Some(format!("\"other\", W/{}", first.header("etag")))).await;
+    assert_eq!((again.code, again.body.as_str()), (StatusCode::NOT_MODIFIED, ""));
+    assert_eq!(ask(Some("\"other\"".to_owned())).await.code, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn metrics_count_workers_and_jobs() {
+    let metrics = serve().get("/metrics").await;
+    assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
+    for line in [
+        "flightline_cluster_workers{state=\"alive\"} 2\n",
+        "flightline_cluster_workers{state=\"gone\"} 0\n",
+        "flightline_cluster_cores_taken{worker=\"ash\"} 6\n",
+        "flightline_cluster_memory_bytes{worker=\"elm\"} 17179869184\n",
+        "flightline_cluster_jobs{state=\"backing-off\"} 1\n",
+        "flightline_cluster_jobs{state=\"running\"} 2\n",
+        "flightline_cluster_job_restarts{job=\"8\",name=\"extract, nightly\"} 5\n",
+        "flightline_cluster_job_generation{job=\"3\",name=\"live delays\"} 4\n",
+        "# EOF\n",
+    ] {
+        assert!(metrics.body.contains(line), "{line} in {}", metrics.body);
+    }
+    let worker = serve_worker().get("/metrics").await.body;
+    assert!(
+        worker.contains("flightline_worker_cores_taken 6\n") && worker.contains("flightline_worker_processes 3\n"),
+        "{worker}"
+    );
+}

@@ -1,0 +1,143 @@
+//! What is refused, and what is said then.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use flightline_cluster::job::state::Phase;
+use flightline_cluster::view::WorkerState;
+use flightline_engine::process::Exit;
+use flightline_tests::cluster::{Cluster, STATE};
+use flightline_tests::{DEADLINE, Folder};
+
+#[test]
+fn jobs_that_are_not_ours_or_reach_too_far_are_refused() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder, 1);
+    folder.write("far.toml", "[embedded]\nfolder = \"/var/lib/else\"\n");
+    folder.write("near.toml", "[embedded]\nfolder = \"embedded\"\n");
+    folder.write("code.toml", "[kafka.client]\n\"plugin.library.paths\" = \"/x.so\"\n");
+    for (words, says) in [
+        ("/bin/sh -- -c id", "unrecognized subcommand '/bin/sh'"),
+        ("../train -- --help", "unrecognized subcommand '../train'"),
+        (
+            "train -- --input /etc/passwd",
+            "argument 2 names \"/etc/passwd\", which is not below a folder that jobs may use",
+        ),
+        ("train -- --input ../rows.jsonl", "argument 2 names \"../rows.jsonl\", which is not below a folder"),
+        ("train -- --input=file:///etc/passwd", "which is not below a folder that jobs may use"),
+        ("train -- --input ~/rows.jsonl", "jobs have no home directory"),
+        ("predict -- --set embedded.folder=/var/lib/else", "\"/var/lib/else\", which is not below a folder"),
+        ("predict -- --config far.toml", "embedded.folder in the carried file far.toml names \"/var/lib/else\""),
+        ("predict -- --config code.toml", "which would run foreign code"),
+        ("predict -- --config no.toml", "--config no.toml can't be read"),
+        ("train -- -w 4", "argument 1 is -w, which the agent gives itself: worker threads are the cores"),
+        ("train -- -n2 -p0", "argument 2 is -p, which the agent gives itself"),
+        ("train -- --generation 7", "argument 1 is --generation, which the agent gives itself: the master counts them"),
+        ("train -- --secret-file x --insecure", "argument 3 is --insecure, which the agent gives itself"),
+        ("train --cores 0 -- --input x", "--processes and --cores are at least 1"),
+        ("model --processes 2 -- list", "model runs in one process on one core"),
+    ] {
+        let ended = cluster.submit(words).finish();
+        ended.expect(Exit::Usage).silent();
+        assert!(ended.stderr.contains(says), "it doesn't say {says:?}\n{ended}");
+    }
+    assert_eq!(cluster.list(), [], "nothing of that became a job");
+    cluster.stop();
+}
+
+/// The agent looks again, and follows links, which the master can't see.
+#[test]
+fn a_link_out_of_the_roots_is_refused_by_the_agent() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink("/etc", folder.join("link")).unwrap();
+    let cluster = Cluster::start(&folder, 1);
+    let job = cluster.run("train -- --input link/passwd --models models");
+    let view = cluster.wait_until_job_is(job, Phase::Failed);
+    let state = &view.generations[0].processes[0].state;
+    assert!(state.contains("could not be started") && state.contains("link/passwd"), "{view:#?}");
+    assert_eq!(view.generations.len(), 1, "it is not tried again: {view:#?}");
+    cluster.stop();
+}
+
+#[test]
+fn who_has_another_token_is_told_nothing() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder, 1);
+    let token = folder.read(format!("{STATE}/token"));
+    let other = cluster.submit("list").env("FLIGHTLINE_TOKEN", &"x".repeat(43)).finish();
+    other.expect(Exit::Usage).says(&["doesn't let us in", "the same secret or token"]).silent();
+    // The right one in the variable.
+    cluster.submit("list").env("FLIGHTLINE_TOKEN", token.trim()).succeed();
+
+    let file = folder.write("my-token", &token);
+    let with_file = || cluster.submit("list --token-file my-token").finish();
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    with_file().expect(Exit::Usage).says(&["my-token", "can be read by others (mode 644)", "chmod 600"]).silent();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    with_file().ok();
+    let none = cluster.submit("list --token-file no-such-file").finish();
+    none.expect(Exit::Usage).says(&["no-such-file"]).silent();
+    for name in ["token", "cluster.secret"] {
+        let mode = fs::metadata(folder.join(STATE).join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    cluster.stop();
+}
+
+#[test]
+fn a_worker_with_another_secret_never_gets_in() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder, 1);
+    let file = folder.write("other.secret", folder.read(format!("{STATE}/token")));
+    let worker = || cluster.agent_line("stranger", "--work stranger --rpc-port 0 --secret-file other.secret");
+    let open = worker().finish();
+    open.expect(Exit::Usage).says(&["other.secret", "can be read by others"]);
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let mut stranger = worker().start();
+    let said = stranger.wait_for_line("that it is not let in", |line| line.contains("doesn't let us in"));
+    assert!(said.contains("the same secret"), "{said}");
+    assert_eq!(cluster.status().workers.len(), 1);
+    stranger.kill();
+    cluster.stop();
+}
+
+#[test]
+fn of_two_agents_with_one_name_the_later_one_stays() {
+    let folder = Folder::new();
+    let mut cluster = Cluster::start(&folder, 1);
+    let second = cluster.agent_line("worker-0", "--work other --rpc-port 0").start();
+    let first = cluster.take_agent(0).end_within(DEADLINE);
+    first.expect(Exit::ClusterStart).says(&["another agent has registered as worker worker-0", "(--name)"]);
+    cluster.wait_until_worker_is(0, WorkerState::Alive);
+    // A folder is one agent's.
+    let third = cluster.agent_line("third", "--work other --rpc-port 0").finish();
+    third.expect(Exit::Storage).says(&["another agent works in", "other"]);
+    drop(second);
+    cluster.stop();
+}
+
+#[test]
+fn a_second_master_on_the_same_state_is_refused() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder, 0);
+    let second = cluster.master_line("127.0.0.1:0", STATE).finish();
+    second.expect(Exit::Storage).says(&["is another master's, which runs", "--state"]);
+    let other = cluster.master_line(&cluster.address(), "other").finish();
+    other.expect(Exit::ClusterStart).says(&[&cluster.address()]);
+    cluster.stop();
+}
+
+#[test]
+fn a_worker_that_would_run_jobs_as_root_says_so() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder, 0);
+    let line = folder.run("worker").args(["--master", &cluster.address()]).words("--rpc-port 0 --name me --work me");
+    let mut running = line.start();
+    if rustix::process::geteuid().is_root() {
+        let ended = running.end_within(DEADLINE);
+        ended.expect(Exit::Usage).says(&["a worker's jobs would run as root", "--allow-root"]);
+    } else {
+        running.wait_for_line("that it is registered", |line| line.contains("registered with the master"));
+    }
+    cluster.stop();
+}
