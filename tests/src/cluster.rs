@@ -137,6 +137,12 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// Where an agent takes calls.
+    #[must_use]
+    pub fn agent_address(&self, worker: usize) -> String {
+        format!("{}:{}", self.host(worker + 1), self.workers[worker].rpc)
+    }
+
     /// The number of the host that a worker is on.
     #[must_use]
     pub fn host_of(&self, worker: usize) -> u8 {
