@@ -16,7 +16,7 @@ use flightline_cluster::view::{ClusterView, JobLine, JobView, WorkerState, Worke
 use serde::de::DeserializeOwned;
 
 use crate::wait::wait_until_or_tell;
-use crate::{DEADLINE, Ended, Folder, Invocation, Lan, Running, Signal, free_ports, free_ports_in_a_row};
+use crate::{DEADLINE, Ended, Folder, Invocation, Lan, Running, Signal, free_ports_in_a_row};
 
 pub use process::JobProcess;
 
@@ -33,6 +33,7 @@ pub struct Cluster<'a> {
     folder: &'a Folder,
     lan: Option<&'a Lan>,
     rpc: u16,
+    ui: u16,
     master: Option<Running>,
     workers: Vec<Worker>,
 }
@@ -42,6 +43,7 @@ pub struct Cluster<'a> {
 struct Worker {
     name: String,
     rpc: u16,
+    ui: u16,
     mesh: u16,
     words: String,
     env: Vec<(&'static str, String)>,
@@ -65,7 +67,8 @@ impl<'a> Cluster<'a> {
 
     #[track_caller]
     fn start_in(folder: &'a Folder, lan: Option<&'a Lan>, workers: usize) -> Self {
-        let mut cluster = Self { folder, lan, rpc: free_ports(1)[0], master: None, workers: Vec::new() };
+        let rpc = free_ports_in_a_row(2);
+        let mut cluster = Self { folder, lan, rpc, ui: rpc + 1, master: None, workers: Vec::new() };
         cluster.start_master();
         for _ in 0..workers {
             cluster.enlist("--cores 2 --memory 4G", &[]);
@@ -92,10 +95,18 @@ impl<'a> Cluster<'a> {
 
     fn enlist(&mut self, words: &str, env: &[(&'static str, &str)]) -> usize {
         let number = self.workers.len();
-        let row = free_ports_in_a_row(MESH_PORTS + 1);
+        let row = free_ports_in_a_row(MESH_PORTS + 2);
         let env = env.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let name = format!("worker-{number}");
-        self.workers.push(Worker { name, rpc: row, mesh: row + 1, words: words.to_owned(), env, agent: None });
+        self.workers.push(Worker {
+            name,
+            rpc: row,
+            ui: row + 1,
+            mesh: row + 2,
+            words: words.to_owned(),
+            env,
+            agent: None,
+        });
         self.start_worker(number);
         number
     }
@@ -107,15 +118,21 @@ impl<'a> Cluster<'a> {
     #[track_caller]
     pub fn start_master(&mut self) {
         assert!(self.master.is_none(), "the master runs");
-        let mut master = self.master_line(&self.address(), STATE).start();
+        let mut master = self.master_line(&self.address(), &self.page(), STATE).start();
         master.wait_for_line("where it takes calls", |line| line.contains("master: calls at"));
         self.master = Some(master);
     }
 
     /// The command line of a master.
     #[must_use]
-    pub fn master_line(&self, rpc: &str, state: &str) -> Invocation {
-        self.on(0, self.folder.run("master").args(["--rpc", rpc, "--state", state]))
+    pub fn master_line(&self, rpc: &str, ui: &str, state: &str) -> Invocation {
+        self.on(0, self.folder.run("master").args(["--rpc", rpc, "--ui", ui, "--state", state]))
+    }
+
+    /// Where the master's pages are, on its own host.
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!("127.0.0.1:{}", self.ui)
     }
 
     /// Where the master takes calls.
@@ -173,9 +190,10 @@ impl<'a> Cluster<'a> {
     }
 
     fn worker_line(&self, worker: usize) -> Invocation {
-        let Worker { name, rpc, mesh, words, env, .. } = &self.workers[worker];
+        let Worker { name, rpc, ui, mesh, words, env, .. } = &self.workers[worker];
         let (host, last) = (self.host(worker + 1), mesh + MESH_PORTS - 1);
-        let line = format!("--host {host} --rpc-port {rpc} --mesh-ports {mesh}-{last} --work {name} {words}");
+        let places = format!("--host {host} --rpc-port {rpc} --ui 127.0.0.1:{ui} --mesh-ports {mesh}-{last}");
+        let line = format!("{places} --work {name} {words}");
         self.on(worker + 1, env.iter().fold(self.agent_line(name, &line), |line, (name, value)| line.env(name, value)))
     }
 

@@ -58,6 +58,23 @@ impl Link {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Registers. Once at the agent's start, before all else: where an earlier agent of its name is still known, whoever
+    /// reports without that is taken for one that was replaced.
+    pub async fn come(&self) {
+        let mut trouble = Trouble::new("registering with the master");
+        while !self.register(&mut trouble).await {}
+    }
+
+    /// Tries to register, and says whether the master heard it.
+    async fn register(&self, trouble: &mut Trouble) -> bool {
+        let told = call(&self.callers[0], FromAgent::Register(self.machine.clone()), Duration::ZERO).await;
+        let is_heard = trouble.over(told).await == Some(Heard::Yes);
+        if is_heard {
+            tracing::info!("registered with the master as worker {}", self.machine.worker);
+        }
+        is_heard
+    }
+
     /// Reports and obeys until it is dropped.
     ///
     /// # Errors
@@ -75,9 +92,11 @@ impl Link {
         self.say_last(FromAgent::Drain { agent }).await;
     }
 
-    /// Says goodbye; tries for a moment only.
+    /// Says how its processes have ended, and goodbye; tries for a moment only. Without their ends the master would take them
+    /// for lost, and do again what is done.
     pub async fn say_goodbye(&self) {
-        let agent = self.agent();
+        let (agent, processes) = (self.agent(), self.household.reports());
+        self.say_last(FromAgent::Report { agent: agent.clone(), processes }).await;
         self.say_last(FromAgent::Leave { agent }).await;
     }
 
@@ -101,10 +120,7 @@ impl Link {
                 Some(Heard::Yes) => {}
                 Some(Heard::Replaced) => return Err(Replaced(self.machine.worker.to_string())),
                 Some(Heard::Register) => {
-                    let told = call(&self.callers[0], FromAgent::Register(self.machine.clone()), Duration::ZERO).await;
-                    if let Some(Heard::Yes) = trouble.over(told).await {
-                        tracing::info!("registered with the master as worker {}", self.machine.worker);
-                    }
+                    self.register(&mut trouble).await;
                     continue;
                 }
             }

@@ -179,8 +179,12 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
         let answering = tokio::spawn(answer(calls, routes, stop.subscribe()));
         let showing = tokio::spawn(show(site, pages, tls, stop.subscribe()));
         let mut told = stop.subscribe();
+        let at_work = async {
+            link.come().await;
+            link.hold().await
+        };
         let ended = tokio::select! {
-            ended = link.hold() => ended.map_err(Failure::cluster),
+            ended = at_work => ended.map_err(Failure::cluster),
             _ = told.wait_for(|stop| *stop) => drain(&link, &household, Duration::from_secs(flags.grace)).await,
         };
         stop.send_replace(true);

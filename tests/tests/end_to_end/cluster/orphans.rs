@@ -36,8 +36,10 @@ fn a_process_that_was_paused_when_its_agent_was_killed_ends_when_it_is_resumed()
     // The next life is at work when the old one wakes up.
     wait_until_it_grows(&cluster, job, 2);
     let new = cluster.processes(job)[0];
-    assert!(old.is_paused());
-    old.signal(Signal::CONT);
+    // Linux wakes up who stands still in a process group whose parent is gone.
+    if old.is_paused() {
+        old.signal(Signal::CONT);
+    }
     wait_until("it has ended", || !old.is_alive());
     assert!(new.is_alive());
     cluster.submit(&format!("kill {job} --wait")).succeed();

@@ -89,7 +89,8 @@ fn a_worker_with_another_secret_never_gets_in() {
     let folder = Folder::new();
     let cluster = Cluster::start(&folder, 1);
     let file = folder.write("other.secret", folder.read(format!("{STATE}/token")));
-    let worker = || cluster.agent_line("stranger", "--work stranger --rpc-port 0 --secret-file other.secret");
+    let worker =
+        || cluster.agent_line("stranger", "--work stranger --rpc-port 0 --ui 127.0.0.1:0 --secret-file other.secret");
     let open = worker().finish();
     open.expect(Exit::Usage).says(&["other.secret", "can be read by others"]);
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
@@ -105,12 +106,12 @@ fn a_worker_with_another_secret_never_gets_in() {
 fn of_two_agents_with_one_name_the_later_one_stays() {
     let folder = Folder::new();
     let mut cluster = Cluster::start(&folder, 1);
-    let second = cluster.agent_line("worker-0", "--work other --rpc-port 0").start();
+    let second = cluster.agent_line("worker-0", "--work other --rpc-port 0 --ui 127.0.0.1:0").start();
     let first = cluster.take_agent(0).end_within(DEADLINE);
     first.expect(Exit::ClusterStart).says(&["another agent has registered as worker worker-0", "(--name)"]);
     cluster.wait_until_worker_is(0, WorkerState::Alive);
     // A folder is one agent's.
-    let third = cluster.agent_line("third", "--work other --rpc-port 0").finish();
+    let third = cluster.agent_line("third", "--work other --rpc-port 0 --ui 127.0.0.1:0").finish();
     third.expect(Exit::Storage).says(&["another agent works in", "other"]);
     drop(second);
     cluster.stop();
@@ -120,9 +121,9 @@ fn of_two_agents_with_one_name_the_later_one_stays() {
 fn a_second_master_on_the_same_state_is_refused() {
     let folder = Folder::new();
     let cluster = Cluster::start(&folder, 0);
-    let second = cluster.master_line("127.0.0.1:0", STATE).finish();
+    let second = cluster.master_line("127.0.0.1:0", "127.0.0.1:0", STATE).finish();
     second.expect(Exit::Storage).says(&["is another master's, which runs", "--state"]);
-    let other = cluster.master_line(&cluster.address(), "other").finish();
+    let other = cluster.master_line(&cluster.address(), "127.0.0.1:0", "other").finish();
     other.expect(Exit::ClusterStart).says(&[&cluster.address()]);
     cluster.stop();
 }
@@ -131,7 +132,10 @@ fn a_second_master_on_the_same_state_is_refused() {
 fn a_worker_that_would_run_jobs_as_root_says_so() {
     let folder = Folder::new();
     let cluster = Cluster::start(&folder, 0);
-    let line = folder.run("worker").args(["--master", &cluster.address()]).words("--rpc-port 0 --name me --work me");
+    let line = folder
+        .run("worker")
+        .args(["--master", &cluster.address()])
+        .words("--rpc-port 0 --ui 127.0.0.1:0 --name me --work me");
     let mut running = line.start();
     if rustix::process::geteuid().is_root() {
         let ended = running.end_within(DEADLINE);
