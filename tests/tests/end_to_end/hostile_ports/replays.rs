@@ -123,7 +123,7 @@ fn what_the_master_has_asked_an_agent_is_said_again_in_vain() {
     let agent: SocketAddr = scene.cluster.agent_address(0).parse().unwrap();
     let proxy = Proxy::to(&agent.to_string());
     proxy.listen_in();
-    let caller = Scene::caller(&proxy.address().to_string(), Role::Master, scene.secret().bytes());
+    let caller = Scene::caller(&proxy.address().to_string(), Role::Master, &scene.secret());
     let id = ProcessRef { job: scene.stream(), generation: Generation(1), process: ProcessIndex::new(0) };
     let told: Value = caller.call(&FromMaster::Telemetry { id }, WAIT).expect("the agent answers its master");
     assert!(told.is_object(), "{told}");
@@ -147,7 +147,7 @@ fn a_handshake_that_is_said_again_lets_nobody_join() {
     std::fs::copy(&to_first.secret, &through.secret).unwrap();
     let train = |models: &str| {
         let line = folder.run("train").words("--json --input rows.jsonl --generation 1 --connect-timeout 3600");
-        line.args(["--models", models]).env("FLIGHTLINE_LOG", "flightline=info")
+        line.args(["--models", models]).env("FLIGHTLINE_LOG", "flightline=debug")
     };
     let one = to_first.process(train("heard"), 0).start();
     through.process(train("heard"), 1).succeed();

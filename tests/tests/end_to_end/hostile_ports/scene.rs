@@ -13,7 +13,6 @@ use flightline_cluster::protocol::messages::{AgentId, FromAgent, Heard, Orders};
 use flightline_cluster::protocol::{Machine, ProcessReport, ProcessState};
 use flightline_cluster::rpc::call::Caller;
 use flightline_cluster::rpc::seal::Role;
-use flightline_cluster::secret::ClusterSecret;
 use flightline_cluster::view::WorkerState;
 use flightline_tests::cluster::{Cluster, JobProcess, STATE};
 use flightline_tests::job::{Job, Load, World};
@@ -82,7 +81,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The secret of the cluster.
-    pub(super) fn secret(&self) -> ClusterSecret {
+    pub(super) fn secret(&self) -> Vec<u8> {
         secret(self.world.folder())
     }
 
@@ -144,8 +143,8 @@ impl<'a> Scene<'a> {
     }
 }
 
-pub(super) fn secret(folder: &Folder) -> ClusterSecret {
-    ClusterSecret::read(&folder.join(STATE).join("cluster.secret")).expect("the master made it")
+fn secret(folder: &Folder) -> Vec<u8> {
+    folder.read(format!("{STATE}/cluster.secret")).trim().as_bytes().to_vec()
 }
 
 /// A worker that takes each process and starts none, so that the others of a job wait.
@@ -156,7 +155,7 @@ struct Mute {
 
 impl Mute {
     fn start(folder: &Folder, master: &str) -> Self {
-        let caller = Scene::caller(master, Role::Agent, secret(folder).bytes());
+        let caller = Scene::caller(master, Role::Agent, &secret(folder));
         let machine = Machine {
             worker: WorkerName("mute".into()),
             incarnation: Incarnation(1),

@@ -160,10 +160,10 @@ fn who_calls_with_another_secret_or_as_another_is_not_let_in() {
     not_let_in(&Scene::caller(&master, Role::User, other), &kill);
     // A person is no agent, an agent is no person, and nobody but the master calls agents.
     not_let_in(&Scene::caller(&master, Role::Agent, token.reveal().as_bytes()), &leave);
-    not_let_in(&Scene::caller(&master, Role::User, secret.bytes()), &kill);
-    not_let_in(&Scene::caller(&master, Role::Master, secret.bytes()), &kill);
+    not_let_in(&Scene::caller(&master, Role::User, &secret), &kill);
+    not_let_in(&Scene::caller(&master, Role::Master, &secret), &kill);
     not_let_in(&Scene::caller(&agent, Role::Master, other), &kill);
-    not_let_in(&Scene::caller(&agent, Role::Agent, secret.bytes()), &leave);
+    not_let_in(&Scene::caller(&agent, Role::Agent, &secret), &leave);
     not_let_in(&Scene::caller(&agent, Role::User, token.reveal().as_bytes()), &kill);
     scene.end();
 }
