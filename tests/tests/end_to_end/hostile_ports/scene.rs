@@ -32,7 +32,7 @@ pub(super) struct Scene<'a> {
     job: Job,
     load: Load,
     /// The stream, and the job that waits, with the processes that they have.
-    jobs: [(JobId, JobProcess); 2],
+    jobs: Vec<(JobId, JobProcess)>,
     /// The addresses of the processes of the job that waits.
     pub(super) mesh: Vec<SocketAddr>,
     _mute: Mute,
@@ -55,7 +55,7 @@ impl<'a> Scene<'a> {
         cluster.wait_for_cluster("the mute worker has come", |view| {
             view.workers.len() == 2 && view.workers.iter().all(|worker| worker.state == WorkerState::Alive)
         });
-        let line = "train --processes 2 --cores 2 -- --models trained --input rows.jsonl --connect-timeout 3600";
+        let line = "train --processes 2 --cores 2 -- --models trained --input rows.jsonl";
         let waits = cluster.run(line);
         let view = cluster.wait_for_job(waits, "it is placed", |view| !view.generations.is_empty());
         let processes = &view.generations[0].processes;
@@ -64,7 +64,7 @@ impl<'a> Scene<'a> {
         wait_until("the mesh of the job is open", || TcpStream::connect(mesh[0]).is_ok());
         let agent = cluster.agent(0).pid();
         let process = |program, index| JobProcess::of(agent, program, Generation(1), index).expect("it runs");
-        let jobs = [(stream, process("predict", None)), (waits, process("train", Some(0)))];
+        let jobs = vec![(stream, process("predict", None)), (waits, process("train", Some(0)))];
         Self { cluster, world, chance, job, load, jobs, mesh, _mute: mute }
     }
 
@@ -97,14 +97,20 @@ impl<'a> Scene<'a> {
     }
 
     /// The stream's number.
-    pub(super) const fn stream(&self) -> JobId {
+    pub(super) fn stream(&self) -> JobId {
         self.jobs[0].0
+    }
+
+    /// Ends the job that waits: it does so for half a minute only.
+    pub(super) fn wait_no_longer(&mut self) {
+        let (job, _) = self.jobs.remove(1);
+        self.cluster.submit(&format!("kill {job} --wait")).succeed();
     }
 
     /// Nothing has changed for the jobs, and new requests are answered.
     #[track_caller]
     pub(super) fn goes_on(&self) {
-        self.goes_on_with(self.jobs.len());
+        self.goes_on_with(2);
     }
 
     #[track_caller]
@@ -114,7 +120,9 @@ impl<'a> Scene<'a> {
             let view = self.cluster.job(*job);
             assert!(process.is_alive() && view.generations.len() == 1, "{view:#?}\n{}", self.cluster.story());
         }
-        assert_eq!(self.cluster.job(self.jobs[1].0).line.state.phase(), Phase::Starting, "nobody has joined it");
+        if let Some((waits, _)) = self.jobs.get(1) {
+            assert_eq!(self.cluster.job(*waits).line.state.phase(), Phase::Starting, "nobody has joined it");
+        }
         let view = self.cluster.status();
         let is_alive = |name: &str| {
             view.workers.iter().any(|worker| &*worker.name.0 == name && worker.state == WorkerState::Alive)
@@ -131,12 +139,15 @@ impl<'a> Scene<'a> {
 
     /// The same, where the test has brought the number of jobs to this.
     #[track_caller]
-    pub(super) fn end_with(self, jobs: usize) {
+    pub(super) fn end_with(mut self, jobs: usize) {
         self.goes_on_with(jobs);
+        if self.jobs.len() > 1 {
+            self.wait_no_longer();
+        }
+        let stream = self.stream();
         self.load.stop();
         self.job.wait_until_done();
-        self.cluster.submit(&format!("kill {}", self.jobs[1].0)).succeed();
-        self.cluster.submit(&format!("stop {} --wait", self.jobs[0].0)).succeed();
+        self.cluster.submit(&format!("stop {stream} --wait")).succeed();
         let holdings = self.world.holdings();
         println!("{} requests", holdings.requests());
         assert_eq!(holdings.check(), Ok(()));

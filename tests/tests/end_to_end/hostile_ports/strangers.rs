@@ -114,15 +114,31 @@ fn a_megabyte_of_random_bytes_at_every_port_changes_nothing() {
 #[test]
 fn a_thousand_idle_connections_at_every_port_starve_nobody() {
     let world = World::new();
-    let scene = Scene::set(&world);
-    let crowd = affordable(CROWD, scene.ports().len());
-    let idle: Vec<TcpStream> =
-        scene.ports().into_iter().flat_map(|(_, port)| (0..crowd).map(move |_| connect(port))).collect();
+    let mut scene = Scene::set(&world);
+    let ports = scene.ports();
+    let crowd = affordable(CROWD, ports.len() - 1);
+    let idle_at = |to: &[SocketAddr]| -> Vec<TcpStream> {
+        thread::scope(|scope| {
+            // Where too many are, the next ones are let in when those have been silent for too long.
+            let all = |port: SocketAddr| scope.spawn(move || (0..crowd).map(|_| connect(port)).collect::<Vec<_>>());
+            let asked: Vec<_> = to.iter().map(|port| all(*port)).collect();
+            asked.into_iter().flat_map(|idle| idle.join().expect("all are let in")).collect()
+        })
+    };
+    // The mesh first, while it waits.
+    let idle = idle_at(&scene.mesh[..1]);
+    // Who speaks is heard among those who don't.
+    with_another_secret(&scene);
+    scene.goes_on();
+    drop(idle);
+    scene.wait_no_longer();
+
+    let others: Vec<SocketAddr> =
+        ports.into_iter().map(|(_, port)| port).filter(|port| *port != scene.mesh[0]).collect();
+    let idle = idle_at(&others);
     println!("{} idle connections", idle.len());
     scene.outlast(LONG);
     scene.goes_on();
-    // Who speaks is heard among those who don't: here with another secret.
-    with_another_secret(&scene);
     drop(idle);
     scene.end();
 }

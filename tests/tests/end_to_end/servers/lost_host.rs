@@ -15,7 +15,7 @@ use flightline_tests::cluster::{Cluster, JobProcess};
 use flightline_tests::job::{Load, World, request};
 use flightline_tests::rows::bundled;
 use flightline_tests::servers::Servers;
-use flightline_tests::{Chance, Lan, Signal, wait_until};
+use flightline_tests::{Brought, Chance, Lan, Signal, wait_until};
 
 /// A UUID that no load asks with: those are random.
 const FIRST_SIGN: u64 = 0xfeed_0000_0000;
@@ -90,16 +90,16 @@ impl<'a> Stream<'a> {
     }
 }
 
+fn bring_servers(lan: &Lan) -> Brought {
+    lan.bring(
+        &["KAFKA_BROKERS", "MONGODB_URL", "HDFS_URL", "HDFS_DATANODE"].map(|key| Servers::shared().authority(key)),
+    )
+}
+
 fn lose_its_host(guarantee: Guarantee) {
     let Some(lan) = Lan::new(3) else { return };
-    let servers = Servers::shared();
-    let _brought = lan.bring(&[
-        servers.authority("KAFKA_BROKERS"),
-        servers.authority("MONGODB_URL"),
-        servers.authority("HDFS_URL"),
-        servers.authority("HDFS_DATANODE"),
-    ]);
-    let world = World::on(servers, guarantee);
+    let _servers = bring_servers(&lan);
+    let world = World::on(Servers::shared(), guarantee);
     let mut stream = Stream::start(&world, Cluster::start_on(&lan, world.folder(), 2));
     // The second time, the stream goes back to the worker whose host was lost the first time.
     for _ in 0..2 {
@@ -130,8 +130,10 @@ fn a_stream_whose_host_is_lost_goes_on_at_least_once() {
 
 /// Who is woken up first: the process, which must find out by itself, or the agent, which is told.
 fn pause_its_host(process_first: bool) {
+    let Some(lan) = Lan::new(3) else { return };
+    let _servers = bring_servers(&lan);
     let world = World::on(Servers::shared(), Guarantee::ExactlyOnce);
-    let mut stream = Stream::start(&world, Cluster::start(world.folder(), 2));
+    let mut stream = Stream::start(&world, Cluster::start_on(&lan, world.folder(), 2));
     let (paused, old) = (stream.place(), stream.cluster.processes(stream.job)[0]);
     stream.cluster.signal_worker(paused, Signal::STOP);
     old.signal(Signal::STOP);
