@@ -10,7 +10,7 @@ use flightline_cluster::entropy::SystemEntropy;
 use flightline_cluster::ids::{Cores, Generation, Incarnation, JobId, Memory, WorkerName};
 use flightline_cluster::job::state::Phase;
 use flightline_cluster::protocol::messages::{AgentId, FromAgent, Heard, Orders};
-use flightline_cluster::protocol::{Machine, ProcessReport, ProcessState};
+use flightline_cluster::protocol::{HowEnded, Machine, ProcessOrder, ProcessReport, ProcessState, Wish};
 use flightline_cluster::rpc::call::Caller;
 use flightline_cluster::rpc::seal::Role;
 use flightline_cluster::view::WorkerState;
@@ -188,14 +188,7 @@ impl Mute {
                 let orders = FromAgent::Orders { agent: agent.clone(), seen: 0, wait_ms: 0 };
                 match caller.call::<Orders>(&orders, WAIT) {
                     Ok(orders) if orders.heard == Heard::Yes => {
-                        let starting = |id| ProcessReport {
-                            id,
-                            state: ProcessState::Starting { pid: 1 },
-                            memory: Memory(0),
-                            stream: None,
-                            stages: Vec::new(),
-                        };
-                        let processes = orders.processes.into_iter().map(|order| starting(order.id)).collect();
+                        let processes = orders.processes.into_iter().map(said_of).collect();
                         let _ = caller.call::<Heard>(&FromAgent::Report { agent: agent.clone(), processes }, WAIT);
                     }
                     _ => drop(caller.call::<Heard>(&FromAgent::Register(machine.clone()), WAIT)),
@@ -205,6 +198,17 @@ impl Mute {
         });
         Self { over, thread: Some(thread) }
     }
+}
+
+/// That it starts, until it shall end.
+fn said_of(order: ProcessOrder) -> ProcessReport {
+    let state = match order.wish {
+        Wish::Run => ProcessState::Starting { pid: 1 },
+        Wish::Drain | Wish::Kill => {
+            ProcessState::Ended { how: HowEnded::Ordered, last_lines: Vec::new(), ledger: None }
+        }
+    };
+    ProcessReport { id: order.id, state, memory: Memory(0), stream: None, stages: Vec::new() }
 }
 
 impl Drop for Mute {
