@@ -14,6 +14,7 @@
 //! | [`household`] | the shell around it: what whoever talks to the master drives |
 //! | `process` | one process of the operating system, and its threads |
 //! | `ending`, `said`, `command_line` | how one ended; what it says of itself; what it is started with: pure |
+//! | `exiting` | whether one is on its way out before anybody was told |
 //! | `settings` | where an agent works, and within which limits |
 //! | `folder`, `leftovers` | what stands on the disk for a process, and what is kept of it |
 //! | [`log`] | bounded logs at absolute positions |
@@ -29,6 +30,7 @@
 pub mod answers;
 mod command_line;
 mod ending;
+mod exiting;
 mod folder;
 pub mod household;
 mod leftovers;

@@ -28,6 +28,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::ending::{Sent, how_ended};
+use super::exiting::is_exiting;
 use super::folder::ProcessFolder;
 use super::log::{LogLimits, LogWriter, last_lines, pump};
 use super::memory::resident;
@@ -202,9 +203,10 @@ impl Process {
         }
     }
 
-    /// Ends it.
+    /// Ends it. What is on its way out already has ended by itself: others may have heard of that before we have.
     pub(super) fn kill(&self) {
-        if self.mark(|sent| (!matches!(sent, Sent::TooMuchMemory { .. })).then_some(Sent::Kill)) {
+        if is_exiting(self.pid) || self.mark(|sent| (!matches!(sent, Sent::TooMuchMemory { .. })).then_some(Sent::Kill))
+        {
             self.signal(Signal::KILL);
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Generation, Incarnation, Moment, WorkerName};
-use crate::protocol::{HowEnded, ProcessReport, ProcessState};
+use crate::protocol::{HowEnded, ProcessReport, ProcessState, StageLine};
 
 /// One life of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Place {
     pub port: u16,
     /// What became of it, as far as it is known. Kept when it has ended; how it is meanwhile is in the worker's reports.
     pub end: Option<End>,
+    /// How far its stages had come when it ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageLine>,
 }
 
 /// What became of a process.
@@ -82,6 +85,7 @@ impl Place {
             return false;
         }
         self.end = Some(End::Seen { how: how.clone(), last_lines: last_lines.clone(), ledger: *ledger });
+        self.stages.clone_from(&report.stages);
         true
     }
 }

@@ -69,7 +69,7 @@ fn begin_life(cluster: &mut Cluster, id: JobId, at: At) -> bool {
         ports.insert(port);
         let machine = &worker.machine;
         let (worker, incarnation, host) = (name.clone(), machine.incarnation, machine.host.clone());
-        places.push(Place { worker, incarnation, host, port, end: None });
+        places.push(Place { worker, incarnation, host, port, end: None, stages: Vec::new() });
     }
     let Some(job) = cluster.jobs.get_mut(&id) else { return false };
     job.begin(Life { number, started: at.now, up_since: None, ended: None, places });

@@ -97,20 +97,25 @@ fn line(cluster: &Cluster, job: &Job) -> JobLine {
         cores: Cores(cores),
         memory: Memory(job.spec.memory.0.saturating_mul(number)),
         next_run: job.next_run,
-        stages: job.life().map(|life| stages(cluster, job.id, life.number)).unwrap_or_default(),
+        stages: job.life().map(|life| stages(cluster, job.id, life)).unwrap_or_default(),
     }
 }
 
-/// The stages of a batch job, added up over its processes, which all have the same.
-fn stages(cluster: &Cluster, job: JobId, generation: Generation) -> Vec<StageLine> {
-    let reports = cluster.workers().values().flat_map(|worker| worker.reports.values());
+/// The stages of a batch job, added up over its processes, which all have the same. An agent forgets a process soon after its
+/// end, so of those that have ended it is what the job has kept.
+fn stages(cluster: &Cluster, job: JobId, life: &Life) -> Vec<StageLine> {
+    let now_or_at_the_end = |(at, place): (usize, &Place)| {
+        let id = ProcessRef { job, generation: life.number, process: ProcessIndex::new(at) };
+        let report = || cluster.workers().get(&place.worker)?.reports.get(&id);
+        match place.end {
+            Some(_) => place.stages.clone(),
+            None => report().map(|report| report.stages.clone()).unwrap_or_default(),
+        }
+    };
     let mut all: Vec<StageLine> = Vec::new();
-    for stage in reports
-        .filter(|report| report.id.job == job && report.id.generation == generation)
-        .flat_map(|report| &report.stages)
-    {
+    for stage in life.places.iter().enumerate().flat_map(now_or_at_the_end) {
         match all.iter_mut().find(|line| line.name == stage.name) {
-            None => all.push(stage.clone()),
+            None => all.push(stage),
             Some(line) => {
                 line.total += stage.total;
                 line.done += stage.done;
@@ -214,4 +219,71 @@ fn guarantee(guarantee: Guarantee) -> String {
         Guarantee::AtLeastOnce => "at-least-once",
     }
     .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use flightline_engine::ids::ProcessCount;
+
+    use super::super::state::Rules;
+    use super::*;
+    use crate::ids::{Incarnation, WorkerName};
+    use crate::job::spec::Program;
+    use crate::protocol::{HowEnded, Machine};
+
+    fn at(millis: u64) -> At {
+        At { now: Moment(millis), up: std::time::Duration::from_millis(millis), chance: 0.5 }
+    }
+
+    fn machine(worker: &WorkerName) -> Machine {
+        Machine {
+            worker: worker.clone(),
+            incarnation: Incarnation(1),
+            host: "host".to_owned(),
+            port: 7078,
+            page: "http://host:8081".to_owned(),
+            mesh_ports: (7100, 7109),
+            cores: Cores(2),
+            memory: Memory(4 << 30),
+            roots: vec!["/srv".to_owned()],
+            version: Rules::default().version,
+        }
+    }
+
+    /// Of a training of three processes one page showed a third of the rows, and a moment later no stages at all.
+    #[test]
+    fn what_ended_processes_have_done_is_still_told_when_their_agents_have_forgotten_them() {
+        let names = ["a", "b"].map(|name| WorkerName(name.into()));
+        let mut cluster = Cluster::new(Rules::default(), Vec::new(), Vec::new(), JobId(0));
+        names.iter().for_each(|name| cluster.register(machine(name), at(0)));
+        let spec = JobSpec {
+            name: "it".to_owned(),
+            program: Program::Train,
+            args: Vec::new(),
+            files: Vec::new(),
+            processes: ProcessCount::new(2),
+            cores: Cores(2),
+            memory: Memory(1 << 30),
+            supervise: false,
+            every: None,
+        };
+        let job = cluster.submit(spec, at(1));
+        for (index, name) in names.iter().enumerate() {
+            let done = 10 + index as u64;
+            let stage = StageLine { name: "index".to_owned(), unit: "rows".to_owned(), total: done, done, ended: true };
+            let how = HowEnded::Code(0);
+            let ended = ProcessReport {
+                id: ProcessRef { job, generation: Generation(1), process: ProcessIndex::new(index) },
+                state: ProcessState::Ended { how, last_lines: Vec::new(), ledger: None },
+                memory: Memory(0),
+                stream: None,
+                stages: vec![stage],
+            };
+            cluster.report((name, Incarnation(1)), vec![ended], at(2)).unwrap();
+            cluster.report((name, Incarnation(1)), Vec::new(), at(3)).unwrap();
+        }
+        let line = &cluster_view(&cluster, Moment(0), at(4)).jobs[0];
+        assert_eq!((line.exit, line.stages.len()), (Some(0), 1), "{line:?}");
+        assert_eq!((line.stages[0].done, line.stages[0].total), (21, 21));
+    }
 }

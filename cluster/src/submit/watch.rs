@@ -113,14 +113,19 @@ impl Progress {
 
     fn show(&mut self, view: &JobView) {
         let line = &view.line;
+        let show_stages = |progress: &mut Self| {
+            line.stages.iter().for_each(|stage| progress.show_stage(line.generation, stage));
+        };
+        // What it has done comes before its end.
+        if line.state.is_over() {
+            show_stages(self);
+        }
         let phase = (line.state.phase(), show::job(view).lines().next().unwrap_or_default().to_owned());
         if self.phase.as_ref() != Some(&phase) {
             self.say(&phase.1);
             self.phase = Some(phase);
         }
-        for stage in &line.stages {
-            self.show_stage(line.generation, stage);
-        }
+        show_stages(self);
     }
 
     fn show_stage(&mut self, generation: Option<Generation>, stage: &StageLine) {

@@ -27,6 +27,7 @@ fn life(ends: impl IntoIterator<Item = End>) -> Life {
         host: "host".to_owned(),
         port: 7100,
         end: Some(end),
+        stages: Vec::new(),
     };
     let places = ends.into_iter().enumerate().map(place).collect();
     Life { number: Generation(3), started: Moment(0), up_since: None, ended: None, places }

@@ -9,6 +9,7 @@ use super::{ENDLESS, ON_ALL, folder_with_rows, model_of, submit_training, wait_u
 
 const SHORT: &str = "--input rows.jsonl --trees 4";
 
+/// It reported before it had registered, was taken for an agent that another one of its name had replaced, and ended.
 #[test]
 fn a_worker_that_dies_and_comes_back_is_used_again() {
     let folder = folder_with_rows();

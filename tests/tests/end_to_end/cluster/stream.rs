@@ -127,7 +127,8 @@ fn a_stream_does_not_notice_that_the_master_is_killed() {
     stream.finish();
 }
 
-/// Who takes a machine out of the cluster asks its worker to end.
+/// Who takes a machine out of the cluster asks its worker to end. How its processes had ended was not always told in time, and
+/// they were taken for lost.
 #[test]
 fn a_worker_that_is_asked_to_end_lets_its_stream_finish_and_go_on_elsewhere() {
     let world = World::new();
