@@ -77,6 +77,7 @@ addresses_of_hdfs() {
     cat << END
 HDFS_URL=hdfs://127.0.0.1:$(port hdfs namenode_rpc)
 HDFS_WEB=http://127.0.0.1:$(port hdfs namenode_web)
+HDFS_DATANODE=127.0.0.1:$(port hdfs datanode_data)
 END
 }
 

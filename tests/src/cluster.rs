@@ -1,10 +1,12 @@
 //! A cluster of real processes: a master, workers, and whoever submits jobs to them.
 //!
-//! All of it stands in the folder of a test, which is the one root of its workers. Everything is asked of the master by
+//! All of it is on this host, or each part of it on a host of its own of a [`Lan`]: the master on the first one, and the
+//! workers on those that follow. It stands in the folder of a test, which is the one root of its workers. Everything is asked of the master by
 //! `submit`, as a person does; only which processes of the operating system a worker has is looked up in `/proc`.
 
 mod process;
 
+use std::net::Ipv4Addr;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use flightline_cluster::view::{ClusterView, JobLine, JobView, WorkerState, Worke
 use serde::de::DeserializeOwned;
 
 use crate::wait::wait_until_or_tell;
-use crate::{DEADLINE, Ended, Folder, Invocation, Running, Signal, free_ports_in_a_row};
+use crate::{DEADLINE, Ended, Folder, Invocation, Lan, Running, Signal, free_ports_in_a_row};
 
 pub use process::JobProcess;
 
@@ -29,6 +31,7 @@ pub const STATE: &str = "flightline-cluster";
 #[derive(Debug)]
 pub struct Cluster<'a> {
     folder: &'a Folder,
+    lan: Option<&'a Lan>,
     rpc: u16,
     ui: u16,
     master: Option<Running>,
@@ -52,8 +55,20 @@ impl<'a> Cluster<'a> {
     #[must_use]
     #[track_caller]
     pub fn start(folder: &'a Folder, workers: usize) -> Self {
+        Self::start_in(folder, None, workers)
+    }
+
+    /// The same on hosts, which are one more than workers.
+    #[must_use]
+    #[track_caller]
+    pub fn start_on(lan: &'a Lan, folder: &'a Folder, workers: usize) -> Self {
+        Self::start_in(folder, Some(lan), workers)
+    }
+
+    #[track_caller]
+    fn start_in(folder: &'a Folder, lan: Option<&'a Lan>, workers: usize) -> Self {
         let rpc = free_ports_in_a_row(2);
-        let mut cluster = Self { folder, rpc, ui: rpc + 1, master: None, workers: Vec::new() };
+        let mut cluster = Self { folder, lan, rpc, ui: rpc + 1, master: None, workers: Vec::new() };
         cluster.start_master();
         for _ in 0..workers {
             cluster.enlist("--cores 2 --memory 4G", &[]);
@@ -111,10 +126,10 @@ impl<'a> Cluster<'a> {
     /// The command line of a master.
     #[must_use]
     pub fn master_line(&self, rpc: &str, ui: &str, state: &str) -> Invocation {
-        self.folder.run("master").args(["--rpc", rpc, "--ui", ui, "--state", state])
+        self.on(0, self.folder.run("master").args(["--rpc", rpc, "--ui", ui, "--state", state]))
     }
 
-    /// Where the master's pages are.
+    /// Where the master's pages are, on its own host.
     #[must_use]
     pub fn page(&self) -> String {
         format!("127.0.0.1:{}", self.ui)
@@ -123,7 +138,32 @@ impl<'a> Cluster<'a> {
     /// Where the master takes calls.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.rpc)
+        format!("{}:{}", self.host(0), self.rpc)
+    }
+
+    /// The address of the host that is the master's, 0, or one of the workers'.
+    fn host(&self, host: usize) -> Ipv4Addr {
+        self.lan.map_or(Ipv4Addr::LOCALHOST, |lan| lan.address(u8::try_from(host).expect("a few")))
+    }
+
+    /// A command line as it is run on that host.
+    fn on(&self, host: usize, line: Invocation) -> Invocation {
+        match self.lan {
+            Some(lan) => lan.on(u8::try_from(host).expect("a few"), line),
+            None => line,
+        }
+    }
+
+    /// Where an agent takes calls.
+    #[must_use]
+    pub fn agent_address(&self, worker: usize) -> String {
+        format!("{}:{}", self.host(worker + 1), self.workers[worker].rpc)
+    }
+
+    /// The number of the host that a worker is on.
+    #[must_use]
+    pub fn host_of(&self, worker: usize) -> u8 {
+        u8::try_from(worker + 1).expect("a few")
     }
 
     /// Kills the master as `kill -9` does.
@@ -151,10 +191,10 @@ impl<'a> Cluster<'a> {
 
     fn worker_line(&self, worker: usize) -> Invocation {
         let Worker { name, rpc, ui, mesh, words, env, .. } = &self.workers[worker];
-        let last = mesh + MESH_PORTS - 1;
-        let places = format!("--rpc-port {rpc} --ui 127.0.0.1:{ui} --mesh-ports {mesh}-{last}");
+        let (host, last) = (self.host(worker + 1), mesh + MESH_PORTS - 1);
+        let places = format!("--host {host} --rpc-port {rpc} --ui 127.0.0.1:{ui} --mesh-ports {mesh}-{last}");
         let line = format!("{places} --work {name} {words}");
-        env.iter().fold(self.agent_line(name, &line), |line, (name, value)| line.env(name, value))
+        self.on(worker + 1, env.iter().fold(self.agent_line(name, &line), |line, (name, value)| line.env(name, value)))
     }
 
     /// The command line of an agent of this master, as a worker of this name and with these flags.
@@ -216,7 +256,7 @@ impl<'a> Cluster<'a> {
     /// `submit` with these words, in the test's folder.
     #[must_use]
     pub fn submit(&self, words: &str) -> Invocation {
-        self.folder.run("submit").args(["--master", &self.address()]).words(words)
+        self.on(0, self.folder.run("submit").args(["--master", &self.address()]).words(words))
     }
 
     /// Submits a job, and gives its number.

@@ -4,7 +4,8 @@
 //! - [`Invocation::finish`] waits for the end and gives an [`Ended`]; [`Invocation::start`] gives a [`Running`], to be
 //!   watched, signalled and killed. Every wait is for a condition and has a deadline.
 //! - [`servers::Servers`] says where the servers of `tests/services` are; [`servers::Proxy`] is a wire to one.
-//! - [`page::Page`] is a `web` in front of a job; [`cluster::Cluster`] is a master with workers.
+//! - [`page::Page`] is a `web` in front of a job; [`cluster::Cluster`] is a master with workers; [`Lan`] is a network of
+//!   several hosts.
 //! - [`rows`] reads the bundled flights and writes them in every format; [`Chance`] is a source of chance whose seed is
 //!   printed and can be given.
 //!
@@ -30,6 +31,7 @@ mod ended;
 mod folder;
 mod invocation;
 pub mod job;
+mod lan;
 mod network;
 pub mod page;
 pub mod rows;
@@ -42,6 +44,7 @@ pub use chance::Chance;
 pub use ended::Ended;
 pub use folder::Folder;
 pub use invocation::Invocation;
+pub use lan::{Brought, Lan};
 pub use network::{Hosts, Occupied, free_ports, free_ports_in_a_row};
 pub use running::Running;
 pub use rustix::process::Signal;

@@ -339,12 +339,20 @@ impl World {
     /// If nobody can be asked.
     #[must_use]
     pub fn stored(&self, uuid: &str) -> Option<Value> {
-        let answers: Arc<dyn CollectionClient> = match &self.servers {
+        let body = self.answers().get(uuid).expect("the collection can be asked");
+        body.map(|body| serde_json::from_slice(&body).expect("an answer is JSON"))
+    }
+
+    /// The collection of answers, of the job or on the server.
+    ///
+    /// # Panics
+    /// If the configuration can't be used.
+    #[must_use]
+    pub fn answers(&self) -> Arc<dyn CollectionClient> {
+        match &self.servers {
             Some(_) => OnServers::answers(&self.loaded()),
             None => Arc::new(RemoteJob::new([self.address()]).expect("it is an address").collection(COLLECTION)),
-        };
-        let body = answers.get(uuid).expect("the collection can be asked");
-        body.map(|body| serde_json::from_slice(&body).expect("an answer is JSON"))
+        }
     }
 
     /// The response topic of a job on servers. Who makes a topic by asking for it gives it so many partitions.

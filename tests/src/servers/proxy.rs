@@ -30,6 +30,8 @@ struct Wire {
     next: u64,
     /// Over connections below this number nothing comes any more, though they stay open.
     silent_below: u64,
+    /// What clients have said on each connection, if somebody listens in.
+    heard: Option<BTreeMap<u64, Vec<u8>>>,
     is_over: bool,
 }
 
@@ -107,6 +109,17 @@ impl Proxy {
         lock(&self.wire).manner.is_deaf = true;
     }
 
+    /// Keeps what clients say from now on.
+    pub fn listen_in(&self) {
+        lock(&self.wire).heard.get_or_insert_default();
+    }
+
+    /// What clients have said since, for each connection.
+    #[must_use]
+    pub fn heard(&self) -> Vec<Vec<u8>> {
+        lock(&self.wire).heard.iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
     /// Lets everything through again. What was lost stays lost.
     pub fn heal(&self) {
         lock(&self.wire).manner = Manner::default();
@@ -161,22 +174,44 @@ fn join(joined: &Joined, wire: &Arc<Mutex<Wire>>) {
         wire.joined.insert(number, kept);
         number
     };
-    for (from, to, is_answer) in [(client, to_server, false), (server, to_client, true)] {
+    let both_ways = Arc::new(());
+    let ways = [(client, to_server, false, Arc::clone(&both_ways)), (server, to_client, true, both_ways)];
+    for (from, to, is_answer, one_way) in ways {
         let wire = Arc::clone(wire);
         thread::spawn(move || {
-            carry(&from, &to, is_answer, number, &wire);
-            end(&[from, to]);
-            lock(&wire).joined.remove(&number);
+            if carry(&from, &to, is_answer, number, &wire).is_ok() {
+                // Who has said everything may still want to hear the answer, as clients of a DataNode do.
+                let _ = to.shutdown(Shutdown::Write);
+            } else {
+                end(&[from, to]);
+            }
+            if Arc::into_inner(one_way).is_some() {
+                lock(&wire).joined.remove(&number);
+            }
         });
     }
 }
 
-fn carry(mut from: &TcpStream, mut to: &TcpStream, is_answer: bool, number: u64, wire: &Mutex<Wire>) {
+/// Carries bytes until their sender has sent the last one.
+fn carry(
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    is_answer: bool,
+    number: u64,
+    wire: &Mutex<Wire>,
+) -> std::io::Result<()> {
     let (mut piece, mut deaf) = ([0; 16 << 10], false);
     let _ = to.set_nodelay(true);
-    while let Ok(read @ 1..) = from.read(&mut piece) {
+    loop {
+        let read = from.read(&mut piece)?;
+        if read == 0 {
+            return Ok(());
+        }
         let (manner, is_silent) = {
-            let wire = lock(wire);
+            let mut wire = lock(wire);
+            if let Some(heard) = wire.heard.as_mut().filter(|_| !is_answer) {
+                heard.entry(number).or_default().extend_from_slice(&piece[..read]);
+            }
             (wire.manner, number < wire.silent_below)
         };
         // With a piece missing, nothing that follows can be understood.
@@ -187,9 +222,7 @@ fn carry(mut from: &TcpStream, mut to: &TcpStream, is_answer: bool, number: u64,
         let slow = manner.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(read as f64 / f64::from(rate)));
         thread::sleep(manner.delay + slow);
         // What was on its way when the wire was cut is lost with it.
-        if to.write_all(&piece[..read]).is_err() {
-            return;
-        }
+        to.write_all(&piece[..read])?;
     }
 }
 
@@ -247,6 +280,26 @@ mod tests {
         proxy.cut();
         proxy.heal();
         assert!(ask(&mut again).is_err(), "a cut may be short");
+    }
+
+    /// A client of a DataNode says that it has sent everything by closing its side, and waits for the answer: the whole
+    /// connection was ended, and no block could be written.
+    #[test]
+    fn who_has_said_everything_still_hears_the_answer_and_what_was_said_is_kept() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = Proxy::to(&server.local_addr().unwrap().to_string());
+        proxy.listen_in();
+        let mut client = client(&proxy);
+        client.write_all(b"all").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let (mut served, _) = server.accept().unwrap();
+        let (mut heard, mut answer) = (String::new(), String::new());
+        served.read_to_string(&mut heard).unwrap();
+        served.write_all(b"thanks").unwrap();
+        drop(served);
+        client.read_to_string(&mut answer).unwrap();
+        assert_eq!((heard.as_str(), answer.as_str(), proxy.heard()), ("all", "thanks", vec![b"all".to_vec()]));
+        wait_until("it is forgotten", || lock(&proxy.wire).joined.is_empty());
     }
 
     #[test]

@@ -22,6 +22,8 @@ mod features;
 mod full_disk;
 mod golden_rows;
 mod hostile;
+mod hostile_ports;
+mod hosts;
 mod import;
 mod interrupts;
 mod layers;

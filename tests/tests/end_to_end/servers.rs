@@ -5,6 +5,7 @@
 //! | `files` | that training from HDFS and S3 gives the model of local files |
 //! | `grown` | that a request topic may get partitions while the job runs |
 //! | `hdfs_files` | that Hadoop's own tools read what a job has written |
+//! | `lost_host` | that a supervised stream goes on elsewhere when its host is lost or paused, and nothing is lost or doubled |
 //! | `matrix` | that a job lives through each trouble of a server or of the wire to it |
 //! | `outage` | that answers go on while HDFS is away, and come to it later |
 //! | `page` | that pages side by side bring each answer to who asked, whatever is away meanwhile |
@@ -19,6 +20,7 @@
 mod files;
 mod grown;
 mod hdfs_files;
+mod lost_host;
 mod matrix;
 mod outage;
 mod page;
