@@ -1,10 +1,13 @@
 //! A cluster of real processes: a master, workers, and whoever submits jobs to them.
 //!
 //! All of it is on this host, or each part of it on a host of its own of a [`Lan`]: the master on the first one, and the
-//! workers on those that follow. It stands in the folder of a test, which is the one root of its workers. Everything is asked of the master by
-//! `submit`, as a person does; only which processes of the operating system a worker has is looked up in `/proc`.
+//! workers on those that follow. It stands in the folder of a test, which is the one root of its workers. Everything is
+//! asked of the master by `submit`, as a person does; only which processes of the operating system a worker has is looked
+//! up in `/proc`.
 
+mod embedded_stream;
 mod process;
+mod stream_on_servers;
 
 use std::net::Ipv4Addr;
 use std::thread;
@@ -18,7 +21,9 @@ use serde::de::DeserializeOwned;
 use crate::wait::wait_until_or_tell;
 use crate::{DEADLINE, Ended, Folder, Invocation, Lan, Running, Signal, free_ports_in_a_row};
 
+pub use embedded_stream::EmbeddedStream;
 pub use process::JobProcess;
+pub use stream_on_servers::StreamOnServers;
 
 /// Ports of a worker for processes of jobs.
 const MESH_PORTS: u16 = 12;

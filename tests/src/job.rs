@@ -29,7 +29,7 @@ use crate::{DEADLINE, Ended, Running, wait_until};
 pub use gate::{Gate, Gated, Moment, Pass};
 pub use holdings::Holdings;
 pub use life::Life;
-pub use load::{Load, request, some_request};
+pub use load::{Load, request, some_request, wait_for_work};
 pub use world::{Shape, World};
 
 /// The names that clients know.

@@ -8,12 +8,14 @@ use std::time::Duration;
 use flightline_jobs::clients::{Partition, TopicClient};
 use serde_json::json;
 
-use super::PARTITIONS;
+use super::{Job, PARTITIONS};
 use crate::Chance;
 use crate::rows::{FlightRow, bundled};
 
 /// Requests that are sent together.
 const TOGETHER: usize = 20;
+/// Requests that show that a job works.
+const SOME: u64 = 200;
 /// Of so many requests, one has a UUID that another one has, one is no request and one has an unknown route.
 const ODD: usize = 40;
 
@@ -71,6 +73,20 @@ impl Drop for Load {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
     }
+}
+
+/// Waits until a job that must live answers requests that were sent now.
+#[track_caller]
+pub fn wait_for_work(job: &Job, load: &Load) {
+    let sent = load.sent();
+    job.wait_until("requests are taken", || load.sent() > sent + SOME);
+    // Not before: a life that has just begun counts from where the one before it was.
+    let mut before = 0;
+    job.wait_until("it answers", || {
+        before = job.answered("topic");
+        before > 0
+    });
+    job.wait_until("it goes on answering", || job.answered("topic") > before);
 }
 
 /// The request of a flight, with a UUID made of a number.

@@ -17,10 +17,8 @@ use std::thread;
 use std::time::Duration;
 
 use flightline_tests::Chance;
-use flightline_tests::job::{Job, Load, Shape, World};
+use flightline_tests::job::{Job, Load, Shape, World, wait_for_work};
 
-/// Requests that show that a job works.
-const SOME: u64 = 200;
 /// Few enough that a life collects what it no longer needs of its ledger.
 const REMEMBER_LITTLE: &str = "job.replay_offsets=100";
 
@@ -56,19 +54,6 @@ fn disturb(world: &World, chance: &mut Chance) {
         2 => world.change_table(chance.below(5) as u64),
         _ => {}
     }
-}
-
-/// Waits until a job that must live answers requests that were sent now.
-pub(crate) fn wait_for_work(job: &Job, load: &Load) {
-    let sent = load.sent();
-    job.wait_until("requests are taken", || load.sent() > sent + SOME);
-    // Not before: a life that has just begun counts from where the one before it was.
-    let mut before = 0;
-    job.wait_until("it answers", || {
-        before = job.answered("topic");
-        before > 0
-    });
-    job.wait_until("it goes on answering", || job.answered("topic") > before);
 }
 
 /// Ends the load, then the job when it has answered everything, and says what is wrong in its sinks.

@@ -15,11 +15,11 @@ use flightline_cluster::rpc::call::Caller;
 use flightline_cluster::rpc::seal::Role;
 use flightline_cluster::view::WorkerState;
 use flightline_tests::cluster::{Cluster, JobProcess, STATE};
-use flightline_tests::job::{Job, Load, World};
+use flightline_tests::job::{Job, Load, World, wait_for_work};
 use flightline_tests::rows::{json_lines, sample};
 use flightline_tests::{Chance, Folder, wait_until};
 
-use crate::storm::wait_for_work;
+
 
 /// For an answer.
 pub(super) const WAIT: Duration = Duration::from_secs(20);

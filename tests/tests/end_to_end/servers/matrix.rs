@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use flightline_engine::contract::Guarantee;
 use flightline_engine::failpoint::VARIABLE;
 use flightline_tests::Chance;
-use flightline_tests::job::{Job, Load, Shape, World};
+use flightline_tests::job::{Job, Load, Shape, World, wait_for_work};
 
-use crate::storm::wait_for_work;
+
 
 use stage::Stage;
 use steps::Step;

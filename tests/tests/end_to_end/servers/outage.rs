@@ -3,10 +3,10 @@
 
 use flightline_engine::contract::Guarantee;
 use flightline_tests::Chance;
-use flightline_tests::job::World;
+use flightline_tests::job::{World, wait_for_work};
 use flightline_tests::servers::Servers;
 
-use crate::storm::{finish, shape, wait_for_work};
+use crate::storm::{finish, shape};
 
 #[test]
 fn answers_go_on_without_hdfs_and_it_gets_them_later() {

@@ -4,10 +4,10 @@
 use std::time::Instant;
 
 use flightline_engine::failpoint::{ALL, VARIABLE};
-use flightline_tests::job::{Job, Load, Shape, World};
+use flightline_tests::job::{Job, Load, Shape, World, wait_for_work};
 use flightline_tests::{Chance, DEADLINE, Ended, Signal};
 
-use super::{finish, shape, wait_for_work};
+use super::{finish, shape};
 
 /// Requests between two changes of models and tables.
 const BETWEEN_CHANGES: u64 = 100;

@@ -5,10 +5,10 @@ use flightline_engine::contract::Guarantee;
 use flightline_engine::failpoint::VARIABLE;
 use flightline_engine::process::Exit;
 use flightline_tests::Chance;
-use flightline_tests::job::World;
+use flightline_tests::job::{World, wait_for_work};
 use flightline_tests::servers::Servers;
 
-use crate::storm::{shape, wait_for_work};
+use crate::storm::shape;
 
 /// Just before a life fences off the others, and in the midst of a commit of each kind.
 const EXACTLY_ONCE: [&str; 6] = [
