@@ -165,6 +165,12 @@ impl<'a> Cluster<'a> {
         format!("{}:{}", self.host(worker + 1), self.workers[worker].rpc)
     }
 
+    /// Where an agent's pages are, on its own host.
+    #[must_use]
+    pub fn agent_page(&self, worker: usize) -> String {
+        format!("127.0.0.1:{}", self.workers[worker].ui)
+    }
+
     /// The number of the host that a worker is on.
     #[must_use]
     pub fn host_of(&self, worker: usize) -> u8 {

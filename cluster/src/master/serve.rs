@@ -180,6 +180,26 @@ impl Front {
     }
 }
 
+/// An agent that waits for orders. Dropped before that is over, it has hung up.
+struct Waiting<'a> {
+    desk: &'a Desk,
+    agent: Option<&'a AgentId>,
+}
+
+impl Waiting<'_> {
+    fn is_over(mut self) {
+        self.agent = None;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let Some(AgentId { worker, incarnation }) = self.agent else { return };
+        // Nothing of it is written down; and what can't be, the desk has told already.
+        let _ = self.desk.change(|cluster, at| cluster.hang_up(worker, *incarnation, at));
+    }
+}
+
 impl Handler for Front {
     fn handle(self: Arc<Self>, role: Role, body: String) -> Outcome {
         Box::pin(async move {
@@ -190,7 +210,9 @@ impl Handler for Front {
             match parse(&body)? {
                 FromAgent::Orders { agent, seen, wait_ms } => {
                     let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
+                    let waiting = Waiting { desk: &self.desk, agent: Some(&agent) };
                     let orders: Orders = self.desk.orders(&agent, seen, wait).await;
+                    waiting.is_over();
                     text(&orders)
                 }
                 message => blocking(move || self.of_agent(message)).await,

@@ -37,6 +37,8 @@ pub struct Rules {
     pub version: String,
     /// A worker that isn't heard for so long is lost.
     pub lost_after: Duration,
+    /// A worker whose agent hung up, and isn't heard for so long after that, is lost.
+    pub hung_up_after: Duration,
     /// After the master's own start, workers have so long to be heard.
     pub grace: Duration,
     /// A job that was asked to end is killed after that.
@@ -52,6 +54,8 @@ impl Default for Rules {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             lost_after: Duration::from_secs(5),
+            // Two heartbeats of an agent.
+            hung_up_after: Duration::from_secs(2),
             grace: Duration::from_secs(10),
             drain: Duration::from_secs(120),
             budget: Budget::default(),
@@ -157,8 +161,7 @@ impl Cluster {
         at: At,
     ) -> Result<(), NotListened> {
         let worker = self.known(name, incarnation)?;
-        worker.heard = Some(at.up);
-        worker.heard_at = at.now;
+        worker.hear(at.up, at.now);
         if worker.standing == Standing::Lost {
             tracing::info!("worker {name} is heard again");
             worker.standing = Standing::Alive;
@@ -170,6 +173,14 @@ impl Cluster {
         }
         self.advance(at);
         Ok(())
+    }
+
+    /// An agent's connection was closed while it waited for orders. One that lives calls again at once; when nothing is heard
+    /// of it, it was killed.
+    pub fn hang_up(&mut self, name: &WorkerName, incarnation: Incarnation, at: At) {
+        if let Ok(worker) = self.known(name, incarnation) {
+            worker.hung_up.get_or_insert(at.up);
+        }
     }
 
     /// An agent takes no more jobs.
@@ -258,24 +269,29 @@ impl Cluster {
     }
 
     fn notice_lost_workers(&mut self, at: At) {
-        let Rules { lost_after, grace, .. } = self.rules;
-        let silent = |worker: &Worker| match worker.heard {
-            Some(heard) => at.up.saturating_sub(heard) >= lost_after,
-            None => at.up >= grace,
+        let Rules { lost_after, hung_up_after, grace, .. } = self.rules;
+        let why_lost = |worker: &Worker| match (worker.hung_up, worker.heard) {
+            (Some(since), _) if at.up.saturating_sub(since) >= hung_up_after => Some(format!(
+                "its worker's agent hung up and was not heard for {} s after that",
+                hung_up_after.as_secs_f64()
+            )),
+            (_, Some(heard)) => (at.up.saturating_sub(heard) >= lost_after)
+                .then(|| format!("its worker was not heard for {} s", lost_after.as_secs_f64())),
+            (_, None) => (at.up >= grace)
+                .then(|| format!("its worker was not heard for {} s after the master's start", grace.as_secs_f64())),
         };
-        let lost: Vec<WorkerName> = self
-            .workers
-            .iter_mut()
-            .filter(|(_, worker)| worker.is_there() && silent(worker))
-            .map(|(name, worker)| {
+        let there = self.workers.iter_mut().filter(|(_, worker)| worker.is_there());
+        let lost: Vec<(WorkerName, String)> = there
+            .filter_map(|(name, worker)| {
+                let why = why_lost(worker)?;
                 worker.standing = Standing::Lost;
                 worker.reports.clear();
-                name.clone()
+                Some((name.clone(), why))
             })
             .collect();
-        for name in lost {
-            tracing::warn!("worker {name} is lost");
-            self.lose_places(&name, &format!("its worker was not heard for {} s", lost_after.as_secs_f64()));
+        for (name, why) in lost {
+            tracing::warn!("worker {name} is lost: {why}");
+            self.lose_places(&name, &why);
         }
     }
 

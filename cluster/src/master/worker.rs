@@ -15,7 +15,9 @@ pub struct Worker {
     pub standing: Standing,
     /// When it was last heard, by the master's monotonic clock; not since the master's start if `None`.
     pub heard: Option<Duration>,
-    /// The same by the wall clock, for people.
+    /// When its agent's connection for orders was closed, by the same clock, if it was not heard since.
+    pub hung_up: Option<Duration>,
+    /// When it was last heard, by the wall clock, for people.
     pub heard_at: Moment,
     /// What its agent said last of each process.
     pub reports: BTreeMap<ProcessRef, ProcessReport>,
@@ -41,13 +43,18 @@ impl Worker {
     #[must_use]
     pub fn new(machine: Machine, heard: Option<Duration>, heard_at: Moment) -> Self {
         let next_port = machine.mesh_ports.0;
-        Self { machine, standing: Standing::Alive, heard, heard_at, reports: BTreeMap::new(), next_port }
+        Self { machine, standing: Standing::Alive, heard, hung_up: None, heard_at, reports: BTreeMap::new(), next_port }
     }
 
     /// Whether its processes can be at work, as far as we know.
     #[must_use]
     pub const fn is_there(&self) -> bool {
         matches!(self.standing, Standing::Alive | Standing::Draining)
+    }
+
+    /// It says something.
+    pub const fn hear(&mut self, up: Duration, now: Moment) {
+        (self.heard, self.heard_at, self.hung_up) = (Some(up), now, None);
     }
 
     /// Whether it can be given processes: it was heard since the master's start.

@@ -35,7 +35,7 @@ fn a_training_whose_worker_is_killed_goes_on_when_it_is_back() {
     cluster.kill_worker(2);
     wait_until("all of its life has ended", || !first.iter().any(JobProcess::is_alive));
     let view = cluster.wait_for_job(job, "it waits for room", |view| view.line.state.phase() == Phase::Queued);
-    assert!(ends_of(&view)[0].contains("was lost: its worker was not heard for 5 s"), "{view:#?}");
+    assert!(ends_of(&view)[0].contains("was lost: its worker's agent hung up"), "{view:#?}");
     cluster.wait_until_worker_is(2, WorkerState::Lost);
     cluster.start_worker(2);
     let model = model_of(&cluster, job);
@@ -46,7 +46,7 @@ fn a_training_whose_worker_is_killed_goes_on_when_it_is_back() {
     cluster.stop();
 }
 
-/// Nobody waits for the five seconds after which a silent worker is lost.
+/// Nobody waits for the two seconds after which a worker that hung up is lost.
 #[test]
 fn an_agent_that_is_back_before_it_was_missed_begins_what_it_had_again() {
     let folder = folder_with_rows();

@@ -10,7 +10,6 @@ use flightline_tests::{DEADLINE, Signal};
 
 use super::ends_of;
 
-
 /// Ends it, and checks that it drained.
 #[track_caller]
 fn finish(stream: Stream<'_>) {

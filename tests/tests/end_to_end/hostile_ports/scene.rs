@@ -19,8 +19,6 @@ use flightline_tests::job::{Job, Load, World, wait_for_work};
 use flightline_tests::rows::{json_lines, sample};
 use flightline_tests::{Chance, Folder, wait_until};
 
-
-
 /// For an answer.
 pub(super) const WAIT: Duration = Duration::from_secs(20);
 
@@ -69,12 +67,14 @@ impl<'a> Scene<'a> {
     }
 
     /// All ports, by what they are.
-    pub(super) fn ports(&self) -> [(&'static str, SocketAddr); 4] {
+    pub(super) fn ports(&self) -> [(&'static str, SocketAddr); 6] {
         let http = self.world.address();
         let address = |text: &str| text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
         [
             ("the master's calls", address(&self.cluster.address())),
+            ("the master's pages", address(&self.cluster.page())),
             ("an agent's calls", address(&self.cluster.agent_address(0))),
+            ("an agent's pages", address(&self.cluster.agent_page(0))),
             ("a mesh", self.mesh[0]),
             ("a stream", address(http.strip_prefix("http://").unwrap())),
         ]

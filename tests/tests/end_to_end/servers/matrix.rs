@@ -12,8 +12,6 @@ use flightline_engine::failpoint::VARIABLE;
 use flightline_tests::Chance;
 use flightline_tests::job::{Job, Load, Shape, World, wait_for_work};
 
-
-
 use stage::Stage;
 use steps::Step;
 use troubles::{Meanwhile, OF_HDFS, OF_MONGODB, OF_THE_BROKER, Trouble};
