@@ -11,6 +11,7 @@
 //! | [`rpc`] | calls in sealed envelopes |
 //! | [`master`] | places jobs on workers and watches them |
 //! | [`protocol`] | what agents and the master tell each other |
+//! | `private` | files that only their owner may read |
 //! | [`port`] | the port for calls |
 //! | [`submit`] | what a person's command does |
 //! | [`ui`] | pages of the master and of an agent, their JSON twins, and who may see them |
@@ -31,6 +32,7 @@ pub mod ids;
 pub mod job;
 pub mod master;
 pub mod port;
+mod private;
 pub mod protocol;
 pub mod rpc;
 pub mod secret;

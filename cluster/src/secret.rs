@@ -9,9 +9,9 @@
 //! `HMAC(cluster secret, job, generation)`, derived wherever it is needed and never sent.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -20,6 +20,7 @@ use thiserror::Error;
 
 use crate::entropy::{Entropy, hex, random};
 use crate::ids::{Generation, JobId};
+use crate::private;
 
 /// The shortest text that is taken for a secret: 16 random bytes as base64 have more.
 const SHORTEST: usize = 16;
@@ -200,11 +201,10 @@ fn read_or_make(file: &Path, entropy: &dyn Entropy) -> Result<(String, bool), Se
     let failed = |source| SecretError::Io { file: file.to_owned(), what: "made", source };
     let text = hex(&random::<32>(entropy).map_err(SecretError::NoEntropy)?);
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(failed)?;
+    private::make_folder(folder).map_err(failed)?;
     // Beside it and renamed, so that nobody ever reads half a secret; and without overwriting one that came meanwhile.
     let beside = file.with_extension(format!("new-{}", std::process::id()));
-    let mut options = OpenOptions::new();
-    let mut open = options.write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(failed)?;
+    let mut open = private::to_write().create(true).truncate(true).open(&beside).map_err(failed)?;
     open.write_all(format!("{text}\n").as_bytes()).and_then(|()| open.sync_all()).map_err(failed)?;
     let linked = fs::hard_link(&beside, file);
     fs::remove_file(&beside).map_err(failed)?;

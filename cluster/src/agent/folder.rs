@@ -8,9 +8,8 @@
 //!
 //! One agent works in a folder: it holds the lock of `agent.lock` while it lives.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -18,11 +17,8 @@ use thiserror::Error;
 use super::command_line::Places;
 use super::secret::JobSecret;
 use crate::ids::{Generation, JobId, ProcessRef};
+use crate::private::{make_folder, to_write};
 use crate::protocol::ProcessOrder;
-
-/// Nobody else may list, read or write.
-const PRIVATE_FOLDER: u32 = 0o700;
-const PRIVATE_FILE: u32 = 0o600;
 
 /// Why an agent can't work in a folder.
 #[derive(Debug, Error)]
@@ -56,12 +52,7 @@ impl WorkFolder {
         make_folder(path).map_err(unusable)?;
         // A process starts elsewhere, so its arguments need the whole path.
         let path = path.canonicalize().map_err(unusable)?;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(PRIVATE_FILE)
-            .open(path.join("agent.lock"));
+        let lock = to_write().create(true).truncate(false).open(path.join("agent.lock"));
         let lock = lock.map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, lock }),
@@ -143,17 +134,13 @@ impl ProcessFolder {
     }
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path)
-}
-
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     new_file(path)?.write_all(text.as_bytes())
 }
 
 /// A file that wasn't there, and that only the agent's user may read.
 pub(super) fn new_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(path)
+    to_write().create_new(true).open(path)
 }
 
 pub(super) fn ignore_absence(done: io::Result<()>) -> io::Result<()> {

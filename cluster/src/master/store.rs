@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::state::{Changed, Cluster, Rules};
 use crate::ids::{JobId, Moment};
 use crate::job::record::Job;
+use crate::private::{make_folder, to_write};
 use crate::protocol::Machine;
 
 /// Jobs by number.
@@ -80,8 +81,10 @@ impl Store {
     /// Another master has it, or it can't be read.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let file = folder.join("master.redb");
-        std::fs::create_dir_all(folder).map_err(|error| io(&file, "made", &error))?;
-        let database = match Database::create(&file) {
+        // Configurations of jobs, which stand in it, are for nobody else.
+        let open = make_folder(folder).and_then(|()| to_write().read(true).create(true).truncate(false).open(&file));
+        let open = open.map_err(|error| io(&file, "opened", &error))?;
+        let database = match Database::builder().create_file(open) {
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::Taken(file)),
             database => database.map_err(|error| io(&file, "opened", &error))?,
         };

@@ -1,5 +1,6 @@
 //! What the master makes of one event after another: where jobs go, when they are started again, and when it gives up.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use super::*;
@@ -238,13 +239,16 @@ fn a_master_that_comes_back_takes_up_what_runs() {
     let mut world = World::new(2, 2);
     let job = world.submit(spec(2, 2));
     world.all_obey(&[0, 1]);
-    let store = Store::open(folder.path()).unwrap();
+    let state = folder.path().join("state");
+    let store = Store::open(&state).unwrap();
+    let modes = [&state, &state.join("master.redb")].map(|path| path.metadata().unwrap().permissions().mode() & 0o777);
+    assert_eq!(modes, [0o700, 0o600], "jobs have configurations");
     let changed = world.cluster.take_changed();
     store.save(&world.cluster, &changed).unwrap();
-    assert!(matches!(Store::open(folder.path()), Err(StoreError::Taken(_))));
+    assert!(matches!(Store::open(&state), Err(StoreError::Taken(_))));
     drop(store);
 
-    world.cluster = Store::open(folder.path()).unwrap().load(rules()).unwrap();
+    world.cluster = Store::open(&state).unwrap().load(rules()).unwrap();
     world.seconds = 0.0;
     assert_eq!(world.phase(job), Phase::Running);
     world.wait(9.0);
