@@ -4,7 +4,7 @@
 //! Invariants: each network has a range of addresses of its own, also beside other test programs, out of those that are
 //! reserved for tests of networks (RFC 2544); it is gone when it is dropped, with all that runs in it, and what a test
 //! program that was killed has left is removed by the next one. It needs root and the command `ip`; where they can't be had,
-//! tests of hosts fail, unless a person said that they shall be left out: `FLIGHTLINE_NO_NAMESPACES=1`.
+//! tests of hosts fail, unless they shall be left out: `FLIGHTLINE_NO_NAMESPACES=1`, which `./test` sets there.
 
 use std::fs::{self, File};
 use std::net::Ipv4Addr;

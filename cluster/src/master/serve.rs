@@ -187,7 +187,7 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    fn is_over(mut self) {
+    fn over(mut self) {
         self.agent = None;
     }
 }
@@ -212,7 +212,7 @@ impl Handler for Front {
                     let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
                     let waiting = Waiting { desk: &self.desk, agent: Some(&agent) };
                     let orders: Orders = self.desk.orders(&agent, seen, wait).await;
-                    waiting.is_over();
+                    waiting.over();
                     text(&orders)
                 }
                 message => blocking(move || self.of_agent(message)).await,
