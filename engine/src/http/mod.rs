@@ -1,8 +1,9 @@
 //! HTTP for those who are not friends: a server with bounds, and on it the local port of a job.
 //!
-//! [`serve`] is the one server of this project, [`serve_tls`] the same with encryption. Bytes that are no HTTP, a scan, a client that sends its head slowly or without
-//! end, that opens connections and says nothing, or does not read its answer, gets an error or is cut off; connections are
-//! bounded, all together and for each client. What it can't know is for the handlers: how long a *body* may take to come,
+//! [`serve`] is the one server of this project, [`serve_tls`] the same with encryption. Bytes that are no HTTP, a scan, a
+//! client that sends its head slowly or without end, that opens connections and says nothing, or does not read its answer,
+//! gets an error or is cut off; connections are bounded, all together and for each client, and silent ones make room for
+//! others. What it can't know is for the handlers: how long a *body* may take to come,
 //! and how much memory an answer may have. A client that reads as slowly as [`Limits::stalled`] allows keeps its answer in
 //! memory meanwhile.
 //!
@@ -19,6 +20,7 @@
 
 mod health;
 mod paced;
+mod places;
 mod serve;
 mod shares;
 #[cfg(test)]

@@ -17,12 +17,13 @@ use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 
 use super::paced::Paced;
-use super::shares::{Place, Shares};
+use super::places::{Answering, Places, Visitor};
+use super::shares::{Share, Shares};
 use super::tls::{LOOK_EVERY, Tls};
 
 /// The most bytes that the head of a request may have, and that are read ahead of a handler.
@@ -34,6 +35,9 @@ const MOST_HEADERS: usize = 64;
 /// How long to wait when the system has no socket for the next connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long what is left of an answer may take to a client that makes room for others.
+const LAST_BYTES: Duration = Duration::from_millis(100);
+
 /// What somebody hears whose share of the connections is used up.
 const NO_PLACE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -41,8 +45,8 @@ const NO_PLACE: &[u8] =
 /// What clients may cost, and how long they are waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time; the next ones wait to be accepted. Fewer if the process may not open so many files: see
-    /// [`affordable`].
+    /// Connections at a time. For the next one, the one that has asked for nothing for the longest time makes room; if all are
+    /// being answered, it waits. Fewer if the process may not open so many files: see [`affordable`].
     pub connections: usize,
     /// So many of them may be one client's, which is an address, or a network of 64 bits with IPv6; more are closed.
     /// Addresses of this machine may have all. A proxy on another machine is one client.
@@ -114,22 +118,24 @@ async fn serve_on(
 ) {
     let mut stopped = pin!(stopped);
     let (tell, told) = watch::channel(());
-    let permits = Arc::new(Semaphore::new(affordable(limits.connections)));
+    let places = Places::new(affordable(limits.connections));
     let shares = Shares::new(limits.per_client);
     let mut connections = JoinSet::new();
+    let mut come: Option<(TcpStream, SocketAddr, Share)> = None;
     loop {
         tokio::select! {
             () = &mut stopped => break,
-            (stream, address, permit) = accept(&listener, &permits) => match shares.take(address.ip()) {
-                Some(place) => {
-                    let (app, told, tls) = (app.clone(), told.clone(), tls.clone());
-                    connections.spawn(async move {
-                        let _places: (OwnedSemaphorePermit, Place) = (permit, place);
-                        open(stream, address, tls, app, limits, told).await;
-                    });
-                }
+            (stream, address) = accept(&listener), if come.is_none() => match shares.take(address.ip()) {
+                Some(share) => come = Some((stream, address, share)),
                 None if tls.is_some() => drop(stream),
                 None => send_away(stream, address),
+            },
+            visitor = places.take(), if come.is_some() => if let Some((stream, address, share)) = come.take() {
+                let (app, told, tls) = (app.clone(), told.clone(), tls.clone());
+                connections.spawn(async move {
+                    let _share = share;
+                    open(stream, Client { address, visitor }, tls, app, limits, told).await;
+                });
             },
             Some(_) = connections.join_next() => {}
         }
@@ -142,13 +148,11 @@ async fn serve_on(
     connections.shutdown().await;
 }
 
-/// The next connection, when there is room for it. Cancelling loses none.
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+/// The next connection. Cancelling loses none.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
-        // The semaphore is never closed.
-        let Ok(permit) = Arc::clone(permits).acquire_owned().await else { return std::future::pending().await };
         match listener.accept().await {
-            Ok((stream, address)) => return (stream, address, permit),
+            Ok(accepted) => return accepted,
             Err(error) if of_the_client(&error) => {}
             Err(error) => {
                 tracing::warn!("the HTTP port can't take a connection: {error}");
@@ -173,10 +177,16 @@ pub(super) fn send_away(stream: TcpStream, address: SocketAddr) {
     }
 }
 
+/// Who is at the other end.
+struct Client {
+    address: SocketAddr,
+    visitor: Arc<Visitor>,
+}
+
 /// Answers the requests of one connection, in the clear or encrypted.
 async fn open(
     stream: TcpStream,
-    address: SocketAddr,
+    client: Client,
     tls: Option<Tls>,
     app: Router,
     limits: Limits,
@@ -184,28 +194,33 @@ async fn open(
 ) {
     // Answers are small and awaited: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
-    let Some(tls) = tls else { return converse(Paced::new(stream, limits.stalled), address, app, limits, told).await };
+    let Some(tls) = tls else { return converse(Paced::new(stream, limits.stalled), client, app, limits, told).await };
+    let address = client.address;
     // Below the encryption, too, a client must take what waits for it.
     let handshake = time::timeout(limits.head, tls.acceptor().accept(Paced::new(stream, limits.stalled)));
-    tokio::select! {
-        shaken = handshake => match shaken {
-            Ok(Ok(stream)) => converse(stream, address, app, limits, told).await,
-            Ok(Err(error)) => tracing::debug!(%address, "no TLS handshake: {error}"),
-            Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
-        },
-        _ = told.changed() => {}
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        _ = told.changed() => return,
+        () = client.visitor.sent_away() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => converse(stream, client, app, limits, told).await,
+        Ok(Err(error)) => tracing::debug!(%address, "no TLS handshake: {error}"),
+        Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
     }
 }
 
 /// Answers the requests that come over a stream.
-async fn converse<S>(stream: S, address: SocketAddr, app: Router, limits: Limits, mut told: watch::Receiver<()>)
+async fn converse<S>(stream: S, client: Client, app: Router, limits: Limits, mut told: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let app = TowerToHyperService::new(app);
+    let Client { address, visitor } = client;
+    let (app, asking) = (TowerToHyperService::new(app), Arc::clone(&visitor));
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(address));
-        app.call(request)
+        let (answer, asked) = (app.call(request), asking.asks());
+        async move { answer.await.map(|answer| answer.map(|body| Answering { body, _request: asked })) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -220,6 +235,15 @@ where
         _ = told.changed() => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = visitor.sent_away() => {
+            connection.as_mut().graceful_shutdown();
+            match time::timeout(LAST_BYTES, connection.as_mut()).await {
+                Ok(ended) => ended,
+                // It has asked in the last moment.
+                Err(_) if visitor.is_asking() => connection.await,
+                Err(_) => Ok(()),
+            }
         }
     };
     if let Err(error) = ended {

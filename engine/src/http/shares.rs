@@ -27,9 +27,9 @@ impl Client {
     }
 }
 
-/// One connection's place in its client's share, until it is dropped.
+/// One connection of its client's share, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place(Option<(Arc<Shares>, Client)>);
+pub(super) struct Share(Option<(Arc<Shares>, Client)>);
 
 impl Shares {
     pub(super) fn new(most: usize) -> Arc<Self> {
@@ -37,19 +37,19 @@ impl Shares {
     }
 
     /// A place for one more connection, if the share allows it.
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let Some(client) = Client::of(address) else { return Some(Place(None)) };
+    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Share> {
+        let Some(client) = Client::of(address) else { return Some(Share(None)) };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let of_client = held.entry(client).or_default();
         if *of_client >= self.most {
             return None;
         }
         *of_client += 1;
-        Some(Place(Some((Arc::clone(self), client))))
+        Some(Share(Some((Arc::clone(self), client))))
     }
 }
 
-impl Drop for Place {
+impl Drop for Share {
     fn drop(&mut self) {
         let Some((shares, client)) = self.0.take() else { return };
         let mut held = shares.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_network_of_64_bits_is_one_client() {
         let shares = Shares::new(1);
-        let _place = shares.take(address("2001:db8:0:1::1")).unwrap();
+        let _share = shares.take(address("2001:db8:0:1::1")).unwrap();
         assert!(shares.take(address("2001:db8:0:1:ffff::9")).is_none());
         assert!(shares.take(address("2001:db8:0:2::1")).is_some());
     }

@@ -240,15 +240,25 @@ fn small_port(limits: Limits, app: Router) -> HttpPort {
     HttpPort::open("127.0.0.1:0", app, limits).unwrap()
 }
 
+/// A crowd that said nothing, or half a head, kept others out until its time was over: ten seconds.
 #[test]
-fn silent_connections_beyond_the_bound_keep_nobody_out_for_long() {
-    let few = Limits { connections: 2, head: Duration::from_millis(200), ..LIMITS };
+fn connections_that_ask_for_nothing_keep_nobody_out() {
+    let few = Limits { connections: 2, head: 10 * LONG, ..LIMITS };
     let port = small_port(few, Router::new().route("/", get(async || "here")));
-    let silent: Vec<_> = (0..6).map(|_| connect(&port)).collect();
-    assert!(get_page(&port, "/").ends_with("here"));
-    for silent in silent {
-        assert_eq!(all_of(silent), "", "it is closed");
+    let mut silent: Vec<_> = (0..6).map(|_| connect(&port)).collect();
+    for stream in silent.iter_mut().step_by(2) {
+        // It may have made room already.
+        let _ = stream.write_all(b"GET / HT");
     }
+    assert!(get_page(&port, "/").ends_with("here"));
+    let mut kept_alive = connect(&port);
+    kept_alive.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut answer = [0; 4096];
+    let length = kept_alive.read(&mut answer).unwrap();
+    assert!(String::from_utf8_lossy(&answer[..length]).starts_with("HTTP/1.1 200 "));
+    let others = [connect(&port), connect(&port)];
+    assert_eq!(all_of(kept_alive), "", "it has its answer, and makes room");
+    drop((silent, others));
 }
 
 /// Its answer is given up, and the memory that it had.
