@@ -22,7 +22,7 @@ pub struct Keep {
 
 impl Default for Keep {
     fn default() -> Self {
-        Self { generations: 20, bytes: Memory(256 << 20), age: Duration::from_secs(7 * 24 * 60 * 60) }
+        Self { generations: 200, bytes: Memory(256 << 20), age: Duration::from_secs(7 * 24 * 60 * 60) }
     }
 }
 

@@ -24,7 +24,10 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long the master may let us wait for new orders.
 const WATCH: Duration = Duration::from_secs(20);
 
-/// Another agent has come under the same name, so this one can't go on.
+/// How long a name may be another machine's before this agent gives up: longer than the master takes to miss that one.
+const TAKEN: Duration = Duration::from_secs(8);
+
+/// Another agent has the same name, so this one can't go on.
 #[derive(Debug, Error)]
 #[error("another agent has registered as worker {0}: give each worker a name of its own (--name)")]
 pub struct Replaced(String);
@@ -60,19 +63,38 @@ impl Link {
 
     /// Registers. Once at the agent's start, before all else: where an earlier agent of its name is still known, whoever
     /// reports without that is taken for one that was replaced.
-    pub async fn come(&self) {
+    ///
+    /// # Errors
+    /// Another machine's agent has the name, and goes on having it.
+    pub async fn come(&self) -> Result<(), Replaced> {
         let mut trouble = Trouble::new("registering with the master");
-        while !self.register(&mut trouble).await {}
+        // The machine may have come back with another address before the master has missed it.
+        let mut patience = TAKEN;
+        loop {
+            match self.register(&mut trouble).await {
+                Some(Heard::Yes) => return Ok(()),
+                Some(Heard::Taken) if patience.is_zero() => return Err(self.replaced()),
+                Some(_) => {
+                    sleep(HEARTBEAT).await;
+                    patience = patience.saturating_sub(HEARTBEAT);
+                }
+                None => {}
+            }
+        }
     }
 
-    /// Tries to register, and says whether the master heard it.
-    async fn register(&self, trouble: &mut Trouble) -> bool {
+    /// Tries to register; gives what the master says, if it can be reached.
+    async fn register(&self, trouble: &mut Trouble) -> Option<Heard> {
         let told = call(&self.callers[0], FromAgent::Register(self.machine.clone()), Duration::ZERO).await;
-        let is_heard = trouble.over(told).await == Some(Heard::Yes);
-        if is_heard {
+        let heard = trouble.over(told).await;
+        if heard == Some(Heard::Yes) {
             tracing::info!("registered with the master as worker {}", self.machine.worker);
         }
-        is_heard
+        heard
+    }
+
+    fn replaced(&self) -> Replaced {
+        Replaced(self.machine.worker.to_string())
     }
 
     /// Reports and obeys until it is dropped.
@@ -118,9 +140,11 @@ impl Link {
             match trouble.over(told).await {
                 None => continue,
                 Some(Heard::Yes) => {}
-                Some(Heard::Replaced) => return Err(Replaced(self.machine.worker.to_string())),
+                Some(Heard::Replaced | Heard::Taken) => return Err(self.replaced()),
                 Some(Heard::Register) => {
-                    self.register(&mut trouble).await;
+                    if self.register(&mut trouble).await == Some(Heard::Taken) {
+                        return Err(self.replaced());
+                    }
                     continue;
                 }
             }
@@ -142,7 +166,7 @@ impl Link {
                     self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&orders.processes);
                     self.household.apply(orders.processes);
                 }
-                Heard::Replaced => return Err(Replaced(self.machine.worker.to_string())),
+                Heard::Replaced | Heard::Taken => return Err(self.replaced()),
                 // The other loop does.
                 Heard::Register => sleep(HEARTBEAT / 10).await,
             }

@@ -180,7 +180,7 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
         let showing = tokio::spawn(show(site, pages, tls, stop.subscribe()));
         let mut told = stop.subscribe();
         let at_work = async {
-            link.come().await;
+            link.come().await?;
             link.hold().await
         };
         let ended = tokio::select! {

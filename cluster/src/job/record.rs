@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::life::Life;
+use super::restart::Strikes;
 use super::spec::JobSpec;
 use super::state::{JobState, Phase};
 use super::verdict::exit_code;
@@ -28,14 +29,18 @@ pub struct Job {
     pub exit: Option<u8>,
     /// Since when somebody waits for its end.
     pub stop_asked: Option<Moment>,
-    /// Lives in a row that ended before their time.
-    pub failures: u32,
+    /// How its last lives have ended.
+    #[serde(default)]
+    pub strikes: Strikes,
     /// The next life's number is above this.
     pub above: Generation,
     /// Its lives, the oldest first.
     pub lives: Vec<Life>,
     /// When it runs again, if it does.
     pub next_run: Option<Moment>,
+    /// The first job of the schedule that it is a run of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<JobId>,
 }
 
 impl Job {
@@ -44,6 +49,7 @@ impl Job {
     pub fn new(id: JobId, spec: JobSpec, now: Moment) -> Self {
         let next_run = spec.every.map(|every| now.after(every));
         let state = JobState::Queued { why: "it was just submitted".to_owned() };
+        let schedule = next_run.map(|_| id);
         let (lives, above) = (Vec::new(), Generation(0));
         Self {
             id,
@@ -53,11 +59,18 @@ impl Job {
             ended: None,
             exit: None,
             stop_asked: None,
-            failures: 0,
+            strikes: Strikes::default(),
             above,
             lives,
             next_run,
+            schedule,
         }
+    }
+
+    /// The next run of a job on a schedule.
+    #[must_use]
+    pub fn again(&self, id: JobId, now: Moment) -> Self {
+        Self { schedule: self.schedule, ..Self::new(id, self.spec.clone(), now) }
     }
 
     /// Where it stands.

@@ -1,11 +1,16 @@
 //! How often a job that ends is started again, and after which pause. Pure.
+//!
+//! Only a job's own crashes are counted against it. What it needs may be away for a night, and workers may be stopped one after
+//! another: a job that shall run for ever does.
 
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 /// What a job's lives may cost before it is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// So many lives in a row may end before their time: then the job has failed.
+    /// So many lives in a row may end by their own fault: then the job has failed.
     pub lives: u32,
     /// A life that was up for so long has been a healthy one, and what was before it is forgotten.
     pub healthy: Duration,
@@ -13,6 +18,26 @@ pub struct Budget {
     pub first_pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
+}
+
+/// Why a life ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Something was done to it: its worker was lost or stopped.
+    Nobody,
+    /// Something that it needs was not to be had.
+    Elsewhere,
+    /// It crashed.
+    Itself,
+}
+
+/// Lives in a row that have ended before their time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strikes {
+    /// All but those that somebody else ended.
+    pub all: u32,
+    /// By their own fault.
+    pub own: u32,
 }
 
 impl Default for Budget {
@@ -26,23 +51,28 @@ impl Default for Budget {
     }
 }
 
-impl Budget {
-    /// How many lives in a row have ended before their time, with one that was up for `up`, and `before` before it.
+impl Strikes {
+    /// One more life has ended, which was up for `up`.
     #[must_use]
-    pub fn failures(&self, before: u32, up: Duration) -> u32 {
-        if up >= self.healthy { 1 } else { before.saturating_add(1) }
+    pub fn and(self, blame: Blame, up: Duration, budget: &Budget) -> Self {
+        let before = if up >= budget.healthy { Self::default() } else { self };
+        Self {
+            all: before.all.saturating_add(u32::from(blame != Blame::Nobody)),
+            own: before.own.saturating_add(u32::from(blame == Blame::Itself)),
+        }
     }
+}
 
-    /// The pause before the next life after so many failures; `None` when they are too many. `chance` is from 0 to 1: jobs
-    /// that ended together don't come back together.
+impl Budget {
+    /// The pause before the next life; `None` when there shall be none. `chance` is from 0 to 1: jobs that ended together don't
+    /// come back together.
     #[must_use]
-    pub fn pause(&self, failures: u32, chance: f64) -> Option<Duration> {
-        if failures >= self.lives {
+    pub fn pause(&self, strikes: Strikes, chance: f64) -> Option<Duration> {
+        if strikes.own >= self.lives {
             return None;
         }
-        let doubled =
-            self.first_pause.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
-        let whole = doubled.min(self.longest_pause);
+        let doubled = 1_u32.checked_shl(strikes.all.saturating_sub(1)).unwrap_or(u32::MAX);
+        let whole = self.first_pause.saturating_mul(doubled).min(self.longest_pause);
         Some(whole.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0)))
     }
 }
@@ -60,21 +90,34 @@ mod tests {
         longest_pause: Duration::from_secs(1),
     };
 
+    fn after(blames: &[Blame]) -> Strikes {
+        blames.iter().fold(Strikes::default(), |strikes, blame| strikes.and(*blame, Duration::ZERO, &BUDGET))
+    }
+
     #[test]
-    fn five_ends_in_a_row_are_the_last_and_a_healthy_life_forgives_all() {
-        let pauses: Vec<Option<Duration>> = (1..=5).map(|failures| BUDGET.pause(failures, 1.0)).collect();
+    fn five_crashes_in_a_row_are_the_last_and_a_healthy_life_forgives_all() {
+        let pauses: Vec<Option<Duration>> =
+            (1..=5).map(|lives| BUDGET.pause(after(&vec![Blame::Itself; lives]), 1.0)).collect();
         let millis = |millis| Some(Duration::from_millis(millis));
         assert_eq!(pauses, [millis(200), millis(400), millis(800), millis(1000), None]);
-        assert_eq!(BUDGET.failures(4, Duration::from_secs(59)), 5);
-        assert_eq!(BUDGET.failures(4, Duration::from_secs(60)), 1);
+        let four = after(&[Blame::Itself; 4]);
+        assert_eq!(four.and(Blame::Itself, Duration::from_secs(59), &BUDGET), Strikes { all: 5, own: 5 });
+        assert_eq!(four.and(Blame::Itself, Duration::from_secs(60), &BUDGET), Strikes { all: 1, own: 1 });
+    }
+
+    /// Five workers that were stopped in turn, and brokers that were away for three minutes, ended a stream for good.
+    #[test]
+    fn what_is_not_its_own_fault_never_ends_a_job() {
+        assert_eq!(after(&[Blame::Nobody; 100]), Strikes::default());
+        assert_eq!(BUDGET.pause(after(&[Blame::Elsewhere; 100]), 1.0), Some(BUDGET.longest_pause));
     }
 
     proptest! {
         #[test]
-        fn a_pause_is_at_least_half_of_the_whole_and_never_longer(failures in 1_u32..200, chance in -1.0..2.0) {
-            let budget = Budget { lives: u32::MAX, ..BUDGET };
-            let (half, some, whole) = (budget.pause(failures, 0.0).unwrap(), budget.pause(failures, chance).unwrap(), budget.pause(failures, 1.0).unwrap());
-            prop_assert!(half <= some && some <= whole && whole <= budget.longest_pause && half * 2 >= whole);
+        fn a_pause_is_at_least_half_of_the_whole_and_never_longer(all in 1_u32..200, chance in -1.0..2.0) {
+            let strikes = Strikes { all, own: 0 };
+            let (half, some, whole) = (BUDGET.pause(strikes, 0.0).unwrap(), BUDGET.pause(strikes, chance).unwrap(), BUDGET.pause(strikes, 1.0).unwrap());
+            prop_assert!(half <= some && some <= whole && whole <= BUDGET.longest_pause && half * 2 >= whole);
         }
     }
 }

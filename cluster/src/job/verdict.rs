@@ -7,6 +7,7 @@ use flightline_engine::ids::ProcessIndex;
 use flightline_engine::process::Exit;
 
 use super::life::{End, Life};
+use super::restart::Blame;
 use super::spec::JobSpec;
 use super::state::JobState;
 use crate::ids::Generation;
@@ -21,6 +22,8 @@ pub enum Verdict {
     Again {
         /// Why this one ended, in a sentence.
         why: String,
+        /// Whose fault that was.
+        blame: Blame,
         /// The next life's number is above this.
         above: Generation,
     },
@@ -50,14 +53,15 @@ pub fn verdict(spec: &JobSpec, life: &Life) -> Verdict {
         return Verdict::Failed { why: "it had no process (bug)".to_owned() };
     };
     let why = sentence(spec, life, ProcessIndex::new(at), end);
-    let again = |ledger: Option<u64>| Verdict::Again {
+    let again = |blame, ledger: Option<u64>| Verdict::Again {
         why: why.clone(),
+        blame,
         above: life.number.max(Generation(ledger.unwrap_or(0))),
     };
     match end {
         _ if end.is_good() && !spec.supervise => Verdict::Completed,
-        End::Lost { .. } => again(None),
-        End::Seen { how, ledger, .. } if may_do_better(spec, how, *ledger) => again(*ledger),
+        End::Lost { .. } => again(Blame::Nobody, None),
+        End::Seen { how, ledger, .. } if may_do_better(spec, how, *ledger) => again(blame(spec, how), *ledger),
         End::Seen { .. } => Verdict::Failed { why },
     }
 }
@@ -122,6 +126,24 @@ fn may_do_better(spec: &JobSpec, how: &HowEnded, ledger: Option<u64>) -> bool {
         // A tool that says no says it again; a lost peer or a full disk is something else for who works long.
         HowEnded::Code(_) => spec.supervise || spec.program.spreads(),
         HowEnded::Signal(_) | HowEnded::Ordered | HowEnded::TooMuchMemory { .. } => true,
+    }
+}
+
+/// Of an end after which another life begins. What shall run for ever waits for ever for what it needs; what shall be done once
+/// says soon that it can't be.
+fn blame(spec: &JobSpec, how: &HowEnded) -> Blame {
+    const STORAGE: u8 = Exit::Storage.code();
+    const CLUSTER_START: u8 = Exit::ClusterStart.code();
+    const PEER_LOST: u8 = Exit::PeerLost.code();
+    const SUPERSEDED: u8 = Exit::Superseded.code();
+    match how {
+        HowEnded::Ordered => Blame::Nobody,
+        HowEnded::Code(0 | STORAGE | CLUSTER_START | PEER_LOST | SUPERSEDED) | HowEnded::NotStarted { .. }
+            if spec.supervise =>
+        {
+            Blame::Elsewhere
+        }
+        _ => Blame::Itself,
     }
 }
 

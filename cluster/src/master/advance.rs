@@ -7,9 +7,11 @@ use flightline_engine::ids::ProcessIndex;
 
 use super::placing::{Room, place};
 use super::state::{At, Cluster};
+use super::worker::{Standing, Worker};
 use crate::ids::{Cores, JobId, Memory, Moment, ProcessRef, WorkerName};
 use crate::job::life::{Life, Place};
 use crate::job::record::Job;
+use crate::job::restart::Blame;
 use crate::job::state::{JobState, Phase, StopHow};
 use crate::job::verdict::{Verdict, verdict, why_ending};
 use crate::protocol::{HowEnded, ProcessReport, ProcessState};
@@ -25,6 +27,7 @@ pub(super) fn advance(cluster: &mut Cluster, at: At) {
         }
     }
     forget_old_jobs(cluster);
+    forget_old_workers(cluster, at);
 }
 
 fn step(cluster: &mut Cluster, id: JobId, at: At) -> bool {
@@ -103,6 +106,10 @@ fn judge(cluster: &mut Cluster, id: JobId, at: At) -> bool {
     let Some(job) = cluster.jobs.get_mut(&id) else { return false };
     let Some(life) = job.lives.last_mut().filter(|life| life.all_ended()) else { return false };
     let verdict = verdict(&job.spec, life);
+    // It finished what it had begun since its worker is being stopped.
+    let goes =
+        |place: &Place| cluster.workers.get(&place.worker).is_none_or(|worker| worker.standing != Standing::Alive);
+    let was_drained = life.places.iter().any(goes);
     let why = match &verdict {
         Verdict::Completed => "it was done".to_owned(),
         Verdict::Again { why, .. } | Verdict::Failed { why } => why.clone(),
@@ -112,13 +119,15 @@ fn judge(cluster: &mut Cluster, id: JobId, at: At) -> bool {
     let next = match verdict {
         Verdict::Completed => JobState::Completed,
         Verdict::Failed { why } => JobState::Failed { why },
-        Verdict::Again { why, above } => {
+        Verdict::Again { why, blame, above } => {
             job.above = job.above.max(above);
-            job.failures = budget.failures(job.failures, up);
-            match budget.pause(job.failures, at.chance) {
+            let blame = if was_drained { Blame::Nobody } else { blame };
+            job.strikes = job.strikes.and(blame, up, &budget);
+            match budget.pause(job.strikes, at.chance) {
                 Some(pause) => JobState::BackingOff { until: at.now.after(pause), why },
                 None => {
-                    JobState::Failed { why: format!("it ended {} times in a row; the last time {why}", job.failures) }
+                    let times = job.strikes.own;
+                    JobState::Failed { why: format!("it ended {times} times in a row; the last time {why}") }
                 }
             }
         }
@@ -160,30 +169,42 @@ fn end_stop(cluster: &mut Cluster, id: JobId, at: At) -> bool {
 /// Jobs on a schedule: the next run when it is due, and the one before is over.
 fn start_what_is_due(cluster: &mut Cluster, at: At) {
     let due = |job: &&mut Job| job.state().is_over() && job.next_run.is_some_and(|next| next <= at.now);
-    let specs: Vec<_> = cluster
-        .jobs
-        .values_mut()
-        .filter(due)
-        .map(|job| {
-            job.next_run = None;
-            (job.id, job.spec.clone())
-        })
-        .collect();
-    for (before, spec) in specs {
+    let mut next: Vec<Job> = Vec::new();
+    for before in cluster.jobs.values_mut().filter(due) {
+        before.next_run = None;
         cluster.last_job = JobId(cluster.last_job.0 + 1);
-        let id = cluster.last_job;
-        tracing::info!("job {id} is the next run of job {before}");
-        cluster.jobs.insert(id, Job::new(id, spec, at.now));
-        cluster.changed.jobs.extend([before, id]);
+        let job = before.again(cluster.last_job, at.now);
+        tracing::info!("job {} is the next run of job {}", job.id, before.id);
+        cluster.changed.jobs.extend([before.id, job.id]);
+        next.push(job);
     }
+    cluster.jobs.extend(next.into_iter().map(|job| (job.id, job)));
 }
 
 fn forget_old_jobs(cluster: &mut Cluster) {
-    let over: Vec<JobId> =
-        cluster.jobs.values().filter(|job| job.state().is_over() && job.next_run.is_none()).map(|job| job.id).collect();
-    for id in over.iter().take(over.len().saturating_sub(cluster.rules.kept_jobs)) {
-        cluster.jobs.remove(id);
-        cluster.changed.jobs.insert(*id);
+    let over = || cluster.jobs.values().filter(|job| job.state().is_over() && job.next_run.is_none());
+    // The many runs of a schedule don't push out what was run once.
+    let mut runs: BTreeMap<JobId, Vec<JobId>> = BTreeMap::new();
+    for (schedule, run) in over().filter_map(|job| Some((job.schedule?, job.id))) {
+        runs.entry(schedule).or_default().push(run);
+    }
+    let oldest = |ids: Vec<JobId>, kept: usize| ids[..ids.len().saturating_sub(kept)].to_vec();
+    let mut old: BTreeSet<JobId> = runs.into_values().flat_map(|runs| oldest(runs, cluster.rules.kept_runs)).collect();
+    let others: Vec<JobId> = over().map(|job| job.id).filter(|id| !old.contains(id)).collect();
+    old.extend(oldest(others, cluster.rules.kept_jobs));
+    cluster.jobs.retain(|id, _| !old.contains(id));
+    cluster.changed.jobs.extend(old);
+}
+
+/// Workers that went or were lost long ago.
+fn forget_old_workers(cluster: &mut Cluster, at: At) {
+    let kept = cluster.rules.kept_workers;
+    let is_old = |worker: &Worker| !worker.is_there() && at.now.since(worker.heard_at) >= kept;
+    let old = cluster.workers.iter().filter(|(_, worker)| is_old(worker)).map(|(name, _)| name.clone());
+    let old: Vec<WorkerName> = old.collect();
+    for name in old {
+        cluster.workers.remove(&name);
+        cluster.changed.workers.insert(name);
     }
 }
 

@@ -181,5 +181,6 @@ pub fn heard(listened: Result<(), NotListened>) -> Heard {
         Ok(()) => Heard::Yes,
         Err(NotListened::Unknown(_)) => Heard::Register,
         Err(NotListened::Replaced(_)) => Heard::Replaced,
+        Err(NotListened::Taken(_)) => Heard::Taken,
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`state`] | what is known, and what each event makes of it; pure |
 //! | `advance` | the steps that jobs take by themselves; pure |
+//! | `silence` | which workers are lost; pure |
 //! | [`placing`] | which workers a job goes to; pure |
 //! | [`orders`] | what a worker shall have; pure |
 //! | [`worker`] | what is known of a worker |
@@ -22,6 +23,7 @@ pub mod orders;
 pub mod placing;
 pub mod serve;
 pub mod sight;
+mod silence;
 pub mod state;
 pub mod store;
 #[cfg(test)]

@@ -16,8 +16,8 @@ use crate::guard::{self, Refusal, Roots};
 use crate::ids::{Generation, JobId, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
-use crate::protocol::LogStream;
 use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders};
+use crate::protocol::{LogStream, Machine};
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
 use crate::rpc::serve::{Handler, Outcome};
@@ -138,16 +138,18 @@ impl Front {
         let change = |told: Result<Heard, _>| told.map_err(|broken: super::desk::Broken| broken.to_string());
         let told = match message {
             FromAgent::Register(machine) => {
-                tracing::info!(
-                    "worker {} at {} has come: {} cores, {}",
-                    machine.worker,
-                    machine.address(),
-                    machine.cores,
-                    machine.memory
-                );
-                self.desk.change(|cluster, at| {
-                    cluster.register(machine, at);
-                    Heard::Yes
+                let Machine { worker, cores, memory, .. } = &machine;
+                let who = format!("worker {worker} at {}", machine.address());
+                let what = format!("{who} has come: {cores} cores, {memory}");
+                self.desk.change(|cluster, at| match cluster.register(machine, at) {
+                    Ok(()) => {
+                        tracing::info!("{what}");
+                        Heard::Yes
+                    }
+                    Err(why) => {
+                        tracing::warn!("{who} is not let in: {why}");
+                        heard(Err(why))
+                    }
                 })
             }
             FromAgent::Report { agent: AgentId { worker, incarnation }, processes } => {

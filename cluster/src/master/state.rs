@@ -12,7 +12,6 @@ use thiserror::Error;
 use super::advance;
 use super::worker::{Standing, Worker};
 use crate::ids::{Incarnation, JobId, Moment, ProcessRef, WorkerName};
-use crate::job::life::End;
 use crate::job::record::Job;
 use crate::job::restart::Budget;
 use crate::job::spec::JobSpec;
@@ -39,6 +38,8 @@ pub struct Rules {
     pub lost_after: Duration,
     /// A worker whose agent hung up, and isn't heard for so long after that, is lost.
     pub hung_up_after: Duration,
+    /// Between two looks at the time there is no more than this, unless the master stood still.
+    pub longest_look: Duration,
     /// After the master's own start, workers have so long to be heard.
     pub grace: Duration,
     /// A job that was asked to end is killed after that.
@@ -47,6 +48,10 @@ pub struct Rules {
     pub budget: Budget,
     /// So many jobs that are over are remembered.
     pub kept_jobs: usize,
+    /// And of each schedule's runs so many.
+    pub kept_runs: usize,
+    /// A worker that went, or is lost, is remembered for so long.
+    pub kept_workers: Duration,
 }
 
 impl Default for Rules {
@@ -56,10 +61,13 @@ impl Default for Rules {
             lost_after: Duration::from_secs(5),
             // Two heartbeats of an agent.
             hung_up_after: Duration::from_secs(2),
+            longest_look: Duration::from_secs(1),
             grace: Duration::from_secs(10),
             drain: Duration::from_secs(120),
             budget: Budget::default(),
             kept_jobs: 500,
+            kept_runs: 30,
+            kept_workers: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -73,6 +81,9 @@ pub enum NotListened {
     /// Another agent has come under the same name.
     #[error("another agent has registered as worker {0}: give each worker a name of its own (--name)")]
     Replaced(WorkerName),
+    /// It comes under a name that another machine's agent has, which is at work.
+    #[error("another machine's agent is at work as worker {0}: give each worker a name of its own (--name)")]
+    Taken(WorkerName),
 }
 
 /// Why a job can't be stopped.
@@ -103,16 +114,20 @@ pub struct Cluster {
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) last_job: JobId,
     pub(super) changed: Changed,
+    /// How long the master has been listening: time in which it stood still itself, and could hear nobody, doesn't count.
+    pub(super) listened: Duration,
+    /// Its clock at the last event.
+    pub(super) last_event: Duration,
 }
 
 impl Cluster {
     /// What is known at the start, from the store: `last_job` is the highest number that was ever given.
     #[must_use]
-    pub fn new(rules: Rules, machines: Vec<(Machine, Moment)>, jobs: Vec<Job>, last_job: JobId) -> Self {
-        let worker = |(machine, heard): (Machine, Moment)| (machine.worker.clone(), Worker::new(machine, None, heard));
-        let workers = machines.into_iter().map(worker).collect();
+    pub fn new(rules: Rules, workers: Vec<Worker>, jobs: Vec<Job>, last_job: JobId) -> Self {
+        let workers = workers.into_iter().map(|worker| (worker.machine.worker.clone(), worker)).collect();
         let jobs = jobs.into_iter().map(|job| (job.id, job)).collect();
-        Self { rules, workers, jobs, last_job, changed: Changed::default() }
+        let (listened, last_event) = (Duration::ZERO, Duration::ZERO);
+        Self { rules, workers, jobs, last_job, changed: Changed::default(), listened, last_event }
     }
 
     /// What has changed since this was last asked.
@@ -139,15 +154,24 @@ impl Cluster {
     }
 
     /// An agent has come, or comes again.
-    pub fn register(&mut self, machine: Machine, at: At) {
+    ///
+    /// # Errors
+    /// Another machine's agent has the name and is at work.
+    pub fn register(&mut self, machine: Machine, at: At) -> Result<(), NotListened> {
+        self.listen(at);
         let name = machine.worker.clone();
-        let before = self.workers.get(&name).map(|worker| worker.machine.incarnation);
-        if before.is_some_and(|before| before != machine.incarnation) {
+        let before = self.workers.get(&name).filter(|before| before.machine.incarnation != machine.incarnation);
+        if let Some(before) = before {
+            let at_work = before.is_there() && before.heard.is_some() && self.why_lost(before).is_none();
+            if at_work && before.hung_up.is_none() && before.machine.address() != machine.address() {
+                return Err(NotListened::Taken(name));
+            }
             self.lose_places(&name, "its agent was started again");
         }
-        self.workers.insert(name.clone(), Worker::new(machine, Some(at.up), at.now));
+        self.workers.insert(name.clone(), Worker::new(machine, Some(self.listened), at.now));
         self.changed.workers.insert(name);
         self.advance(at);
+        Ok(())
     }
 
     /// An agent says how its processes are: all of them.
@@ -160,14 +184,20 @@ impl Cluster {
         reports: Vec<ProcessReport>,
         at: At,
     ) -> Result<(), NotListened> {
+        self.listen(at);
+        let listened = self.listened;
         let worker = self.known(name, incarnation)?;
-        worker.hear(at.up, at.now);
-        if worker.standing == Standing::Lost {
+        worker.hear(listened, at.now);
+        let was_lost = worker.standing == Standing::Lost;
+        if was_lost {
             tracing::info!("worker {name} is heard again");
             worker.standing = Standing::Alive;
         }
         worker.reports = reports.into_iter().map(|report| (report.id, report)).collect();
         let reports = worker.reports.clone();
+        if was_lost {
+            self.changed.workers.insert(name.clone());
+        }
         for (id, report) in &reports {
             self.hear_end(name, incarnation, *id, report);
         }
@@ -178,8 +208,10 @@ impl Cluster {
     /// An agent's connection was closed while it waited for orders. One that lives calls again at once; when nothing is heard
     /// of it, it was killed.
     pub fn hang_up(&mut self, name: &WorkerName, incarnation: Incarnation, at: At) {
+        self.listen(at);
+        let listened = self.listened;
         if let Ok(worker) = self.known(name, incarnation) {
-            worker.hung_up.get_or_insert(at.up);
+            worker.hung_up.get_or_insert(listened);
         }
     }
 
@@ -189,6 +221,7 @@ impl Cluster {
     /// It is not the agent that the master knows.
     pub fn drain(&mut self, name: &WorkerName, incarnation: Incarnation, at: At) -> Result<(), NotListened> {
         self.known(name, incarnation)?.standing = Standing::Draining;
+        self.changed.workers.insert(name.clone());
         self.advance(at);
         Ok(())
     }
@@ -199,6 +232,7 @@ impl Cluster {
     /// It is not the agent that the master knows.
     pub fn leave(&mut self, name: &WorkerName, incarnation: Incarnation, at: At) -> Result<(), NotListened> {
         self.known(name, incarnation)?.standing = Standing::Gone;
+        self.changed.workers.insert(name.clone());
         self.lose_places(name, "its worker was stopped");
         self.advance(at);
         Ok(())
@@ -219,6 +253,7 @@ impl Cluster {
     /// # Errors
     /// There is none, or it has ended and would not come again anyway.
     pub fn stop(&mut self, id: JobId, how: StopHow, at: At) -> Result<(), NotStopped> {
+        let id = self.present_run(id);
         let job = self.jobs.get_mut(&id).ok_or(NotStopped::Unknown(id))?;
         let was_scheduled = job.next_run.take().is_some();
         self.changed.jobs.insert(id);
@@ -239,13 +274,27 @@ impl Cluster {
         Ok(())
     }
 
+    /// The run of the same schedule that is at work or comes next, if this one is over; else the same.
+    fn present_run(&self, id: JobId) -> JobId {
+        let goes_on = |job: &&Job| !job.state().is_over() || job.next_run.is_some();
+        let job = self.jobs.get(&id);
+        // The first runs of a schedule may be forgotten by now.
+        let schedule = job.map_or(Some(id), |job| job.schedule);
+        let mut of_schedule = self.jobs.values().filter(|job| job.schedule.is_some() && job.schedule == schedule);
+        match job.filter(goes_on) {
+            Some(_) => id,
+            None => of_schedule.rfind(goes_on).map_or(id, |job| job.id),
+        }
+    }
+
     /// Time goes by.
     pub fn tick(&mut self, at: At) {
         self.advance(at);
     }
 
     fn advance(&mut self, at: At) {
-        self.notice_lost_workers(at);
+        self.listen(at);
+        self.notice_lost_workers();
         advance::advance(self, at);
     }
 
@@ -265,49 +314,6 @@ impl Cluster {
         let place = place.filter(|place| place.worker == *name && place.incarnation == incarnation);
         if place.is_some_and(|place| place.hear(report)) {
             self.changed.jobs.insert(id.job);
-        }
-    }
-
-    fn notice_lost_workers(&mut self, at: At) {
-        let Rules { lost_after, hung_up_after, grace, .. } = self.rules;
-        let why_lost = |worker: &Worker| match (worker.hung_up, worker.heard) {
-            (Some(since), _) if at.up.saturating_sub(since) >= hung_up_after => Some(format!(
-                "its worker's agent hung up and was not heard for {} s after that",
-                hung_up_after.as_secs_f64()
-            )),
-            (_, Some(heard)) => (at.up.saturating_sub(heard) >= lost_after)
-                .then(|| format!("its worker was not heard for {} s", lost_after.as_secs_f64())),
-            (_, None) => (at.up >= grace)
-                .then(|| format!("its worker was not heard for {} s after the master's start", grace.as_secs_f64())),
-        };
-        let there = self.workers.iter_mut().filter(|(_, worker)| worker.is_there());
-        let lost: Vec<(WorkerName, String)> = there
-            .filter_map(|(name, worker)| {
-                let why = why_lost(worker)?;
-                worker.standing = Standing::Lost;
-                worker.reports.clear();
-                Some((name.clone(), why))
-            })
-            .collect();
-        for (name, why) in lost {
-            tracing::warn!("worker {name} is lost: {why}");
-            self.lose_places(&name, &why);
-        }
-    }
-
-    /// What ran on this worker is lost.
-    fn lose_places(&mut self, name: &WorkerName, why: &str) {
-        for job in self.jobs.values_mut().filter(|job| job.phase().has_processes()) {
-            let Some(life) = job.life_mut() else { continue };
-            let places = life.places.iter_mut().filter(|place| place.end.is_none() && place.worker == *name);
-            let mut any = false;
-            for place in places {
-                place.end = Some(End::Lost { why: why.to_owned() });
-                any = true;
-            }
-            if any {
-                self.changed.jobs.insert(job.id);
-            }
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::state::{Changed, Cluster, Rules};
+use super::worker::{Standing, Worker};
 use crate::ids::{JobId, Moment};
 use crate::job::record::Job;
 use crate::private::{make_folder, to_write};
@@ -60,6 +61,8 @@ pub enum StoreError {
 struct KeptWorker {
     machine: Machine,
     heard: Moment,
+    #[serde(default)]
+    standing: Standing,
 }
 
 /// An open store.
@@ -118,7 +121,7 @@ impl Store {
         let mut workers = Vec::new();
         for entry in reading.open_table(WORKERS).map_err(self.failed("read"))?.iter().map_err(self.failed("read"))? {
             let kept: KeptWorker = self.parse(entry.map_err(self.failed("read"))?.1.value())?;
-            workers.push((kept.machine, kept.heard));
+            workers.push(Worker::known(kept.machine, kept.standing, kept.heard));
         }
         let numbers = reading.open_table(NUMBERS).map_err(self.failed("read"))?;
         let last = numbers.get("last_job").map_err(self.failed("read"))?.map_or(0, |last| last.value());
@@ -148,7 +151,8 @@ impl Store {
                     workers.remove(&*name.0).map_err(self.failed("written"))?;
                     continue;
                 };
-                let kept = KeptWorker { machine: worker.machine.clone(), heard: worker.heard_at };
+                let (machine, heard, standing) = (worker.machine.clone(), worker.heard_at, worker.standing);
+                let kept = KeptWorker { machine, heard, standing };
                 workers.insert(&*name.0, self.text(&kept)?.as_str()).map_err(self.failed("written"))?;
             }
             let mut numbers = writing.open_table(NUMBERS).map_err(self.failed("written"))?;

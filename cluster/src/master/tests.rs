@@ -2,6 +2,7 @@
 
 mod game;
 mod steps;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -90,7 +91,7 @@ impl World {
         *incarnation += 1;
         let machine = machine(at, *incarnation, cores);
         self.processes.retain(|(worker, _), _| *worker != at);
-        self.cluster.register(machine, self.at());
+        self.cluster.register(machine, self.at()).unwrap();
     }
 
     fn orders(&self, at: usize) -> Vec<(ProcessRef, Wish)> {
@@ -116,7 +117,7 @@ impl World {
         if let Err(NotListened::Unknown(_)) = self.say(at) {
             // As an agent does when the master has forgotten it.
             let (machine, now) = (machine(at, self.incarnations[&at], 4), self.at());
-            self.cluster.register(machine, now);
+            self.cluster.register(machine, now).unwrap();
             self.say(at).unwrap();
         }
     }
@@ -139,7 +140,16 @@ impl World {
         self.processes.insert(key, ended(how));
     }
 
+    /// Time goes by, and the master looks at it as often as it does.
     fn wait(&mut self, seconds: f64) {
+        let end = self.seconds + seconds;
+        while self.seconds < end {
+            self.stand_still((end - self.seconds).min(0.5));
+        }
+    }
+
+    /// Time goes by, and the master doesn't look.
+    fn stand_still(&mut self, seconds: f64) {
         self.seconds += seconds;
         let at = self.at();
         self.cluster.tick(at);

@@ -67,6 +67,7 @@ fn worker_view(cluster: &Cluster, worker: &Worker, cores_taken: Cores, memory_ta
             (Standing::Gone, _) => WorkerState::Gone,
             (_, None) => WorkerState::Unheard,
             (Standing::Draining, _) => WorkerState::Draining,
+            (Standing::Alive, _) if machine.version != cluster.rules.version => WorkerState::OtherVersion,
             (Standing::Alive, _) => WorkerState::Alive,
         },
         page: machine.page.clone(),
@@ -97,6 +98,7 @@ fn line(cluster: &Cluster, job: &Job) -> JobLine {
         cores: Cores(cores),
         memory: Memory(job.spec.memory.0.saturating_mul(number)),
         next_run: job.next_run,
+        schedule: job.schedule,
         stages: job.life().map(|life| stages(cluster, job.id, life)).unwrap_or_default(),
     }
 }
@@ -250,12 +252,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_worker_that_gets_no_jobs_for_its_version_is_shown_so() {
+        let name = WorkerName("a".into());
+        let mut cluster = Cluster::new(Rules::default(), Vec::new(), Vec::new(), JobId(0));
+        let other = Machine { version: "0.0.0".to_owned(), ..machine(&name) };
+        cluster.register(other, at(0)).unwrap();
+        assert_eq!(cluster_view(&cluster, Moment(0), at(1)).workers[0].state, WorkerState::OtherVersion);
+        cluster.register(machine(&name), at(2)).unwrap();
+        assert_eq!(cluster_view(&cluster, Moment(0), at(3)).workers[0].state, WorkerState::Alive);
+    }
+
     /// Of a training of three processes one page showed a third of the rows, and a moment later no stages at all.
     #[test]
     fn what_ended_processes_have_done_is_still_told_when_their_agents_have_forgotten_them() {
         let names = ["a", "b"].map(|name| WorkerName(name.into()));
         let mut cluster = Cluster::new(Rules::default(), Vec::new(), Vec::new(), JobId(0));
-        names.iter().for_each(|name| cluster.register(machine(name), at(0)));
+        names.iter().for_each(|name| cluster.register(machine(name), at(0)).unwrap());
         let spec = JobSpec {
             name: "it".to_owned(),
             program: Program::Train,

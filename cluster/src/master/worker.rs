@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{Moment, ProcessRef};
 use crate::protocol::{Machine, ProcessReport};
 
@@ -13,7 +15,7 @@ pub struct Worker {
     pub machine: Machine,
     /// How it is.
     pub standing: Standing,
-    /// When it was last heard, by the master's monotonic clock; not since the master's start if `None`.
+    /// When it was last heard, by the time for which the master has listened; not since the master's start if `None`.
     pub heard: Option<Duration>,
     /// When its agent's connection for orders was closed, by the same clock, if it was not heard since.
     pub hung_up: Option<Duration>,
@@ -26,9 +28,11 @@ pub struct Worker {
 }
 
 /// How a worker is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// It is heard.
+    #[default]
     Alive,
     /// It is heard, and takes no more jobs.
     Draining,
@@ -52,9 +56,15 @@ impl Worker {
         matches!(self.standing, Standing::Alive | Standing::Draining)
     }
 
+    /// One that an earlier master knew.
+    #[must_use]
+    pub fn known(machine: Machine, standing: Standing, heard_at: Moment) -> Self {
+        Self { standing, ..Self::new(machine, None, heard_at) }
+    }
+
     /// It says something.
-    pub const fn hear(&mut self, up: Duration, now: Moment) {
-        (self.heard, self.heard_at, self.hung_up) = (Some(up), now, None);
+    pub const fn hear(&mut self, listened: Duration, now: Moment) {
+        (self.heard, self.heard_at, self.hung_up) = (Some(listened), now, None);
     }
 
     /// Whether it can be given processes: it was heard since the master's start.

@@ -64,6 +64,8 @@ pub enum Heard {
     Register,
     /// Another agent has come under the same name: end.
     Replaced,
+    /// Another machine's agent is at work under the same name: wait until it is not, or end.
+    Taken,
 }
 
 /// All that a worker shall have.

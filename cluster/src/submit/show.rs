@@ -121,13 +121,18 @@ fn why(job: &JobLine, now: Moment) -> String {
     match &job.state {
         JobState::Queued { why } | JobState::Ending { why } | JobState::Failed { why } => clean(why),
         JobState::BackingOff { until, why } => format!("again in {}: {}", ago(now, *until), clean(why)),
-        _ => next.unwrap_or_default(),
+        _ => {
+            let schedule = job.schedule.filter(|first| *first != job.id);
+            let run = schedule.map(|first| format!("a run of the schedule of job {first}"));
+            [run, next].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
 const fn state(state: WorkerState) -> &'static str {
     match state {
         WorkerState::Alive => "alive",
+        WorkerState::OtherVersion => "alive, other version: no jobs",
         WorkerState::Unheard => "not heard yet",
         WorkerState::Draining => "draining",
         WorkerState::Lost => "lost",

@@ -58,6 +58,8 @@ pub struct WorkerView {
 pub enum WorkerState {
     /// It is heard, and takes jobs.
     Alive,
+    /// It is heard, and gets no jobs, since its programs have another version than the master.
+    OtherVersion,
     /// The master has started again and has not heard it yet.
     Unheard,
     /// It takes no jobs any more, and goes when those that it has are done.
@@ -117,6 +119,9 @@ pub struct JobLine {
     pub memory: Memory,
     /// When it runs again, if it runs on a schedule.
     pub next_run: Option<Moment>,
+    /// The first job of the schedule that it is a run of. Whoever stops that one ends the schedule.
+    #[serde(default)]
+    pub schedule: Option<JobId>,
     /// Its stages, added up over its processes.
     pub stages: Vec<StageLine>,
 }

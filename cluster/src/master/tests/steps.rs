@@ -1,13 +1,11 @@
 //! What the master makes of one event after another: where jobs go, when they are started again, and when it gives up.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use super::*;
+use crate::job::restart::Strikes;
 use crate::job::state::StopHow;
 use crate::master::state::NotStopped;
-use crate::master::store::{Store, StoreError};
-use crate::master::worker::Standing;
 
 #[test]
 fn a_job_runs_on_all_workers_and_is_completed() {
@@ -47,80 +45,6 @@ fn a_killed_process_ends_the_life_and_the_next_one_begins() {
 }
 
 #[test]
-fn a_lost_worker_is_replaced_and_what_it_still_runs_is_not_wanted_any_more() {
-    let mut world = World::new(3, 2);
-    let job = world.submit(spec(2, 2));
-    world.all_obey(&[0, 1, 2]);
-    for _ in 0..5 {
-        world.wait(1.0);
-        world.all_obey(&[0, 2]);
-    }
-    // The second process is on worker 2 now: worker 1 is lost.
-    world.wait(0.2);
-    world.all_obey(&[0, 2]);
-    assert_eq!(world.phase(job), Phase::Running);
-    assert_eq!(world.orders(2), [(process(job, 2, 1), Wish::Run)]);
-    assert_eq!(world.orders(1), []);
-    // It is heard again: it was only cut off. Its old process is in no order, and what it says of it changes nothing.
-    world.end(process(job, 1, 1), HowEnded::Code(0));
-    world.say(1).unwrap();
-    assert_eq!(world.phase(job), Phase::Running);
-    let next = world.submit(spec(1, 2));
-    assert_eq!(world.orders(1).len(), 1, "it is used again");
-    world.all_obey(&[0, 1, 2]);
-    assert_eq!(world.phase(next), Phase::Running);
-}
-
-/// An agent that was killed has its connections closed by its system at once: the master waited five seconds all the same.
-#[test]
-fn a_worker_that_hung_up_and_is_not_heard_again_is_lost_soon() {
-    let mut world = World::new(2, 1);
-    let job = world.submit(spec(1, 1));
-    world.all_obey(&[0, 1]);
-    world.hang_up(0);
-    world.wait(1.9);
-    assert_eq!(world.cluster.workers()[&name(0)].standing, Standing::Alive, "it may have called again meanwhile");
-    world.wait(0.2);
-    assert_eq!(world.cluster.workers()[&name(0)].standing, Standing::Lost);
-    world.obey(1);
-    world.wait(3.0);
-    world.all_obey(&[1]);
-    assert_eq!((world.phase(job), world.orders(1)), (Phase::Running, vec![(process(job, 2, 0), Wish::Run)]));
-}
-
-#[test]
-fn a_worker_that_hung_up_and_is_heard_again_is_not_lost() {
-    let mut world = World::new(1, 1);
-    world.hang_up(0);
-    for _ in 0..5 {
-        world.wait(1.0);
-        world.say(0).unwrap();
-    }
-    assert_eq!(world.cluster.workers()[&name(0)].standing, Standing::Alive);
-    // Nor is one whose earlier agent hung up.
-    let (before, at) = (Incarnation(world.incarnations[&0]), world.at());
-    world.come(0, 1);
-    world.cluster.hang_up(&name(0), before, at);
-    world.wait(3.0);
-    assert_eq!(world.cluster.workers()[&name(0)].standing, Standing::Alive);
-}
-
-#[test]
-fn an_agent_that_was_started_again_has_lost_its_processes() {
-    let mut world = World::new(1, 2);
-    let job = world.submit(spec(1, 1));
-    world.all_obey(&[0]);
-    world.come(0, 2);
-    assert_eq!(world.orders(0), []);
-    world.wait(0.2);
-    world.all_obey(&[0]);
-    assert_eq!((world.phase(job), world.orders(0)), (Phase::Running, vec![(process(job, 2, 0), Wish::Run)]));
-    let at = world.at();
-    let old = world.cluster.report((&name(0), Incarnation(1)), Vec::new(), at);
-    assert_eq!(old, Err(NotListened::Replaced(name(0))));
-}
-
-#[test]
 fn a_job_that_ends_at_once_five_times_has_failed_and_says_how() {
     let mut world = World::new(1, 1);
     let job = world.submit(spec(1, 1));
@@ -151,6 +75,51 @@ fn a_healthy_life_restores_the_budget() {
         world.wait(3.0);
     }
     assert!(!world.state(job).is_over(), "{:?}", world.state(job));
+}
+
+/// Five workers that were stopped in turn ended a stream for good, since each life had ended.
+#[test]
+fn workers_that_are_stopped_one_after_another_cost_a_stream_nothing() {
+    let mut world = World::new(2, 1);
+    let job = world.submit(JobSpec { supervise: true, ..spec(1, 1) });
+    for life in 1..=12 {
+        world.all_obey(&[0, 1]);
+        assert_eq!(world.phase(job), Phase::Running, "life {life}: {:?}", world.state(job));
+        let stopped = usize::from(world.orders(0).is_empty());
+        let (at, incarnation) = (world.at(), Incarnation(world.incarnations[&stopped]));
+        world.cluster.drain(&name(stopped), incarnation, at).unwrap();
+        world.end(process(job, life, 0), HowEnded::Code(0));
+        world.obey(stopped);
+        let at = world.at();
+        world.cluster.leave(&name(stopped), incarnation, at).unwrap();
+        world.come(stopped, 1);
+        world.wait(0.3);
+    }
+    assert_eq!(world.cluster.jobs()[&job].strikes, Strikes::default());
+}
+
+/// Brokers that were away for a few minutes ended a stream for good.
+#[test]
+fn what_runs_for_ever_waits_for_ever_for_what_it_needs_and_what_is_done_once_does_not() {
+    let mut world = World::new(2, 1);
+    let [stream, training] = [true, false].map(|supervise| world.submit(JobSpec { supervise, ..spec(1, 1) }));
+    let mut pauses = Vec::new();
+    for life in 1..=12 {
+        world.all_obey(&[0, 1]);
+        world.end(process(stream, life, 0), HowEnded::Code(4));
+        if !world.state(training).is_over() {
+            world.end(process(training, life, 0), HowEnded::Code(4));
+        }
+        world.all_obey(&[0, 1]);
+        let begun = world.seconds;
+        while world.phase(stream) == Phase::BackingOff {
+            world.wait(0.1);
+            world.all_obey(&[0, 1]);
+        }
+        pauses.push(world.seconds - begun);
+    }
+    assert!(pauses[0] < 0.5 && pauses[9] > 25.0 && pauses[11] < 31.0, "{pauses:?}");
+    assert!(matches!(world.state(training), JobState::Failed { why } if why.starts_with("it ended 5 times")));
 }
 
 #[test]
@@ -220,6 +189,64 @@ fn a_schedule_starts_the_next_run_when_it_is_due_and_the_last_one_is_over() {
     assert_eq!(world.cluster.jobs().len(), 2, "the schedule was stopped");
 }
 
+/// Each run is a job of its own, and the number that was given out was the first one's: nobody could end the schedule by it.
+#[test]
+fn a_schedule_is_ended_by_the_number_of_any_of_its_runs() {
+    let mut world = World::new(1, 1);
+    let first = world.submit(JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, 1) });
+    let other = world.submit(JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, 1) });
+    let mut latest = first;
+    for _ in 0..3 {
+        world.all_obey(&[0]);
+        for job in [latest, other] {
+            if world.phase(job) == Phase::Running {
+                world.end(process(job, 1, 0), HowEnded::Code(0));
+            }
+            world.all_obey(&[0]);
+        }
+        world.wait(61.0);
+        latest = world.cluster.jobs().values().rev().find(|job| job.schedule == Some(first)).unwrap().id;
+    }
+    assert!(latest > other);
+    let at = world.at();
+    world.cluster.stop(first, StopHow::Kill, at).unwrap();
+    assert!(world.cluster.jobs()[&latest].next_run.is_none());
+    assert!(matches!(world.phase(latest), Phase::Stopping | Phase::Killed), "{:?}", world.state(latest));
+    let goes_on = world.cluster.jobs().values().any(|job| job.schedule == Some(other) && job.next_run.is_some());
+    assert!(goes_on, "another one is none of its business");
+    let at = world.at();
+    world.all_obey(&[0]);
+    assert!(matches!(world.cluster.stop(first, StopHow::Stop, at), Err(NotStopped::Over(..))), "it has no next run");
+}
+
+/// A schedule that runs each minute pushed out of memory in a day whatever else had been run.
+#[test]
+fn the_runs_of_a_schedule_do_not_push_out_what_was_run_once() {
+    let mut world = World::new(1, 1);
+    let once = world.submit(spec(1, 1));
+    world.all_obey(&[0]);
+    world.end(process(once, 1, 0), HowEnded::Code(0));
+    world.all_obey(&[0]);
+    let scheduled = world.submit(JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, 1) });
+    for _ in 0..rules().kept_runs + 10 {
+        world.all_obey(&[0]);
+        let running: Vec<JobId> =
+            world.cluster.jobs().values().filter(|job| job.phase() == Phase::Running).map(|job| job.id).collect();
+        running.into_iter().for_each(|job| world.end(process(job, 1, 0), HowEnded::Code(0)));
+        world.all_obey(&[0]);
+        world.seconds += 61.0;
+        world.all_obey(&[0]);
+    }
+    assert!(world.cluster.jobs().contains_key(&once) && !world.cluster.jobs().contains_key(&scheduled));
+    assert!(world.cluster.jobs().len() <= rules().kept_runs + 2);
+    let at = world.at();
+    assert_eq!(
+        world.cluster.stop(scheduled, StopHow::Stop, at),
+        Ok(()),
+        "its first run is forgotten, and its number isn't"
+    );
+}
+
 #[test]
 fn what_a_ledger_holds_is_gone_above() {
     let mut world = World::new(1, 1);
@@ -231,50 +258,4 @@ fn what_a_ledger_holds_is_gone_above() {
     world.say(0).unwrap();
     world.wait(0.2);
     assert_eq!(world.orders(0), [(process(job, 42, 0), Wish::Run)]);
-}
-
-#[test]
-fn a_master_that_comes_back_takes_up_what_runs() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut world = World::new(2, 2);
-    let job = world.submit(spec(2, 2));
-    world.all_obey(&[0, 1]);
-    let state = folder.path().join("state");
-    let store = Store::open(&state).unwrap();
-    let modes = [&state, &state.join("master.redb")].map(|path| path.metadata().unwrap().permissions().mode() & 0o777);
-    assert_eq!(modes, [0o700, 0o600], "jobs have configurations");
-    let changed = world.cluster.take_changed();
-    store.save(&world.cluster, &changed).unwrap();
-    assert!(matches!(Store::open(&state), Err(StoreError::Taken(_))));
-    drop(store);
-
-    world.cluster = Store::open(&state).unwrap().load(rules()).unwrap();
-    world.seconds = 0.0;
-    assert_eq!(world.phase(job), Phase::Running);
-    world.wait(9.0);
-    let before = world.orders(0);
-    assert_eq!(before, [(process(job, 1, 0), Wish::Run)], "nothing is started again while workers may still be heard");
-    world.all_obey(&[0, 1]);
-    world.wait(4.0);
-    world.all_obey(&[0, 1]);
-    assert_eq!((world.phase(job), world.orders(0)), (Phase::Running, before));
-    assert_eq!(world.submit(spec(1, 1)), JobId(2), "no number is given twice");
-}
-
-#[test]
-fn a_worker_that_does_not_come_back_to_a_new_master_is_lost_after_its_grace() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut world = World::new(2, 2);
-    let job = world.submit(spec(1, 2));
-    world.all_obey(&[0, 1]);
-    let store = Store::open(folder.path()).unwrap();
-    let changed = world.cluster.take_changed();
-    store.save(&world.cluster, &changed).unwrap();
-    world.cluster = store.load(rules()).unwrap();
-    world.seconds = 0.0;
-    for _ in 0..11 {
-        world.wait(1.0);
-        world.obey(1);
-    }
-    assert_eq!((world.phase(job), world.orders(1)), (Phase::Running, vec![(process(job, 2, 0), Wish::Run)]));
 }

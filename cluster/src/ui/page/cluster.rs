@@ -179,6 +179,7 @@ fn link(worker: &WorkerView) -> Markup {
 pub(super) fn state_of(state: WorkerState) -> Markup {
     let (word, tone) = match state {
         WorkerState::Alive => ("alive", "good"),
+        WorkerState::OtherVersion => ("other version: no jobs", "caution"),
         WorkerState::Unheard => ("not heard yet", "busy"),
         WorkerState::Draining => ("draining", "caution"),
         WorkerState::Lost => ("lost", "alarm"),

@@ -78,6 +78,7 @@ fn line(id: u64, name: &str, program: &str, state: JobState) -> JobLine {
         cores: Cores(4),
         memory: Memory(4 * GIB),
         next_run: None,
+        schedule: None,
         stages: Vec::new(),
     }
 }

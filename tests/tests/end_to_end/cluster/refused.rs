@@ -103,17 +103,14 @@ fn a_worker_with_another_secret_never_gets_in() {
 }
 
 #[test]
-fn of_two_agents_with_one_name_the_later_one_stays() {
+fn a_second_agent_with_the_name_of_one_at_work_is_not_let_in_nor_one_in_its_folder() {
     let folder = Folder::new();
-    let mut cluster = Cluster::start(&folder, 1);
-    let second = cluster.agent_line("worker-0", "--work other --rpc-port 0 --ui 127.0.0.1:0").start();
-    let first = cluster.take_agent(0).end_within(DEADLINE);
-    first.expect(Exit::ClusterStart).says(&["another agent has registered as worker worker-0", "(--name)"]);
+    let cluster = Cluster::start(&folder, 1);
+    let second = cluster.agent_line("worker-0", "--work other --rpc-port 0 --ui 127.0.0.1:0").finish();
+    second.expect(Exit::ClusterStart).says(&["another agent has registered as worker worker-0", "(--name)"]);
+    let third = cluster.agent_line("third", "--work worker-0 --rpc-port 0 --ui 127.0.0.1:0").finish();
+    third.expect(Exit::Storage).says(&["another agent works in", "worker-0"]);
     cluster.wait_until_worker_is(0, WorkerState::Alive);
-    // A folder is one agent's.
-    let third = cluster.agent_line("third", "--work other --rpc-port 0 --ui 127.0.0.1:0").finish();
-    third.expect(Exit::Storage).says(&["another agent works in", "other"]);
-    drop(second);
     cluster.stop();
 }
 
