@@ -138,6 +138,8 @@ fn blame(spec: &JobSpec, how: &HowEnded) -> Blame {
     const SUPERSEDED: u8 = Exit::Superseded.code();
     match how {
         HowEnded::Ordered => Blame::Nobody,
+        // Alone it has nobody to come together with: a port of its own is taken.
+        HowEnded::Code(CLUSTER_START) if spec.processes.get() == 1 => Blame::Itself,
         HowEnded::Code(0 | STORAGE | CLUSTER_START | PEER_LOST | SUPERSEDED) | HowEnded::NotStarted { .. }
             if spec.supervise =>
         {

@@ -141,3 +141,21 @@ proptest! {
         prop_assert_eq!(kind(follows(Program::Train, false, ends)), kind(follows(Program::Train, false, turned)));
     }
 }
+
+#[test]
+fn what_is_away_is_blamed_on_nobody_that_runs_for_ever() {
+    let blamed = |supervise, processes, end| {
+        let spec = JobSpec { processes: ProcessCount::new(processes), ..spec(Program::Predict, supervise) };
+        let Verdict::Again { blame, .. } = verdict(&spec, &life([end])) else { panic!("it is not tried again") };
+        blame
+    };
+    for exit in [Exit::Storage, Exit::PeerLost, Exit::Ok] {
+        assert_eq!(blamed(true, 1, code(exit)), Blame::Elsewhere, "{exit:?}");
+    }
+    assert_eq!(blamed(true, 2, code(Exit::ClusterStart)), Blame::Elsewhere, "the others may come");
+    assert_eq!(blamed(true, 1, code(Exit::ClusterStart)), Blame::Itself, "a port is taken");
+    assert_eq!(blamed(false, 1, code(Exit::Storage)), Blame::Itself, "what is done once says so soon");
+    assert_eq!(blamed(true, 1, seen(HowEnded::Signal(11))), Blame::Itself);
+    assert_eq!(blamed(true, 1, seen(HowEnded::Ordered)), Blame::Nobody);
+    assert_eq!(blamed(false, 1, lost()), Blame::Nobody);
+}
