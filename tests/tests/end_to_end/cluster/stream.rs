@@ -1,6 +1,9 @@
 //! A supervised stream under load: its process is killed with -9, its agent is, or its worker is asked to go. It answers
 //! again, nothing is lost and nothing doubled.
 
+use std::thread;
+use std::time::Duration;
+
 use flightline_cluster::job::state::Phase;
 use flightline_cluster::view::WorkerState;
 use flightline_engine::process::Exit;
@@ -9,6 +12,9 @@ use flightline_tests::job::World;
 use flightline_tests::{DEADLINE, Signal};
 
 use super::ends_of;
+
+/// Longer than a worker may be silent.
+const SILENCE: Duration = Duration::from_secs(7);
 
 /// Ends it, and checks that it drained.
 #[track_caller]
@@ -71,6 +77,25 @@ fn a_stream_does_not_notice_that_the_master_is_killed() {
     stream.wait_for_work();
     stream.cluster.start_master();
     stream.cluster.wait_until_worker_is(0, WorkerState::Alive);
+    assert_eq!(stream.cluster.processes(stream.id), before);
+    let view = stream.cluster.job(stream.id);
+    assert_eq!(ends_of(&view), [""; 0], "{view:#?}");
+    finish(stream);
+}
+
+/// A master whose machine stands still for a while hears nobody meanwhile: it took every worker for lost when it went on, and
+/// started each job again.
+#[test]
+fn a_stream_does_not_notice_that_the_master_stands_still_for_longer_than_a_worker_may_be_silent() {
+    let world = World::new();
+    let mut stream = Stream::start(&world, 1, 1);
+    let before = stream.cluster.processes(stream.id);
+    stream.cluster.master().signal(Signal::STOP);
+    thread::sleep(SILENCE);
+    stream.wait_for_work();
+    stream.cluster.master().signal(Signal::CONT);
+    let woken = stream.cluster.status().now;
+    stream.cluster.wait_for_cluster("the worker is heard again", |view| view.workers[0].heard > woken);
     assert_eq!(stream.cluster.processes(stream.id), before);
     let view = stream.cluster.job(stream.id);
     assert_eq!(ends_of(&view), [""; 0], "{view:#?}");
