@@ -6,10 +6,10 @@
 import { DESK, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
 
 /** Operators that the dataflow of a stream must show. */
-const OPERATORS = ["lane", "parse", "answer"];
+const OPERATORS = ["distances", "lookupdistance", "answer", "closeepochs"];
 
 async function submit(page, config) {
-  await page.click("nav >> text=Submit a job");
+  await page.click("nav >> text=Submit");
   await page.selectOption("#program", "predict");
   await page.fill("#name", "delays, live");
   await page.fill("#config", config);

@@ -70,7 +70,7 @@ async function lookAtLogin(scene, page, size) {
     await page.fill("#token", "wrong");
     await page.click("main button[type=submit]");
     const said = await page.textContent("#fault");
-    must(said.includes("the token is wrong"), `a wrong token is answered “${said}”`);
+    must(said.includes("The token is wrong."), `a wrong token is answered “${said}”`);
   };
   const refused = { name: "login-refused", at: scene.master, path: "/login", whole: "#fault", status: 401, after: refuse };
   return [...faults, ...(await lookAt(scene, page, size, refused))];

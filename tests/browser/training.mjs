@@ -9,7 +9,7 @@ await scenario(async (scene) => {
   const page = await scene.page(await scene.person(PHONE));
   await logIn(page, scene.master, scene.token, "/models");
   must((await page.textContent("main")).includes("The registry is empty"), "there is a model before anything was trained");
-  await page.click("nav >> text=Submit a job");
+  await page.click("nav >> text=Submit");
   await page.fill("#name", "nightly");
   await page.fill("#args", scene.args);
   await page.click("main button[type=submit]");

@@ -42,7 +42,12 @@ pub fn play(scenario: &str, cluster: &Cluster<'_>, folder: &Folder, more: &Value
     let told = folder.write(&format!("{scenario}.json"), scene.to_string());
     let script = root.join("tests/browser").join(format!("{scenario}.mjs"));
     let ended = Invocation::of(program("node"), folder.path()).arg(script).arg(told).finish();
-    assert!(ended.status.success(), "the pages are not as they should be:\n{}\n{ended}\n{}", ended.stderr, cluster.story());
+    assert!(
+        ended.status.success(),
+        "the pages are not as they should be:\n{}\n{ended}\n{}",
+        ended.stderr,
+        cluster.story()
+    );
     ended
 }
 
@@ -50,5 +55,6 @@ pub fn play(scenario: &str, cluster: &Cluster<'_>, folder: &Folder, more: &Value
 fn program(name: &str) -> PathBuf {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("there is no {name}: run ./test, which installs it, or tests/services fetch browser"))
+    found
+        .unwrap_or_else(|| panic!("there is no {name}: run ./test, which installs it, or tests/services fetch browser"))
 }

@@ -154,12 +154,22 @@ export function faultsOfContrast() {
     }
     return layers.reduceRight((below, layer) => over(layer, below), { parts: [255, 255, 255], alpha: 1 });
   };
-  // A label in a picture stands on the box of its group, or has a rim of its own.
+  // A label in a picture has a rim of its own, or stands on what was drawn there before it.
   const groundOfLabel = (text) => {
     const { stroke, strokeWidth } = getComputedStyle(text);
     if (stroke !== "none" && parseFloat(strokeWidth) > 2) return colour(stroke);
-    const box = text.closest("g.operator, g.edge")?.querySelector("rect:not(.behind)");
-    return box ? over(colour(getComputedStyle(box).fill), ground(text)) : ground(text);
+    const at = text.getBoundingClientRect();
+    const [x, y] = [(at.left + at.right) / 2, (at.top + at.bottom) / 2];
+    const below = [...text.ownerSVGElement.querySelectorAll("rect")].filter((rect) => {
+      const box = rect.getBoundingClientRect();
+      const isBefore = rect.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING;
+      return isBefore && box.left <= x && x <= box.right && box.top <= y && y <= box.bottom;
+    });
+    return below.reduce((ground, rect) => {
+      const { fill, fillOpacity, opacity } = getComputedStyle(rect);
+      const layer = colour(fill === "none" ? "transparent" : fill);
+      return over({ ...layer, alpha: layer.alpha * parseFloat(fillOpacity) * parseFloat(opacity) }, ground);
+    }, ground(text));
   };
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {

@@ -73,13 +73,12 @@ pub(super) fn places(view: &StreamView) -> Markup {
                 section.card {
                     h2 { "Sinks" }
                     @if view.sinks.is_empty() { p.empty { "None is heard of yet." } } @else {
-                        div.scroll { table.cards {
-                            thead { tr { th scope="col" { "Sink" } th scope="col" { "State" } th.number scope="col" { "Lag" } th.number scope="col" { "Next offsets" } } }
+                        div.scroll { table {
+                            thead { tr { th scope="col" { "Sink" } th scope="col" { "State" } th.number scope="col" { "Lag" } } }
                             tbody { @for (name, sink) in &view.sinks { tr {
-                                (cell("Sink", "name", &html! { (clean(name)) }))
+                                (cell("Sink", "name", &html! { (clean(name)) small { (offsets(sink)) } }))
                                 (cell("State", "", &sink_state(sink)))
                                 (cell("Lag", "number", &html! { (count(sink.lag)) }))
-                                (cell("Next offsets", "number", &offsets(sink)))
                             } } }
                         } }
                     }
@@ -125,7 +124,8 @@ fn offsets(sink: &SinkView) -> Markup {
         sink.next.iter().map(|(partition, next)| format!("{partition}: {}", count(*next))).collect();
     let all = each.join(", ");
     html! {
-        @if each.len() <= 2 { (all) }
-        @else { span title=(clip(&all, 2000)) { (count(sink.next.values().fold(0, |sum, next| sum.saturating_add(*next)))) " over " (each.len()) } }
+        @if each.is_empty() { "nothing yet" }
+        @else if each.len() <= 2 { "next offsets " (all) }
+        @else { span title=(format!("next offsets {}", clip(&all, 2000))) { (count(sink.next.values().fold(0, |sum, next| sum.saturating_add(*next)))) " offsets of " (counted(each.len() as u64, "partition")) } }
     }
 }
