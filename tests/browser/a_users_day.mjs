@@ -3,7 +3,7 @@
 //
 // The scene has `config`, the configuration of the stream; requests come to it from outside as soon as it runs.
 
-import { DESK, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
+import { DESK, becomes, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
 
 /** Operators that the dataflow of a stream must show. */
 const OPERATORS = ["distances", "lookupdistance", "answer", "closeepochs"];
@@ -16,11 +16,6 @@ async function submit(page, config) {
   await page.check("#supervise");
   await page.click("main button[type=submit]");
   await isLedTo(page, /^\/jobs\/\d+$/);
-}
-
-/** Waits until the page says that the job stands so. */
-async function becomes(page, phase) {
-  await page.waitForFunction((phase) => document.querySelector(".standing .badge")?.textContent === phase, phase);
 }
 
 /** What the boxes of the dataflow say: the names of operators, and the records that each has taken. */

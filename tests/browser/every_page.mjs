@@ -44,7 +44,7 @@ async function makeMistakes(page) {
 
 async function lookAt(scene, page, size, one) {
   const faults = [];
-  if (one.status) scene.watches.at(-1).expect(one.path, one.status);
+  if (one.status) scene.watchOf(page).expect(one.path, one.status);
   const response = await page.goto(`${one.at}${one.path}`);
   if (one.after) await one.after(page);
   else if (response.status() !== (one.status ?? 200)) faults.push(`it was answered ${response.status()}`);
@@ -80,15 +80,18 @@ await scenario(async (scene) => {
   const faults = [];
   const titles = new Map();
   for (const size of [PHONE, DESK]) {
-    const page = await scene.page(await scene.person(size));
-    faults.push(...(await lookAtLogin(scene, page, size)));
-    await logIn(page, scene.master, scene.token);
-    await logIn(page, scene.worker, scene.workerToken);
+    const person = await scene.person(size);
+    const ofMaster = await scene.page(person);
+    faults.push(...(await lookAtLogin(scene, ofMaster, size)));
+    await logIn(ofMaster, scene.master, scene.token);
+    const ofWorker = await scene.page(person);
+    await logIn(ofWorker, scene.worker, scene.workerToken);
     for (const one of pages(scene)) {
+      const page = one.at === scene.master ? ofMaster : ofWorker;
       faults.push(...(await lookAt(scene, page, size, one)));
       titles.set(one.name, await page.title());
     }
-    await page.context().close();
+    await person.close();
   }
   for (const [name, title] of titles) if (!title.trim()) faults.push(`${name} has no title`);
   return faults;

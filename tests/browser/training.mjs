@@ -3,7 +3,7 @@
 //
 // The scene has `args`, the arguments of the training, one on each line.
 
-import { PHONE, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
+import { PHONE, becomes, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
 
 await scenario(async (scene) => {
   const page = await scene.page(await scene.person(PHONE));
@@ -19,7 +19,7 @@ await scenario(async (scene) => {
   await page.waitForFunction(() => [...document.querySelectorAll(".stage > span")].some((stage) => stage.textContent === "grow"));
   await page.locator(".dataflow .operator").first().waitFor();
   await scene.shoot(page, "training-grows-390-light");
-  await page.waitForFunction(() => document.querySelector(".standing .badge")?.textContent === "completed");
+  await becomes(page, "completed");
   must(await page.evaluate(() => window.sinceItWasLoaded === true), "the page was loaded again");
   must((await page.textContent(".facts")).includes("exit code 0"), "it doesn't say how the training ended");
 

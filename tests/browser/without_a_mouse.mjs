@@ -1,7 +1,7 @@
 // The keyboard alone is enough to log in, submit a job and read its log, and one always sees where one is. Without JavaScript
 // pages show what they show with it.
 
-import { DESK, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
+import { DESK, becomes, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
 
 /** Goes on with the Tab key until it is at what is wanted, and sees that each step can be seen. */
 async function tabTo(page, selector) {
@@ -33,13 +33,13 @@ async function byKeyboard(scene) {
   await scene.shoot(page, "skip-1440-light", {});
   await page.keyboard.press("Enter");
   await tabTo(page, "#program");
-  await page.keyboard.type("model");
+  await page.keyboard.type("train");
   await tabTo(page, "#args");
-  await page.keyboard.type("list\n--models\nmodels");
+  await page.keyboard.type("--models\nmodels\n--input\nrows.jsonl\n--trees\n2");
   await tabTo(page, "main button[type=submit]");
   await page.keyboard.press("Enter");
   await isLedTo(page, /^\/jobs\/\d+$/);
-  await page.waitForFunction(() => document.querySelector(".standing .badge")?.textContent === "completed");
+  await becomes(page, "completed");
   await tabTo(page, 'a[href*="/logs/"]');
   await page.keyboard.press("Enter");
   await page.waitForSelector("#log");
@@ -52,7 +52,7 @@ async function withoutScript(scene) {
   await page.click('a[href="/jobs/1"]');
   await isLedTo(page, "/jobs/1");
   const shown = await page.textContent("main");
-  for (const part of ["completed", "What was submitted", "Generation 1", "Last lines", "Dataflow"]) {
+  for (const part of ["completed", "What was submitted", "Generation 1", "Last lines", "Stages"]) {
     must(shown.includes(part), `without JavaScript a job doesn't show “${part}”`);
   }
 }

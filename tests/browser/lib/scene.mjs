@@ -6,7 +6,7 @@
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { Watch } from "./watch.mjs";
 
@@ -14,7 +14,7 @@ const fetched = new URL("../../../target/services/fetched/browser/", import.meta
 const { chromium } = createRequire(fetched)("playwright-core");
 
 /** How long a scenario waits for what must come: far more than anything takes, and less than whoever waits for the scenario. */
-const DEADLINE = 15_000;
+const DEADLINE = 20_000;
 
 /** The shapes in which pages are looked at. */
 export const PHONE = { width: 390, height: 844 };
@@ -43,6 +43,10 @@ export class Scene {
     return page;
   }
 
+  watchOf(page) {
+    return this.watches.find((watch) => watch.page === page);
+  }
+
   /** Writes down how a page looks. */
   async shoot(page, name, options = { fullPage: true }) {
     await page.screenshot({ path: join(this.shots, `${name}.png`), animations: "disabled", ...options });
@@ -67,6 +71,17 @@ export async function logIn(page, address, token, path = "/") {
   await page.fill("#token", token);
   await page.click("main button[type=submit]");
   await isLedTo(page, path);
+}
+
+/** Waits until the page of a job says that it stands so; it may be over in no other way. */
+export async function becomes(page, phase) {
+  const words = await page.waitForFunction((phase) => {
+    const badge = document.querySelector(".standing .badge")?.textContent;
+    const isOver = ["completed", "failed", "stopped", "killed"].includes(badge);
+    return (badge === phase || isOver) && document.querySelector(".standing").textContent;
+  }, phase);
+  const said = await words.jsonValue();
+  must(said.startsWith(phase), `the job should have become ${phase}, but is ${said}`);
 }
 
 /** Fails the scenario unless it is so. */
@@ -102,7 +117,7 @@ export async function scenario(play) {
 async function keepTheLastSight(scene) {
   const pages = scene.browser.contexts().flatMap((context) => context.pages());
   for (const [number, page] of pages.entries()) {
-    const name = `failed-${number}`;
+    const name = `failed-${basename(process.argv[1], ".mjs")}-${number}`;
     await scene.shoot(page, name).catch(() => {});
     console.error(`the page ${page.url()} looks as in ${join(scene.shots, name)}.png`);
   }

@@ -12,8 +12,8 @@ export class Watch {
       if (!own.some((address) => request.url().startsWith(`${address}/`))) this.#tell(`it asked ${request.url()}`);
     });
     page.on("requestfailed", (request) => {
-      // Who leaves a page breaks off what it listens to.
-      const isLeft = new URL(request.url()).pathname === "/events" && request.failure()?.errorText === "net::ERR_ABORTED";
+      // Who leaves a page breaks off what it listens to, and what is still on its way.
+      const isLeft = request.failure()?.errorText === "net::ERR_ABORTED";
       if (!isLeft) this.#tell(`no answer to ${request.method()} ${request.url()}: ${request.failure()?.errorText}`);
     });
     page.on("response", (response) => {

@@ -93,7 +93,7 @@ fn jobs(jobs: &[&JobLine], now: Moment) -> Markup {
 }
 
 fn row(job: &JobLine, now: Moment) -> Markup {
-    let name = html! { span.id { (job.id) } " " a href=(format!("/jobs/{}", job.id)) { (clean(&job.name)) } small { (clean(&job.program)) } };
+    let name = html! { span.id { (job.id) } " " a href=(format!("/jobs/{}", job.id)) { (clean(&job.name)) } @if job.name != job.program { small { (clean(&job.program)) } } };
     let state = html! { (badge(job.state.phase())) @if let Some(why) = why(&job.state, now) { small.why { (why) } } };
     let progress = html! {
         @if let Some(stage) = present(&job.stages) { (stage_line(stage)) }
@@ -108,7 +108,7 @@ fn row(job: &JobLine, now: Moment) -> Markup {
         @if let Some(next) = job.next_run { small { "again " (until(now, next)) } }
     };
     html! {
-        tr { (cell("Job", "name", &name)) (cell("State", "wide", &state)) (cell("Progress", "wide", &progress)) (cell("Takes", "tight", &takes)) (cell("Submitted", "tight", &when)) }
+        tr { (cell("Job", "name", &name)) (cell("State", "wide", &state)) (cell("Progress", "progress", &progress)) (cell("Takes", "tight", &takes)) (cell("Submitted", "tight", &when)) }
     }
 }
 

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::{cell, since};
+use crate::job::state::JobState;
 use crate::ui::words::{clean, date, growing, log_text, span};
 use crate::view::{GenerationView, JobView, ProcessView};
 
@@ -31,11 +32,16 @@ fn life(view: &JobView, life: &GenerationView, is_newest: bool) -> Markup {
                         Some((ended, _)) => { time title=(date(life.started)) { (date(life.started)) } ", lasted " (span(ended.since(life.started))) }
                     }
                 }
-                @if let Some((_, why)) = &life.ended { span.why { (clean(why)) } }
+                @if let Some((_, why)) = life.ended.as_ref().filter(|(_, why)| !is_said_above(view, why)) { span.why { (clean(why)) } }
             }
             (processes(&life.processes, true))
         }
     }
+}
+
+/// Whether the head of the page gives this reason already.
+fn is_said_above(view: &JobView, why: &str) -> bool {
+    matches!(&view.line.state, JobState::Failed { why: told } if told == why)
 }
 
 /// Processes in a table, with the last lines of those that have ended; and with their workers, if that says anything.

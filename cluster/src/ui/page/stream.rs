@@ -28,7 +28,7 @@ pub(super) fn figures(view: &StreamView) -> Markup {
         }
         (tiles(&[
             ("answers per second", last(&view.history.answers).map_or_else(unknown, short), String::new()),
-            ("in flight", count(in_flight), "requests".to_owned()),
+            ("requests in flight", count(in_flight), String::new()),
             ("guarantee", view.guarantee.as_deref().map_or_else(unknown, clean), String::new()),
             ("model in force", model, String::new()),
             ("table in force", view.table.map_or_else(unknown, |table| format!("version {table}")), String::new()),
@@ -87,7 +87,7 @@ pub(super) fn places(view: &StreamView) -> Markup {
                     h2 { "Partitions" }
                     @if view.partitions.is_empty() { p.empty { "None is heard of yet." } } @else {
                         div.scroll { table {
-                            thead { tr { th scope="col" { "Partition" } th.number scope="col" { "Log’s end" } th.number scope="col" { "Read" } th scope="col" { "In flight" } } }
+                            thead { tr { th scope="col" { "Partition" } th.number scope="col" { "Log’s end" } th.number scope="col" { "Read" } th.number scope="col" { "In flight" } } }
                             tbody { @for (number, partition) in view.partitions.iter().take(MOST_PARTITIONS) { tr {
                                 (cell("Partition", "name", &html! { (number) }))
                                 (cell("Log’s end", "number", &html! { (count(partition.end)) }))
