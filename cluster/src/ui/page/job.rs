@@ -7,22 +7,21 @@ use super::cluster::stage_line;
 use super::{Part, badge, dataflow, history, sealed, since, stream, why};
 use crate::job::state::StopHow;
 use crate::ui::words::{clean, counted, span, until};
-use crate::view::JobView;
+use crate::view::{JobView, StreamView};
 
+/// The same parts for every job, empty ones too: what a job has nothing to say of yet comes while its page stands open.
 pub(in crate::ui) fn parts(view: &JobView, graph: Result<&Graph, &str>, scope: Option<&Address>) -> Vec<Part> {
-    let mut parts = vec![Part::new("state", &state(view))];
-    if !view.line.stages.is_empty() {
-        parts.push(Part::new("stages", &stages(view)));
-    }
-    if let Some(of_stream) = &view.stream {
-        parts.push(Part::new("stream", &stream::figures(of_stream)));
-        parts.push(Part::new("charts", &stream::charts(&of_stream.history)));
-        parts.push(Part::new("places", &stream::places(of_stream)));
-    }
-    parts.push(Part::new("graph", &dataflow::section(view, graph, scope)));
-    parts.push(Part::new("generations", &history::generations(view)));
-    parts.push(Part::new("spec", &spec(view)));
-    parts
+    let of_stream = |draw: fn(&StreamView) -> Markup| view.stream.as_ref().map(draw).unwrap_or_default();
+    vec![
+        Part::new("state", &state(view)),
+        Part::new("stages", &stages(view)),
+        Part::new("stream", &of_stream(stream::figures)),
+        Part::new("charts", &of_stream(|of_stream| stream::charts(&of_stream.history))),
+        Part::new("places", &of_stream(stream::places)),
+        Part::new("graph", &dataflow::section(view, graph, scope)),
+        Part::new("generations", &history::generations(view)),
+        Part::new("spec", &spec(view)),
+    ]
 }
 
 fn state(view: &JobView) -> Markup {
@@ -60,6 +59,9 @@ fn state(view: &JobView) -> Markup {
 }
 
 fn stages(view: &JobView) -> Markup {
+    if view.line.stages.is_empty() {
+        return html! {};
+    }
     html! {
         section.card {
             h2 { "Stages" }

@@ -49,9 +49,6 @@ fn a_stream_is_submitted_by_the_form_watched_live_and_stopped() {
     assert_eq!(view.line.state.phase(), Phase::Stopped, "{view:#?}");
     assert_eq!(ends_of(&view), ["it was asked to end"], "{view:#?}");
     cluster.stop();
-    let holdings = world.holdings();
-    assert!(holdings.requests() > 0);
-    assert_eq!(holdings.check(), Ok(()));
 }
 
 #[test]
