@@ -14,7 +14,7 @@ const fetched = new URL("../../../target/services/fetched/browser/", import.meta
 const { chromium } = createRequire(fetched)("playwright-core");
 
 /** How long a scenario waits for what must come: far more than anything takes, and less than whoever waits for the scenario. */
-const DEADLINE = 20_000;
+const DEADLINE = 100_000;
 
 /** The shapes in which pages are looked at. */
 export const PHONE = { width: 390, height: 844 };

@@ -11,12 +11,15 @@ use crate::view::{JobView, StreamView};
 
 /// The same parts for every job, empty ones too: what a job has nothing to say of yet comes while its page stands open.
 pub(in crate::ui) fn parts(view: &JobView, graph: Result<&Graph, &str>, scope: Option<&Address>) -> Vec<Part> {
-    let of_stream = |draw: fn(&StreamView) -> Markup| view.stream.as_ref().map(draw).unwrap_or_default();
+    let is_over = view.line.state.is_over();
+    let of_stream = |draw: fn(&StreamView, bool) -> Markup| {
+        view.stream.as_ref().map(|stream| draw(stream, is_over)).unwrap_or_default()
+    };
     vec![
         Part::new("state", &state(view)),
         Part::new("stages", &stages(view)),
         Part::new("stream", &of_stream(stream::figures)),
-        Part::new("charts", &of_stream(|of_stream| stream::charts(&of_stream.history))),
+        Part::new("charts", &of_stream(stream::charts)),
         Part::new("places", &of_stream(stream::places)),
         Part::new("graph", &dataflow::section(view, graph, scope)),
         Part::new("generations", &history::generations(view)),
