@@ -3,10 +3,10 @@
 //
 // The scene has `config`, the configuration of the stream; requests come to it from outside as soon as it runs.
 
-import { DESK, becomes, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
+import { DESK, becomes, holds, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
 
 /** Operators that the dataflow of a stream must show. */
-const OPERATORS = ["distances", "lookupdistance", "answer", "closeepochs"];
+const OPERATORS = ["Distances", "LookUpDistance", "Answer", "CloseEpochs"];
 
 async function submit(page, config) {
   await page.click("nav >> text=Submit");
@@ -18,32 +18,27 @@ async function submit(page, config) {
   await isLedTo(page, /^\/jobs\/\d+$/);
 }
 
-/** What the boxes of the dataflow say: the names of operators, and the records that each has taken. */
-function readGraph() {
+/** What the boxes of the dataflow say of the records that went through each operator, if not that. */
+function graphBut(before) {
   const boxes = [...document.querySelectorAll(".dataflow .operator")];
-  return boxes.map((box) => [box.querySelector(".name").textContent, box.querySelector(".records").textContent]);
+  const records = boxes.map((box) => `${box.querySelector(".name").textContent}: ${box.querySelector(".records").textContent}`);
+  return records.some((text) => / [1-9].* in,/.test(text)) && records.join("\n") !== before && records.join("\n");
+}
+
+/** Whether each chart has a line. */
+function chartsHaveLines() {
+  const charts = [...document.querySelectorAll(".chart")];
+  return charts.length === 4 && charts.every((chart) => chart.querySelector("path.line[d^=M]"));
 }
 
 async function watch(page) {
   await becomes(page, "running");
-  await page.waitForFunction(() => [...document.querySelectorAll(".dataflow .records")].some((text) => /^[1-9]/.test(text.textContent)));
-  const names = (await page.evaluate(readGraph)).map(([name]) => name.toLowerCase());
+  const graph = await holds(page, "the dataflow shows records", graphBut, "");
   for (const operator of OPERATORS) {
-    must(names.some((name) => name.includes(operator)), `the dataflow shows no ${operator}, but ${names.join(", ")}`);
+    must(graph.includes(`${operator}: `), `the dataflow shows no ${operator}, but\n${graph}`);
   }
-  const before = JSON.stringify(await page.evaluate(readGraph));
-  await page.waitForFunction(
-    (before) => {
-      const boxes = [...document.querySelectorAll(".dataflow .operator")];
-      const now = boxes.map((box) => [box.querySelector(".name").textContent, box.querySelector(".records").textContent]);
-      return now.length > 0 && JSON.stringify(now) !== before;
-    },
-    before,
-  );
-  await page.waitForFunction(() => {
-    const lines = [...document.querySelectorAll(".chart")].map((chart) => chart.querySelectorAll("path.line[d^=M]").length);
-    return lines.length === 4 && lines.every((count) => count > 0);
-  });
+  await holds(page, "other numbers are in the dataflow", graphBut, graph);
+  await holds(page, "each chart has a line", chartsHaveLines);
   const sinks = page.locator(".badge.good", { hasText: "live" });
   await sinks.first().waitFor();
 }

@@ -3,7 +3,7 @@
 //
 // The scene has `args`, the arguments of the training, one on each line.
 
-import { PHONE, becomes, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
+import { PHONE, becomes, holds, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
 
 await scenario(async (scene) => {
   const page = await scene.page(await scene.person(PHONE));
@@ -16,7 +16,8 @@ await scenario(async (scene) => {
   await isLedTo(page, /^\/jobs\/\d+$/);
   await page.evaluate(() => (window.sinceItWasLoaded = true));
 
-  await page.waitForFunction(() => [...document.querySelectorAll(".stage > span")].some((stage) => stage.textContent === "grow"));
+  const hasStage = (name) => [...document.querySelectorAll(".stage > span")].some((stage) => stage.textContent === name);
+  await holds(page, "the stage of growing is shown", hasStage, "grow");
   await page.locator(".dataflow .operator").first().waitFor();
   await scene.shoot(page, "training-grows-390-light");
   await becomes(page, "completed");

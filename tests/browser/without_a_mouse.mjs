@@ -1,7 +1,7 @@
 // The keyboard alone is enough to log in, submit a job and read its log, and one always sees where one is. Without JavaScript
 // pages show what they show with it.
 
-import { DESK, becomes, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
+import { DESK, becomes, holds, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
 
 /** Goes on with the Tab key until it is at what is wanted, and sees that each step can be seen. */
 async function tabTo(page, selector) {
@@ -23,7 +23,7 @@ async function byKeyboard(scene) {
   const page = await scene.page(await scene.person(DESK));
   await page.goto(`${scene.master}/submit`);
   await isLedTo(page, "/login");
-  await page.waitForFunction(() => document.activeElement?.id === "token");
+  await holds(page, "the field of the token has the focus", () => document.activeElement?.id === "token");
   await page.keyboard.type(scene.token);
   await page.keyboard.press("Enter");
   await isLedTo(page, "/submit");

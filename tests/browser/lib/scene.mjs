@@ -73,14 +73,23 @@ export async function logIn(page, address, token, path = "/") {
   await isLedTo(page, path);
 }
 
+/** Waits until something is true in a page, and gives it. `what` is said if it never is. */
+export async function holds(page, what, condition, argument) {
+  try {
+    return await (await page.waitForFunction(condition, argument)).jsonValue();
+  } catch (error) {
+    throw new Error(`waited in vain until ${what}, at ${page.url()}: ${error.stack}`);
+  }
+}
+
 /** Waits until the page of a job says that it stands so; it may be over in no other way. */
 export async function becomes(page, phase) {
-  const words = await page.waitForFunction((phase) => {
+  const isThereOrOver = (phase) => {
     const badge = document.querySelector(".standing .badge")?.textContent;
     const isOver = ["completed", "failed", "stopped", "killed"].includes(badge);
     return (badge === phase || isOver) && document.querySelector(".standing").textContent;
-  }, phase);
-  const said = await words.jsonValue();
+  };
+  const said = await holds(page, `the job is ${phase}`, isThereOrOver, phase);
   must(said.startsWith(phase), `the job should have become ${phase}, but is ${said}`);
 }
 
