@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::{Ended, Folder, Invocation, project_root};
+use crate::{DEADLINE, Folder, Invocation, project_root};
 
 /// Where the pictures are.
 const PICTURES: &str = "target/browser-screenshots";
@@ -24,7 +24,7 @@ const FETCHED: &str = "target/services/fetched/browser/node_modules/playwright-c
 /// # Panics
 /// If the script says that something is wrong, or what it needs is not there.
 #[track_caller]
-pub fn play(scenario: &str, cluster: &Cluster<'_>, folder: &Folder, more: &Value) -> Ended {
+pub fn play(scenario: &str, cluster: &Cluster<'_>, folder: &Folder, more: &Value) {
     let root = project_root();
     assert!(root.join(FETCHED).is_file(), "there is no {FETCHED}: run tests/services fetch browser");
     let pictures = root.join(PICTURES);
@@ -41,14 +41,13 @@ pub fn play(scenario: &str, cluster: &Cluster<'_>, folder: &Folder, more: &Value
     told.extend(more.clone());
     let told = folder.write(&format!("{scenario}.json"), scene.to_string());
     let script = root.join("tests/browser").join(format!("{scenario}.mjs"));
-    let ended = Invocation::of(program("node"), folder.path()).arg(script).arg(told).finish();
+    let ended = Invocation::of(program("node"), folder.path()).arg(script).arg(told).start().end_within(3 * DEADLINE);
     assert!(
         ended.status.success(),
         "the pages are not as they should be:\n{}\n{ended}\n{}",
         ended.stderr,
         cluster.story()
     );
-    ended
 }
 
 /// The path of a program of the system.
