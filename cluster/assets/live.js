@@ -77,6 +77,7 @@ function swap({ name, mark, html }) {
   }
   part.querySelectorAll(".canvas, .scroll, pre").forEach((box, at) => {
     if (scrolled[at]) [box.scrollLeft, box.scrollTop] = scrolled[at];
+    else if (box.matches(".canvas")) showTheBeginning(box);
   });
   if (focused >= 0) focusable(part)[focused]?.focus({ preventScroll: true });
 }
@@ -99,11 +100,13 @@ function append({ next, html }) {
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
-// Of a wide picture the place where its data comes in is shown first.
-for (const canvas of document.querySelectorAll(".canvas")) {
+/** Of a wide picture the place where its data comes in is shown first. */
+function showTheBeginning(canvas) {
   const first = canvas.querySelector("rect")?.getBoundingClientRect();
   if (first) canvas.scrollLeft = first.left - canvas.getBoundingClientRect().left - (canvas.clientWidth - first.width) / 2;
 }
+
+document.querySelectorAll(".canvas").forEach(showTheBeginning);
 
 if (path) {
   if (log) log.scrollTop = log.scrollHeight;

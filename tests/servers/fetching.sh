@@ -26,6 +26,11 @@ look_for_programs() {
                 command -v openssl > /dev/null || missing+=(openssl)
                 is_fetched ferretdb || command -v go > /dev/null || missing+=(golang)
                 ;;
+            browser)
+                command -v chromium > /dev/null || missing+=(chromium)
+                command -v node > /dev/null || missing+=(nodejs)
+                is_fetched browser || command -v npm > /dev/null || missing+=(npm)
+                ;;
         esac
     done
 }
@@ -66,6 +71,7 @@ inputs_of() {
         kafka | hdfs) echo "$here/$1/pom.xml" ;;
         mongo-java) echo "$here/mongo-java/pom.xml" "$here/mongo-java/MongoJava.java" ;;
         ferretdb) echo "$here/ferretdb/go.mod" "$here/ferretdb/go.sum" "$here/ferretdb.sh" ;;
+        browser) echo "$root/tests/browser/package.json" "$root/tests/browser/package-lock.json" ;;
         python) echo "$here/python/requirements.txt" "$here/python/constraints.txt" ;;
     esac
 }
@@ -137,6 +143,12 @@ fetch_python() {
     python3 -m venv "$1" &&
         "$1/bin/python" -m pip install --no-input --disable-pip-version-check --no-compile \
             -r "$here/python/requirements.txt" -c "$here/python/constraints.txt"
+}
+
+fetch_browser() {
+    mkdir "$1" &&
+        cp "$root/tests/browser/package.json" "$root/tests/browser/package-lock.json" "$1" &&
+        npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --no-update-notifier
 }
 
 # For the servers in Java: starts quickly and takes little memory; none of them has to be fast for long.

@@ -140,6 +140,24 @@ impl<'a> Cluster<'a> {
         format!("127.0.0.1:{}", self.ui)
     }
 
+    /// What opens the master's pages.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.folder.read(format!("{STATE}/token")).trim().to_owned()
+    }
+
+    /// Where the pages of a worker's agent are, on its own host.
+    #[must_use]
+    pub fn worker_page(&self, worker: usize) -> String {
+        format!("127.0.0.1:{}", self.workers[worker].ui)
+    }
+
+    /// What opens them.
+    #[must_use]
+    pub fn worker_token(&self, worker: usize) -> String {
+        self.folder.read(format!("{}/token", self.workers[worker].name)).trim().to_owned()
+    }
+
     /// Where the master takes calls.
     #[must_use]
     pub fn address(&self) -> String {

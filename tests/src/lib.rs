@@ -4,8 +4,8 @@
 //! - [`Invocation::finish`] waits for the end and gives an [`Ended`]; [`Invocation::start`] gives a [`Running`], to be
 //!   watched, signalled and killed. Every wait is for a condition and has a deadline.
 //! - [`servers::Servers`] says where the servers of `tests/services` are; [`servers::Proxy`] is a wire to one.
-//! - [`page::Page`] is a `web` in front of a job; [`cluster::Cluster`] is a master with workers; [`Lan`] is a network of
-//!   several hosts.
+//! - [`page::Page`] is a `web` in front of a job; [`cluster::Cluster`] is a master with workers, and [`browser`] is Chromium in
+//!   front of its pages; [`Lan`] is a network of several hosts.
 //! - [`rows`] reads the bundled flights and writes them in every format; [`Chance`] is a source of chance whose seed is
 //!   printed and can be given.
 //!
@@ -24,6 +24,7 @@
 )]
 
 mod binaries;
+pub mod browser;
 mod chance;
 pub mod cluster;
 mod collected;

@@ -39,6 +39,15 @@ pub(super) fn log_text(text: &str) -> String {
     clean
 }
 
+/// What was said for a log or an error, as a sentence on a page.
+pub(super) fn sentence(text: &str) -> String {
+    let text = clean(text);
+    let mut characters = text.chars();
+    let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    format!("{first}{}{end}", characters.as_str())
+}
+
 /// Whether a character turns the reading direction of those after it.
 fn turns(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -97,6 +106,7 @@ pub(super) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
+        (0, 0, 0) if time < Duration::from_millis(50) => "<0.1 s".to_owned(),
         (0, 0, 0) if seconds < 10 => format!("{:.1} s", time.as_secs_f64()),
         (0, 0, 0) => format!("{seconds} s"),
         (0, 0, _) => format!("{minutes} min {:02} s", seconds % 60),
@@ -176,7 +186,7 @@ mod tests {
         );
         assert_eq!([f64::NAN, -1.0, 1e30].map(short), ["0", "0", "1000000000000000P"]);
         let spans = [0, 59, 61, 7322, 90_000, 180_000].map(|seconds| span(Duration::from_secs(seconds)));
-        assert_eq!(spans, ["0.0 s", "59 s", "1 min 01 s", "2 h 02 min", "1 day 1 h", "2 days 2 h"]);
+        assert_eq!(spans, ["<0.1 s", "59 s", "1 min 01 s", "2 h 02 min", "1 day 1 h", "2 days 2 h"]);
         assert_eq!([percent(0.5), percent(0.0), percent(0.0001)], ["50.0%", "0.0%", "<0.1%"]);
     }
 
@@ -199,6 +209,7 @@ mod tests {
     fn what_could_steer_is_spelt_out() {
         assert_eq!(clean("a\u{1b}[2Jb\nc\u{202e}d é"), "a\\u{1b}[2Jb\\nc\\u{202e}d é");
         assert_eq!(log_text("a\u{1b}[31mb\r\n\tc\rd\0\u{7f}\u{202e}\u{9b}"), "a^[[31mb\n\tc^Md^@^?\\u{202e}\\u{9b}");
+        assert_eq!([sentence("no such job"), sentence("It was: why?")], ["No such job.", "It was: why?"]);
         assert_eq!(clip("abcdef", 4), "abc…");
         assert_eq!(clip("日本語", 3), "日本語");
     }

@@ -323,6 +323,12 @@ impl World {
         Load::start(requests, chance, pause)
     }
 
+    /// The same with a few requests now and then, for a test that looks at something else.
+    #[must_use]
+    pub fn trickle(&self, requests: Arc<dyn TopicClient>, chance: Chance) -> Load {
+        Load::start(requests, chance, Duration::from_millis(200))
+    }
+
     /// The request topic of a job on servers, whether it runs or not.
     ///
     /// # Panics

@@ -11,6 +11,7 @@
 //! | `schedule` | that a job comes again, and promotes only what is better |
 //! | `refused` | what is refused, and what is said then |
 //! | `logs` | that what processes say can be read |
+//! | `pages` | that people can do all of it on the pages, with a browser |
 //! | `orphans` | that no process outlives its agent |
 
 mod crashes;
@@ -18,6 +19,7 @@ mod ends;
 mod kills;
 mod logs;
 mod orphans;
+mod pages;
 mod refused;
 mod room;
 mod schedule;

@@ -93,12 +93,12 @@ fn jobs(jobs: &[&JobLine], now: Moment) -> Markup {
 }
 
 fn row(job: &JobLine, now: Moment) -> Markup {
-    let name = html! { span.id { (job.id) } " " a href=(format!("/jobs/{}", job.id)) { (clean(&job.name)) } small { (clean(&job.program)) } };
+    let name = html! { span.id { (job.id) } " " a href=(format!("/jobs/{}", job.id)) { (clean(&job.name)) } @if job.name != job.program { small { (clean(&job.program)) } } };
     let state = html! { (badge(job.state.phase())) @if let Some(why) = why(&job.state, now) { small.why { (why) } } };
     let progress = html! {
         @if let Some(stage) = present(&job.stages) { (stage_line(stage)) }
-        @if let Some(generation) = job.generation {
-            small { "generation " (generation) @if job.restarts > 0 { ", " (counted(job.restarts, "restart")) } }
+        @if let Some(generation) = job.generation.filter(|_| job.restarts > 0) {
+            small { "generation " (generation) ", " (counted(job.restarts, "restart")) }
         }
     };
     let takes = html! { (cores(job.cores)) small { (job.memory) } };
@@ -108,7 +108,7 @@ fn row(job: &JobLine, now: Moment) -> Markup {
         @if let Some(next) = job.next_run { small { "again " (until(now, next)) } }
     };
     html! {
-        tr { (cell("Job", "name", &name)) (cell("State", "wide", &state)) (cell("Progress", "wide", &progress)) (cell("Takes", "tight", &takes)) (cell("Submitted", "tight", &when)) }
+        tr { (cell("Job", "name", &name)) (cell("State", "wide", &state)) (cell("Progress", "progress", &progress)) (cell("Takes", "tight", &takes)) (cell("Submitted", "tight", &when)) }
     }
 }
 
@@ -119,10 +119,12 @@ fn present(stages: &[StageLine]) -> Option<&StageLine> {
 
 /// A stage's name and how far it is.
 pub(super) fn stage_line(stage: &StageLine) -> Markup {
+    let unit = clean(&stage.unit);
+    let unit_of = |number: u64| unit.strip_suffix('s').filter(|_| number == 1).unwrap_or(&unit);
     let figures = match (stage.total, stage.ended) {
-        (0, _) => format!("{} {}", count(stage.done), clean(&stage.unit)),
-        (_, true) => format!("{} {}, done", count(stage.done), clean(&stage.unit)),
-        (total, false) => format!("{} of {} {}", count(stage.done), count(total), clean(&stage.unit)),
+        (0, _) => format!("{} {}", count(stage.done), unit_of(stage.done)),
+        (_, true) => format!("{} {}, done", count(stage.done), unit_of(stage.done)),
+        (total, false) => format!("{} of {} {}", count(stage.done), count(total), unit_of(total)),
     };
     let done = if stage.ended { 1.0 } else { share(stage.done, stage.total) };
     html! {
@@ -134,7 +136,7 @@ pub(super) fn stage_line(stage: &StageLine) -> Markup {
 }
 
 /// An amount and a whole, with the unit once if it is the same.
-pub(super) fn of_memory(part: Memory, whole: Memory) -> String {
+fn of_memory(part: Memory, whole: Memory) -> String {
     let (part, whole) = (part.to_string(), whole.to_string());
     match (part.split_once(' '), whole.split_once(' ')) {
         (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} of {whole}"),

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::cell;
 use crate::ui::graph::{Floor, dataflows, draw, hottest, nanos_of_all, path_to, seconds};
-use crate::ui::words::{clean, count, counted, percent, share};
+use crate::ui::words::{clean, count, counted, percent, sentence, share};
 use crate::view::JobView;
 
 /// So many dataflows are drawn at first; a job has few.
@@ -14,12 +14,14 @@ const MOST_DATAFLOWS: usize = 6;
 const MOST_HOT: usize = 15;
 
 pub(super) fn section(view: &JobView, graph: Result<&Graph, &str>, scope: Option<&Address>) -> Markup {
+    if view.line.state.is_over() {
+        return html! {};
+    }
     html! {
         section.card #graph {
             h2 { "Dataflow" }
             @match graph {
-                Err(_) if view.line.state.is_over() => p.empty { "The job is over: nothing runs." },
-                Err(why) => p.empty { (clean(why)) },
+                Err(why) => p.empty { (sentence(why)) },
                 Ok(graph) if graph.operators.is_empty() => p.empty { "Its workers have built nothing yet." },
                 Ok(graph) => (picture(view, graph, scope)),
             }

@@ -3,14 +3,14 @@
 use axum::http::StatusCode;
 use maud::{Markup, html};
 
-use crate::ui::words::clean;
+use crate::ui::words::sentence;
 
 pub(in crate::ui) fn page(code: StatusCode, why: &str) -> Markup {
     let title = match code {
         StatusCode::NOT_FOUND => "There is nothing here",
         StatusCode::UNAUTHORIZED => "You are not logged in",
         StatusCode::FORBIDDEN => "That was refused",
-        StatusCode::BAD_GATEWAY => "The worker can’t be asked",
+        StatusCode::BAD_GATEWAY => "That can’t be had now",
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => "Too much at once",
         StatusCode::CONFLICT => "That can’t be done now",
         _ => "That did not work",
@@ -19,7 +19,7 @@ pub(in crate::ui) fn page(code: StatusCode, why: &str) -> Markup {
         section.card.narrow {
             p.eyebrow { (code.as_u16()) }
             h1 { (title) }
-            p { (clean(why)) }
+            p { (sentence(why)) }
             p { @if code == StatusCode::UNAUTHORIZED { a.button href="/login" { "Log in" } } @else { a.button.plain href="/" { "To the first page" } } }
         }
     }

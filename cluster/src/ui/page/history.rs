@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::{cell, since};
+use crate::job::state::JobState;
 use crate::ui::words::{clean, date, growing, log_text, span};
 use crate::view::{GenerationView, JobView, ProcessView};
 
@@ -31,27 +32,32 @@ fn life(view: &JobView, life: &GenerationView, is_newest: bool) -> Markup {
                         Some((ended, _)) => { time title=(date(life.started)) { (date(life.started)) } ", lasted " (span(ended.since(life.started))) }
                     }
                 }
-                @if let Some((_, why)) = &life.ended { span.why { (clean(why)) } }
+                @if let Some((_, why)) = life.ended.as_ref().filter(|(_, why)| !is_said_above(view, why)) { span.why { (clean(why)) } }
             }
-            (processes(&life.processes))
+            (processes(&life.processes, true))
         }
     }
 }
 
-/// Processes in a table, with the last lines of those that have ended.
-pub(super) fn processes(processes: &[ProcessView]) -> Markup {
+/// Whether the head of the page gives this reason already.
+fn is_said_above(view: &JobView, why: &str) -> bool {
+    matches!(&view.line.state, JobState::Failed { why: told } if told == why)
+}
+
+/// Processes in a table, with the last lines of those that have ended; and with their workers, if that says anything.
+pub(super) fn processes(processes: &[ProcessView], with_workers: bool) -> Markup {
     html! {
         div.scroll {
             table.cards {
-                thead { tr { th scope="col" { "Process" } th scope="col" { "State" } th scope="col" { "Worker" } th scope="col" { "Address" } th scope="col" { "Memory" } th scope="col" { "Log" } } }
+                thead { tr { th scope="col" { "Process" } th scope="col" { "State" } @if with_workers { th scope="col" { "Worker" } } th scope="col" { "Address" } th scope="col" { "Memory" } th scope="col" { "Log" } } }
                 tbody {
                     @for process in processes {
                         tr {
                             (cell("Process", "name index", &html! { (process.process) }))
                             (cell("State", "", &html! { (clean(&process.state)) }))
-                            (cell("Worker", "", &html! { (clean(&process.worker.0)) }))
+                            @if with_workers { (cell("Worker", "", &html! { (clean(&process.worker.0)) })) }
                             (cell("Address", "", &html! { code { (clean(&process.address)) } }))
-                            (cell("Memory", "", &html! { (process.memory) }))
+                            (cell("Memory", "", &html! { @if process.memory.0 == 0 { "–" } @else { (process.memory) } }))
                             (cell("Log", "", &html! { a href=(log_of(process)) { "log" } }))
                         }
                     }

@@ -6,23 +6,25 @@ use maud::{Markup, html};
 use super::cluster::stage_line;
 use super::{Part, badge, dataflow, history, sealed, since, stream, why};
 use crate::job::state::StopHow;
-use crate::ui::words::{clean, counted, growing, span, until};
-use crate::view::JobView;
+use crate::ui::words::{clean, counted, span, until};
+use crate::view::{JobView, StreamView};
 
+/// The same parts for every job, empty ones too: what a job has nothing to say of yet comes while its page stands open.
 pub(in crate::ui) fn parts(view: &JobView, graph: Result<&Graph, &str>, scope: Option<&Address>) -> Vec<Part> {
-    let mut parts = vec![Part::new("state", &state(view))];
-    if !view.line.stages.is_empty() {
-        parts.push(Part::new("stages", &stages(view)));
-    }
-    if let Some(of_stream) = &view.stream {
-        parts.push(Part::new("stream", &stream::figures(of_stream)));
-        parts.push(Part::new("charts", &stream::charts(&of_stream.history)));
-        parts.push(Part::new("places", &stream::places(of_stream)));
-    }
-    parts.push(Part::new("graph", &dataflow::section(view, graph, scope)));
-    parts.push(Part::new("generations", &history::generations(view)));
-    parts.push(Part::new("spec", &spec(view)));
-    parts
+    let is_over = view.line.state.is_over();
+    let of_stream = |draw: fn(&StreamView, bool) -> Markup| {
+        view.stream.as_ref().map(|stream| draw(stream, is_over)).unwrap_or_default()
+    };
+    vec![
+        Part::new("state", &state(view)),
+        Part::new("stages", &stages(view)),
+        Part::new("stream", &of_stream(stream::figures)),
+        Part::new("charts", &of_stream(stream::charts)),
+        Part::new("places", &of_stream(stream::places)),
+        Part::new("graph", &dataflow::section(view, graph, scope)),
+        Part::new("generations", &history::generations(view)),
+        Part::new("spec", &spec(view)),
+    ]
 }
 
 fn state(view: &JobView) -> Markup {
@@ -46,9 +48,8 @@ fn state(view: &JobView) -> Markup {
             @if let Some(why) = why(&line.state, view.now) { " " span.why { (why) } }
         }
         p.facts {
-            "Submitted " (since(view.now, line.submitted)) ", "
-            @if let Some(ended) = line.ended { "took " (span(ended.since(line.submitted))) }
-            @else { "for " (growing(view.now.since(line.submitted))) " now" }
+            "Submitted " (since(view.now, line.submitted))
+            @if let Some(ended) = line.ended { ", took " (span(ended.since(line.submitted))) }
             @if let Some(exit) = line.exit.filter(|_| is_over) { " · exit code " (exit) }
             @if let Some(generation) = line.generation { " · generation " (generation) }
             @if line.restarts > 0 { ", " (counted(line.restarts, "restart")) }
@@ -61,6 +62,9 @@ fn state(view: &JobView) -> Markup {
 }
 
 fn stages(view: &JobView) -> Markup {
+    if view.line.stages.is_empty() {
+        return html! {};
+    }
     html! {
         section.card {
             h2 { "Stages" }
@@ -86,9 +90,16 @@ fn spec(view: &JobView) -> Markup {
                 }
             }
             @if spec.args.is_empty() { p.none { "No arguments." } }
-            @else { pre.args tabindex="0" aria-label="Arguments" { @for arg in &spec.args { (clean(arg)) "\n" } } }
+            @else { pre.args tabindex="0" aria-label="Arguments" { (spec.args.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(" ")) } }
         }
     }
+}
+
+/// An argument as one would type it.
+fn quoted(arg: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,%+@{}".contains(c);
+    let arg = clean(arg);
+    if !arg.is_empty() && arg.chars().all(is_plain) { arg } else { format!("'{}'", arg.replace('\'', r"'\''")) }
 }
 
 /// The page that asks whether it is meant.
@@ -97,12 +108,12 @@ pub(in crate::ui) fn confirm(view: &JobView, how: StopHow, seal: &str, fault: Op
         StopHow::Stop => (
             "Stop",
             "stop",
-            "It finishes what it has begun and ends: its processes get SIGTERM. A stream can take a while until all of its sinks have what was read.",
+            "It finishes what it has begun and ends (SIGTERM). A stream can take a while, until all of its sinks have what was read.",
         ),
         StopHow::Kill => (
             "Kill",
             "kill",
-            "Its processes are ended at once (SIGKILL). Nothing is lost or doubled by that either, but what was begun is begun again by the next life; a training begins from nothing.",
+            "Its processes end at once (SIGKILL). A stream loses and doubles nothing: if it is submitted again, it goes on from what its sinks have. Of a training nothing is left.",
         ),
     };
     let id = view.line.id;

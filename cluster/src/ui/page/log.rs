@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::ids::ProcessRef;
-use crate::ui::words::{counted, log_text};
+use crate::ui::words::{count, counted, log_text};
 use crate::view::LogPiece;
 
 /// The page. `from` is what was asked for: without it the end is shown and followed.
@@ -21,7 +21,7 @@ pub(in crate::ui) fn page(process: ProcessRef, piece: &LogPiece, from: Option<u6
             }
         }
         p.facts {
-            "Bytes " (piece.from) " to " (piece.next)
+            "Bytes " (count(piece.from)) " to " (count(piece.next))
             @if from.is_none() { @if piece.more { ", followed as it grows" } @else { "; the process has ended" } }
             " · " a href=(format!("/api{path}")) { "JSON" }
         }

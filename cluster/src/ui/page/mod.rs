@@ -73,14 +73,14 @@ pub(super) struct Frame<'a> {
     pub(super) seal: Option<&'a str>,
 }
 
-const MENU: [(&str, &str); 3] = [("/", "Cluster"), ("/models", "Models"), ("/submit", "Submit a job")];
+const MENU: [(&str, &str); 3] = [("/", "Cluster"), ("/models", "Models"), ("/submit", "Submit")];
 
 /// A whole page.
 pub(super) fn frame(frame: &Frame<'_>, class: &str, body: &Markup) -> String {
     let events = frame.events.map(|path| format!("/events?of={}", in_query(path)));
     let whose = match frame.whose {
         Whose::Master => "Flightline".to_owned(),
-        Whose::Worker(name) => format!("Flightline worker {}", clean(name)),
+        Whose::Worker(name) => format!("Flightline · {}", clean(name)),
     };
     let page = html! {
         (DOCTYPE)
@@ -97,7 +97,7 @@ pub(super) fn frame(frame: &Frame<'_>, class: &str, body: &Markup) -> String {
             body data-events=[events] {
                 a.skip href="#main" { "To the content" }
                 header.top {
-                    a.brand href="/" { img src=(ICON.path) alt="" width="22" height="22"; (whose) }
+                    a.brand href="/" { img src=(ICON.path) alt="" width="22" height="22"; span { (whose) } }
                     @if let Some(seal) = frame.seal {
                         @if let Whose::Master = frame.whose {
                             nav aria-label="Pages" {

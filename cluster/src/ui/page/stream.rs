@@ -6,12 +6,13 @@ use super::{cell, tiles};
 use crate::ui::charts::{Line, Words, chart};
 use crate::ui::svg::bar;
 use crate::ui::words::{clean, clip, count, counted, share, short};
-use crate::view::{History, SinkView, StreamView};
+use crate::view::{SinkView, StreamView};
 
 /// So many partitions are listed.
 const MOST_PARTITIONS: usize = 64;
 
-pub(super) fn figures(view: &StreamView) -> Markup {
+/// Large figures; of a job that is over those that still hold.
+pub(super) fn figures(view: &StreamView, is_over: bool) -> Markup {
     let unknown = || "–".to_owned();
     let last = |values: &[f64]| values.last().copied().filter(|value| value.is_finite());
     let (epochs, newest) = match view.epochs {
@@ -21,25 +22,33 @@ pub(super) fn figures(view: &StreamView) -> Markup {
         None => (unknown(), String::new()),
     };
     let in_flight: u64 = view.partitions.values().map(|partition| partition.in_flight).sum();
-    let model = view.model.as_deref().map_or_else(unknown, |model| clip(&clean(model), 12));
+    let model = view.model.as_deref().map_or_else(unknown, |model| clip(&clean(model), 9));
+    let mut figures = vec![
+        ("guarantee", view.guarantee.as_deref().map_or_else(unknown, clean), String::new()),
+        ("model in force", model, String::new()),
+        ("table in force", view.table.map_or_else(unknown, |table| format!("version {table}")), String::new()),
+        ("ledger entries", view.ledger_entries.map_or_else(unknown, count), String::new()),
+    ];
+    if !is_over {
+        figures
+            .insert(0, ("answers per second", last(&view.history.answers).map_or_else(unknown, short), String::new()));
+        figures.insert(1, ("requests in flight", count(in_flight), String::new()));
+        figures.push(("epochs in flight", epochs, newest));
+    }
     html! {
         @for (name, why) in &view.troubles {
             p.notice.caution { strong { (clean(name)) } ": " (clean(why)) }
         }
-        (tiles(&[
-            ("answers per second", last(&view.history.answers).map_or_else(unknown, short), String::new()),
-            ("in flight", count(in_flight), "requests".to_owned()),
-            ("guarantee", view.guarantee.as_deref().map_or_else(unknown, clean), String::new()),
-            ("model in force", model, String::new()),
-            ("table in force", view.table.map_or_else(unknown, |table| format!("version {table}")), String::new()),
-            ("epochs in flight", epochs, newest),
-            ("ledger entries", view.ledger_entries.map_or_else(unknown, count), String::new()),
-        ]))
+        (tiles(&figures))
     }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a chart has some hundred points of height")]
-pub(super) fn charts(history: &History) -> Markup {
+pub(super) fn charts(view: &StreamView, is_over: bool) -> Markup {
+    let history = &view.history;
+    if is_over && history.moments.is_empty() {
+        return html! {};
+    }
     let moments = &history.moments;
     let counts = |values: &[u64]| values.iter().map(|value| *value as f64).collect();
     let throughput = vec![Line { name: "answers".to_owned(), values: history.answers.clone() }];
@@ -65,7 +74,7 @@ pub(super) fn charts(history: &History) -> Markup {
     }
 }
 
-pub(super) fn places(view: &StreamView) -> Markup {
+pub(super) fn places(view: &StreamView, is_over: bool) -> Markup {
     let beyond = view.partitions.len().saturating_sub(MOST_PARTITIONS);
     let most = view.partitions.values().map(|partition| partition.in_flight).max().unwrap_or(0);
     html! {
@@ -73,13 +82,12 @@ pub(super) fn places(view: &StreamView) -> Markup {
                 section.card {
                     h2 { "Sinks" }
                     @if view.sinks.is_empty() { p.empty { "None is heard of yet." } } @else {
-                        div.scroll { table.cards {
-                            thead { tr { th scope="col" { "Sink" } th scope="col" { "State" } th.number scope="col" { "Lag" } th.number scope="col" { "Next offsets" } } }
+                        div.scroll { table {
+                            thead { tr { th scope="col" { "Sink" } th scope="col" { "State" } th.number scope="col" { "Lag" } } }
                             tbody { @for (name, sink) in &view.sinks { tr {
-                                (cell("Sink", "name", &html! { (clean(name)) }))
-                                (cell("State", "", &sink_state(sink)))
+                                (cell("Sink", "name", &html! { (clean(name)) small { (offsets(sink)) } }))
+                                (cell("State", "", &sink_state(sink, is_over)))
                                 (cell("Lag", "number", &html! { (count(sink.lag)) }))
-                                (cell("Next offsets", "number", &offsets(sink)))
                             } } }
                         } }
                     }
@@ -88,10 +96,10 @@ pub(super) fn places(view: &StreamView) -> Markup {
                     h2 { "Partitions" }
                     @if view.partitions.is_empty() { p.empty { "None is heard of yet." } } @else {
                         div.scroll { table {
-                            thead { tr { th scope="col" { "Partition" } th.number scope="col" { "Log’s end" } th.number scope="col" { "Read" } th scope="col" { "In flight" } } }
+                            thead { tr { th scope="col" { "Partition" } th.number scope="col" { "Log’s end" } th.number scope="col" { "Read" } th.number scope="col" { "In flight" } } }
                             tbody { @for (number, partition) in view.partitions.iter().take(MOST_PARTITIONS) { tr {
                                 (cell("Partition", "name", &html! { (number) }))
-                                (cell("Log’s end", "number", &html! { (count(partition.end)) }))
+                                (cell("Log’s end", "number", &html! { (count(partition.end.max(partition.read))) }))
                                 (cell("Read", "number", &html! { (count(partition.read)) }))
                                 (cell("In flight", "", &html! {
                                     div.inline {
@@ -108,8 +116,10 @@ pub(super) fn places(view: &StreamView) -> Markup {
         }
 }
 
-fn sink_state(sink: &SinkView) -> Markup {
+fn sink_state(sink: &SinkView, is_over: bool) -> Markup {
     let tone = match sink.state.as_str() {
+        // It was until the end.
+        "live" if is_over => return html! { span.badge.calm { "ended" } },
         "live" => "good",
         "catching-up" => "busy",
         "retrying" => "caution",
@@ -125,7 +135,8 @@ fn offsets(sink: &SinkView) -> Markup {
         sink.next.iter().map(|(partition, next)| format!("{partition}: {}", count(*next))).collect();
     let all = each.join(", ");
     html! {
-        @if each.len() <= 2 { (all) }
-        @else { span title=(clip(&all, 2000)) { (count(sink.next.values().fold(0, |sum, next| sum.saturating_add(*next)))) " over " (each.len()) } }
+        @if each.is_empty() { "nothing yet" }
+        @else if each.len() <= 2 { "next offsets " (all) }
+        @else { span title=(format!("next offsets {}", clip(&all, 2000))) { (count(sink.next.values().fold(0, |sum, next| sum.saturating_add(*next)))) " offsets of " (counted(each.len() as u64, "partition")) } }
     }
 }

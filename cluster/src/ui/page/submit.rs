@@ -79,7 +79,7 @@ impl Typed {
         let mut files = Vec::new();
         if !self.config.trim().is_empty() {
             if let Err(error) = self.config.parse::<toml::Table>() {
-                wrong("config", format!("it is no TOML: {error}"));
+                wrong("config", no_toml(&error, &self.config));
             }
             if args.iter().any(|arg| arg == "--config" || arg.starts_with("--config=")) {
                 wrong("args", "there is a --config already: leave it out, or the configuration below".to_owned());
@@ -113,6 +113,12 @@ impl Typed {
     }
 }
 
+/// Why a text is no TOML, in a sentence: the library's own words are a drawing of several lines.
+fn no_toml(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {} is no TOML: {}", before.matches('\n').count() + 1, error.message())
+}
+
 /// The form, with what was typed and what is wrong with it.
 pub(in crate::ui) fn page(typed: &Typed, mistakes: &[Mistake], seal: &str) -> Markup {
     let wrong =
@@ -143,8 +149,8 @@ pub(in crate::ui) fn page(typed: &Typed, mistakes: &[Mistake], seal: &str) -> Ma
         h1 { "Submit a job" }
         @if !mistakes.is_empty() {
             div.notice.alarm role="alert" {
-                p { "It was not submitted:" }
-                ul { @for (_, why) in mistakes { li { (clean(why)) } } }
+                p { "It was not submitted. " @if mistakes.iter().any(|(of, _)| !of.is_empty()) { "What is wrong stands below the fields." } }
+                @for (_, why) in mistakes.iter().filter(|(of, _)| of.is_empty()) { p { (clean(why)) } }
             }
         }
         form.card.submit method="post" action="/submit" {
@@ -228,6 +234,7 @@ mod tests {
         let mistakes = typed.read().unwrap_err();
         let fields: Vec<&str> = mistakes.iter().map(|(field, _)| *field).collect();
         assert_eq!(fields, ["program", "processes", "cores", "memory", "every", "config", "args"]);
+        assert!(mistakes[5].1.starts_with("line 1 is no TOML: ") && !mistakes[5].1.contains('\n'), "{mistakes:?}");
         let page = page(&typed, &mistakes, "seal").into_string();
         assert!(page.contains("value=\"many\"") && page.contains("&lt;/textarea&gt;&lt;script&gt;"));
         assert!(!page.contains("<script") && page.matches("</textarea>").count() == 2);

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::cluster::{core_meter, memory_meter, of_memory, state_of};
+use super::cluster::{core_meter, memory_meter, state_of};
 use super::history::processes;
-use super::{Part, since, tiles};
+use super::{Part, since};
 use crate::ids::Moment;
 use crate::ui::words::{clean, counted};
 use crate::view::WorkerView;
@@ -15,16 +15,12 @@ pub(in crate::ui) fn parts(view: &WorkerView, now: Moment) -> Vec<Part> {
 
 fn head(view: &WorkerView, now: Moment) -> Markup {
     html! {
-        p.eyebrow { "Worker" }
-        h1 { (clean(&view.name.0)) }
+        div.heading { div {
+            p.eyebrow { "Worker" }
+            h1 { (clean(&view.name.0)) }
+        } }
         p.standing aria-live="polite" { (state_of(view.state)) }
         p.facts { "Version " (clean(&view.version)) " · last word with the master " (since(now, view.heard)) }
-        (tiles(&[
-            ("cores taken", format!("{} of {}", view.cores_taken, view.cores), String::new()),
-            ("memory taken", of_memory(view.memory_taken, view.memory), String::new()),
-            ("memory used", view.memory_used.to_string(), String::new()),
-            ("processes", view.processes.len().to_string(), String::new()),
-        ]))
         section.card.meters {
             div { h2 { "Cores" } (core_meter(view)) }
             div { h2 { "Memory" } (memory_meter(view)) }
@@ -38,7 +34,7 @@ fn table(view: &WorkerView) -> Markup {
             h2 { (counted(view.processes.len() as u64, "process")) }
             @if view.processes.is_empty() { p.empty { "No job has a process here." } } @else {
                 @let jobs = by_job(view);
-                @for (job, of_job) in &jobs { h3 { "Job " (job) } (processes(of_job)) }
+                @for (job, of_job) in &jobs { h3 { "Job " (job) } (processes(of_job, false)) }
             }
         }
     }

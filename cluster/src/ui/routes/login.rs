@@ -70,7 +70,7 @@ pub(super) async fn log_out<S: ?Sized + Send + Sync + 'static>(
 }
 
 fn shown<S: ?Sized>(site: &Site<S>, code: StatusCode, next: &str, fault: Option<&str>) -> Response {
-    let body = login::page(local(next), fault);
+    let body = login::page(&site.0.whose, local(next), fault);
     html(
         code,
         frame(&Frame { whose: &site.0.whose, title: "Log in", menu: "", events: None, seal: None }, "alone", &body),

@@ -100,7 +100,7 @@ async fn a_wrong_token_is_refused_and_says_no_more() {
     let answer = served.ask(form("/login", "", "token=%22%3E%3Cscript%3E&next=//evil")).await;
     assert_eq!((answer.code, answer.header("set-cookie")), (StatusCode::UNAUTHORIZED, ""));
     assert!(
-        answer.body.contains("the token is wrong")
+        answer.body.contains("The token is wrong.")
             && !answer.body.contains("<script>")
             && !answer.body.contains("evil")
     );

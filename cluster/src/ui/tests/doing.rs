@@ -30,7 +30,7 @@ async fn jobs_are_stopped_and_killed_by_people_and_programs() {
     assert_eq!((answer.code, answer.body.as_str()), (StatusCode::ACCEPTED, r#"{"asked":"stop","id":3}"#));
     assert_eq!(*served.made.stopped.lock().unwrap(), [(JobId(3), StopHow::Kill), (JobId(3), StopHow::Stop)]);
     let late = served.ask(form("/jobs/5/stop", &cookie, &format!("seal={seal}"))).await;
-    assert!(late.code == StatusCode::CONFLICT && late.body.contains("job 5 is over already"));
+    assert!(late.code == StatusCode::CONFLICT && late.body.contains("Job 5 is over already."));
     assert_eq!(served.ask(bearer("POST", "/api/jobs/5/stop", "")).await.code, StatusCode::CONFLICT);
     assert_eq!(served.ask(bearer("POST", "/api/jobs/77/stop", "")).await.code, StatusCode::NOT_FOUND);
 }

@@ -68,8 +68,8 @@ async fn every_page_shows_what_it_is_for() {
             ][..],
         ),
         ("/jobs/3?scope=0.6", &["Arrange: distances", "from outside", "All dataflows", "stroke-dasharray"][..]),
-        ("/jobs/5", &["line 77: not JSON", "2 of 4 files were read", "The job is over"][..]),
-        ("/jobs/6", &["1,203,111 rows, done", "Runs every", "worker elm can’t be asked"][..]),
+        ("/jobs/5", &["line 77: not JSON", "2 of 4 files were read"][..]),
+        ("/jobs/6", &["1,203,111 rows, done", "Runs every", "Worker elm can’t be asked"][..]),
         ("/jobs/3/logs/4/0", &["INFO began", "data-next=\"11\""][..]),
         ("/jobs/3/stop", &["Stop job 3?", "SIGTERM"][..]),
         ("/jobs/3/kill", &["Kill job 3?", "SIGKILL"][..]),
@@ -84,7 +84,7 @@ async fn every_page_shows_what_it_is_for() {
         assert!(!answer.body.contains("NaN") && !answer.body.contains('\u{1b}'), "{path}");
     }
     let worker = serve_worker().get("/").await.body;
-    assert!(worker.contains("12.0 of 16.0 GiB") && worker.contains("Job 3, generation 4"));
+    assert!(worker.contains("12.0 GiB taken of 16.0 GiB") && worker.contains("Job 3, generation 4"));
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn what_is_not_there_is_said_as_a_page_or_as_json() {
     }
     let lost = served.get("/jobs/9/logs/1/0").await;
     assert_eq!(lost.code, StatusCode::BAD_GATEWAY);
-    assert!(lost.body.contains("The worker can’t be asked") && lost.body.contains("it timed out"));
+    assert!(lost.body.contains("Worker fir can’t be asked: it timed out."));
     assert_eq!(served.get("/api/jobs/6/graph").await.code, StatusCode::BAD_GATEWAY);
     assert_eq!(served.ask(bearer("DELETE", "/jobs/3", "")).await.code, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(served.get("/jobs/3/logs/4/0?from=x").await.code, StatusCode::BAD_REQUEST);

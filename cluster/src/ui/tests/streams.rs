@@ -14,6 +14,9 @@ use crate::job::state::JobState;
 /// Far more than anything here takes.
 const LONG: Duration = Duration::from_secs(30);
 
+/// The parts of a job's page.
+const OF_A_JOB: [&str; 8] = ["state", "stages", "stream", "charts", "places", "graph", "generations", "spec"];
+
 /// A stream's events as they come.
 struct Events {
     body: axum::body::BodyDataStream,
@@ -98,12 +101,24 @@ async fn a_stream_sends_all_parts_once_and_then_only_those_that_changed() {
 async fn a_jobs_page_and_a_workers_page_are_followed_too() {
     let served = serve();
     let mut events = Events::open(&served, "/events?of=/jobs/3%3Fscope%3D0.6").await;
-    let parts = events.parts(7).await;
-    assert_eq!(names(&parts), ["state", "stream", "charts", "places", "graph", "generations", "spec"]);
-    assert!(parts[4]["html"].as_str().unwrap().contains("Arrange: distances"));
+    let parts = events.parts(8).await;
+    assert_eq!(names(&parts), OF_A_JOB);
+    assert!(parts[5]["html"].as_str().unwrap().contains("Arrange: distances"));
     let served = serve_worker();
     let mut events = Events::open(&served, "/events?of=/").await;
     assert_eq!(names(&events.parts(2).await), ["worker", "processes"]);
+}
+
+/// A page that was open since before its job ran never showed stages, charts and sinks: it had no place for them.
+#[tokio::test]
+async fn a_job_that_has_nothing_to_say_yet_has_a_place_for_all_that_comes() {
+    let served = serve();
+    for path in ["/jobs/5", "/jobs/6"] {
+        let page = served.get(path).await.body;
+        for part in OF_A_JOB {
+            assert!(page.contains(&format!("data-live=\"{part}\"")), "{path} has no place for {part}");
+        }
+    }
 }
 
 #[tokio::test]
