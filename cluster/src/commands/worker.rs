@@ -25,7 +25,7 @@ use crate::entropy::{Entropy, SystemEntropy, random};
 use crate::failure::Failure;
 use crate::guard::Roots;
 use crate::ids::{Cores, Incarnation, Memory, WorkerName};
-use crate::port::{answer, listen};
+use crate::port::{answer, callee, listen};
 use crate::protocol::Machine;
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
@@ -49,7 +49,7 @@ Exit codes: 0 asked to end, 2 command line, 4 its folder can't be used, 5 a port
 #[command(name = "worker", version, after_help = EXAMPLES)]
 pub struct WorkerFlags {
     /// Where the master takes calls
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", env = "FLIGHTLINE_MASTER")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", value_parser = callee, env = "FLIGHTLINE_MASTER")]
     pub master: String,
     /// Cores for jobs; all of this machine's without it
     #[arg(long, value_name = "N", env = "FLIGHTLINE_WORKER_CORES")]

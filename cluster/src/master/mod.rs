@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`state`] | what is known, and what each event makes of it; pure |
 //! | `advance` | the steps that jobs take by themselves; pure |
+//! | `submission` | jobs that are submitted again since no answer came; pure |
 //! | [`placing`] | which workers a job goes to; pure |
 //! | [`orders`] | what a worker shall have; pure |
 //! | [`worker`] | what is known of a worker |
@@ -24,6 +25,7 @@ pub mod serve;
 pub mod sight;
 pub mod state;
 pub mod store;
+mod submission;
 #[cfg(test)]
 mod tests;
 mod views;

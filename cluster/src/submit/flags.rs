@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::ids::{Generation, JobId, Memory};
 use crate::job::spec::Program;
+use crate::port::callee;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +30,7 @@ Exit codes: 0 done, 2 command line, or the master refuses the job, 5 the master 
 #[command(name = "submit", version, after_help = EXAMPLES)]
 pub struct SubmitFlags {
     /// Where the master takes calls
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", env = "FLIGHTLINE_MASTER", global = true)]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", value_parser = callee, env = "FLIGHTLINE_MASTER", global = true)]
     pub master: String,
     /// File of the token that the master made at its first start
     #[arg(
