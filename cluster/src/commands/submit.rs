@@ -184,3 +184,6 @@ fn say(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Res
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,7 +174,7 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
     let routes = routes(answers, Arc::new(secrets), clock, entropy).map_err(Failure::cluster)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
-    let stop = stop_on_signal();
+    let stop = stop_on_signal("no new jobs, and those that run finish what they have begun (--grace)");
     let ended = runtime.block_on(async {
         let answering = tokio::spawn(answer(calls, routes, stop.subscribe()));
         let showing = tokio::spawn(show(site, pages, tls, stop.subscribe()));

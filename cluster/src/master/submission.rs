@@ -2,7 +2,6 @@
 
 use super::state::{At, Cluster};
 use crate::ids::{JobId, SubmissionId};
-use crate::job::record::Job;
 use crate::job::spec::JobSpec;
 
 impl Cluster {

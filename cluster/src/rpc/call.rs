@@ -214,7 +214,7 @@ impl Caller {
 
     fn failed(&self, error: &ureq::Error) -> CallError {
         match error {
-            ureq::Error::Json(error) if error.is_io() => self.unreachable(error, true),
+            ureq::Error::Json(error) if error.is_io() || error.is_eof() => self.unreachable(error, true),
             ureq::Error::Protocol(_) | ureq::Error::Json(_) | ureq::Error::BodyExceedsLimit(_) => self.no_callee(error),
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => {
                 self.unreachable(error, false)

@@ -23,7 +23,8 @@ Examples:
 What comes after -- is the program's own: see `train --help`. Say nothing there of -w -n -p -h: that is what --cores and
 --processes are for. A file that is given there with --config travels with the job.
 
-Exit codes: 0 done, 2 command line, or the master refuses the job, 5 the master can't be reached; with --wait those of the job.";
+Exit codes: 0 done, 2 command line, or the master refuses the job, 5 the master can't be reached; with --wait those of the job.
+Ctrl-C ends only the waiting, with 130: the job goes on.";
 
 /// Run our programs on the cluster, watch them and end them.
 #[derive(Clone, Debug, Parser)]
@@ -133,7 +134,7 @@ pub struct LogFlags {
     /// The job's number
     #[arg(value_parser = job)]
     pub job: JobId,
-    /// Go on until the process has ended
+    /// Go on with what is yet to be written, also by the job's next lives, until the job is over; with -g until that life is
     #[arg(short, long)]
     pub follow: bool,
     /// Which process
