@@ -11,12 +11,14 @@
 //! | `schedule` | that a job comes again, and promotes only what is better |
 //! | `refused` | what is refused, and what is said then |
 //! | `logs` | that what processes say can be read |
+//! | `lost_answers` | that a job is submitted once, whatever becomes of the master meanwhile |
 //! | `orphans` | that no process outlives its agent |
 
 mod crashes;
 mod ends;
 mod kills;
 mod logs;
+mod lost_answers;
 mod orphans;
 mod refused;
 mod room;
