@@ -123,6 +123,7 @@ fn logs(caller: &Caller, flags: &LogFlags) -> Result<(), Failure> {
         stream: if flags.stdout { LogStream::Stdout } else { LogStream::Stderr },
         from: flags.all.then_some(0),
         follow: flags.follow,
+        patient: flags.follow,
     };
     let screen = watched(goes_on(flags.job));
     log(caller, reading, &screen, &mut Output::new(&mut stdout(), stdout().is_terminal()))
@@ -145,7 +146,9 @@ fn waited(caller: &Caller, job: JobId, screen: &Screen) -> Result<ExitCode, Fail
     let view = wait(caller, job, screen)?;
     let line = &view.line;
     let (process, stream) = (ProcessIndex::new(0), LogStream::Stdout);
-    let printed = Reading { job, generation: line.generation, process, stream, from: Some(0), follow: false };
+    // Who has completed a job is there; of others nobody knows.
+    let patient = line.state == JobState::Completed;
+    let printed = Reading { job, generation: line.generation, process, stream, from: Some(0), follow: false, patient };
     if line.generation.is_some()
         && let Err(failure) = log(caller, printed, screen, &mut Output::new(&mut stdout(), stdout().is_terminal()))
     {

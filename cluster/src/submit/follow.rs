@@ -25,6 +25,8 @@ pub struct Reading {
     pub from: Option<u64>,
     /// Whether what is yet to be written is waited for.
     pub follow: bool,
+    /// Whether a master or a worker that is away is waited for.
+    pub patient: bool,
 }
 
 /// Somebody who reads.
@@ -163,6 +165,7 @@ mod tests {
             stream: LogStream::Stderr,
             from: Some(0),
             follow,
+            patient: follow,
         })
     }
 

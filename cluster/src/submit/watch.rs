@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::thread::sleep;
 
 use super::follow::{Reader, Reading, Then};
-use super::patience::{LOOK_EVERY, Patience, call_patiently, called};
+use super::patience::{LOOK_EVERY, Patience, WAIT, call_patiently, called};
 use super::screen::Screen;
 use super::show;
 use crate::failure::Failure;
@@ -37,8 +37,13 @@ pub fn log(caller: &Caller, what: Reading, screen: &Screen, output: &mut Output<
     let mut reader = Reader::new(what);
     let mut patience = Patience::default();
     loop {
-        let answer: LifeLog =
-            call_patiently(caller, &reader.question(), |line| screen.say(line)).map_err(|error| called(&error))?;
+        let question = reader.question();
+        let answer = if what.patient {
+            call_patiently(caller, &question, |line| screen.say(line))
+        } else {
+            caller.call(&question, WAIT)
+        };
+        let answer: LifeLog = answer.map_err(|error| called(&error))?;
         let (text, then) = reader.take(answer);
         match output.write(&text) {
             // Who reads no further has seen enough.
@@ -55,8 +60,10 @@ pub fn log(caller: &Caller, what: Reading, screen: &Screen, output: &mut Output<
             Then::Pause => sleep(LOOK_EVERY),
             Then::Next(line) => screen.say(&line),
             Then::Away(why) => {
-                screen.say(&format!("waiting for the worker: {why}"));
-                if !patience.wait() {
+                if what.patient {
+                    screen.say(&format!("waiting for the worker: {why}"));
+                }
+                if !what.patient || !patience.wait() {
                     return Err(Failure::cluster(why));
                 }
             }
