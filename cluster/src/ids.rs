@@ -9,6 +9,8 @@ use flightline_engine::ids::ProcessIndex;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::entropy::{Entropy, from_hex, hex, random};
+
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
@@ -39,6 +41,36 @@ number! {
 number! {
     /// A number of processor cores, which is a number of worker threads.
     Cores(u32)
+}
+
+/// What a command draws for each job that it submits, so that a job that is submitted again, since no answer came, is known to
+/// be there already: 128 random bits, 32 hexadecimal digits in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SubmissionId([u8; 16]);
+
+impl SubmissionId {
+    /// Draws one.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn draw(entropy: &dyn Entropy) -> Result<Self, String> {
+        random(entropy).map(Self)
+    }
+}
+
+impl TryFrom<String> for SubmissionId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        from_hex(&text).map(Self).ok_or("a submission's id is 32 hexadecimal digits")
+    }
+}
+
+impl From<SubmissionId> for String {
+    fn from(id: SubmissionId) -> Self {
+        hex(&id.0)
+    }
 }
 
 /// A worker of the cluster: a name that stays the same when its agent is started again.

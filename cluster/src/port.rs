@@ -1,7 +1,7 @@
 //! The port for calls: an open listener, served until it is told to stop.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
 use axum::Router;
@@ -47,6 +47,28 @@ pub fn listen(address: &str) -> Result<TcpListener, PortError> {
     Ok(listener)
 }
 
+/// Where calls are made to, as people write it on a command line: `HOST:PORT`, also with `http://` before it.
+///
+/// # Errors
+/// It is something else, in a sentence.
+pub fn callee(text: &str) -> Result<String, String> {
+    let refused = |why: &str| Err(format!("{why}: write HOST:PORT, such as 127.0.0.1:7077"));
+    if text.starts_with("https://") {
+        return refused("calls are not made by https, but authenticated by themselves");
+    }
+    let address = text.strip_prefix("http://").unwrap_or(text);
+    let address = address.strip_suffix('/').unwrap_or(address);
+    let Some((host, port)) = address.rsplit_once(':') else { return refused("it has no port") };
+    let is_host = match host.strip_prefix('[') {
+        Some(v6) => v6.strip_suffix(']').is_some_and(|v6| v6.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && !host.contains([':', '/', '@', '?', '#', ' ']),
+    };
+    match port.parse::<u16>() {
+        Ok(1..) if is_host => Ok(address.to_owned()),
+        _ => refused("it is no address"),
+    }
+}
+
 /// Serves calls until `stop` says so.
 pub async fn answer(listener: TcpListener, routes: Router, mut stop: watch::Receiver<bool>) {
     let stopped = async {
@@ -56,5 +78,32 @@ pub async fn answer(listener: TcpListener, routes: Router, mut stop: watch::Rece
     match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => serve(stopped, listener, routes, LIMITS).await,
         Err(error) => tracing::error!("the port for calls can't be watched: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `--master http://head:7077` was called at `http://http://head:7077`.
+    #[test]
+    fn an_address_is_taken_as_people_write_it_or_refused_with_a_sentence() {
+        for text in ["head:7077", "http://head:7077", "http://head:7077/"] {
+            assert_eq!(callee(text).unwrap(), "head:7077", "{text}");
+        }
+        assert_eq!(callee("http://[::1]:7077").unwrap(), "[::1]:7077");
+        for text in [
+            "",
+            "head",
+            ":7077",
+            "::1:7077",
+            "head:0",
+            "head:70770",
+            "head:7077/rpc",
+            "https://head:7077",
+            "ftp://head:1",
+        ] {
+            assert!(callee(text).unwrap_err().contains("write HOST:PORT"), "{text}");
+        }
     }
 }

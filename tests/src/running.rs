@@ -34,6 +34,12 @@ impl Running {
         self.wait_for_line_after(0, what, wanted)
     }
 
+    /// What it has written to standard output so far.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
     /// How many lines it has written to standard error.
     #[must_use]
     pub fn lines(&self) -> usize {

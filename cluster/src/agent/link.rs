@@ -185,7 +185,9 @@ async fn call<A: DeserializeOwned + Send + 'static>(
 ) -> Result<A, CallError> {
     let caller = Arc::clone(caller);
     let called = spawn_blocking(move || caller.call(&message, wait)).await;
-    called.unwrap_or_else(|error| Err(CallError::Unreachable { to: "the master".to_owned(), why: error.to_string() }))
+    called.unwrap_or_else(|error| {
+        Err(CallError::Unreachable { to: "the master".to_owned(), why: error.to_string(), sent: true })
+    })
 }
 
 /// Calls that fail and are made again, and one line in the log when that begins and ends.

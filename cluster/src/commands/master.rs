@@ -115,7 +115,7 @@ pub fn run(flags: &MasterFlags) -> Result<ExitCode, Failure> {
     let routes = routes(front, Arc::new(secrets), clock, entropy).map_err(Failure::cluster)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
-    let stop = stop_on_signal();
+    let stop = stop_on_signal("jobs go on without a master, and the next one takes them up");
     let broken = runtime.block_on(async {
         let mut broken = desk.broken();
         let ended = tokio::select! {

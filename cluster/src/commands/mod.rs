@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use flightline_engine::process::install_panic_policy;
+use flightline_engine::process::{install_drain_policy_saying, install_panic_policy};
 use flightline_engine::telemetry::{self, Level, LogFormat};
 use tokio::sync::watch;
 
@@ -35,11 +35,11 @@ fn wall_clock() -> WallClock {
     Arc::new(|| Moment::from(SystemTime::now()))
 }
 
-/// A word that says once, to all who wait, that the process shall end.
-fn stop_on_signal() -> watch::Sender<bool> {
+/// A word that says once, to all who wait, that the process shall end. `what` is said of what it does then.
+fn stop_on_signal(what: &'static str) -> watch::Sender<bool> {
     let stop = watch::Sender::new(false);
     let on_signal = stop.clone();
-    flightline_engine::process::install_drain_policy(move || {
+    install_drain_policy_saying(what, move || {
         on_signal.send_replace(true);
     });
     stop

@@ -1,56 +1,57 @@
 //! `submit`: runs jobs on the cluster, watches them and ends them.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use flightline_engine::ids::ProcessIndex;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::entropy::SystemEntropy;
+use crate::entropy::{Entropy, SystemEntropy};
 use crate::failure::Failure;
-use crate::ids::JobId;
+use crate::ids::{JobId, SubmissionId};
 use crate::job::state::{JobState, StopHow};
 use crate::protocol::LogStream;
 use crate::protocol::messages::FromUser;
-use crate::rpc::call::Caller;
+use crate::rpc::call::{CallError, Caller};
 use crate::rpc::seal::Role;
 use crate::secret::Token;
 pub use crate::submit::flags::SubmitFlags;
 use crate::submit::flags::{LogFlags, What};
-use crate::submit::watch::{called, log, wait};
+use crate::submit::follow::Reading;
+use crate::submit::patience::{WAIT, call_patiently, called};
+use crate::submit::screen::Screen;
+use crate::submit::watch::{Output, log, wait};
 use crate::submit::{show, spec};
 use crate::view::{ClusterView, JobView};
 
 /// The variable that may hold the token itself.
 const TOKEN: &str = "FLIGHTLINE_TOKEN";
 
-/// For an answer.
-const WAIT: Duration = Duration::from_secs(10);
-
 /// Runs the command.
 ///
 /// # Errors
 /// The command line is wrong, the master refuses, or can't be reached.
 pub fn run(flags: &SubmitFlags) -> Result<ExitCode, Failure> {
-    let token = match std::env::var(TOKEN) {
-        Ok(token) => Token::new(&token),
-        Err(_) => Token::read(&flags.token_file).map_err(Failure::usage)?,
-    };
-    let caller = Caller::new(&flags.master, Role::User, token.reveal().as_bytes(), Arc::new(SystemEntropy));
+    let token = token(std::env::var(TOKEN).ok(), flags)?;
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let caller = Caller::new(&flags.master, Role::User, token.reveal().as_bytes(), Arc::clone(&entropy));
     if let Some((program, run)) = flags.what.run() {
         let spec = spec::spec(program, run).map_err(|mistakes| Failure::usage(mistakes.join("; ")))?;
-        let job: JobId = caller.call(&FromUser::Submit { spec }, WAIT).map_err(|error| called(&error))?;
+        let id = SubmissionId::draw(&entropy).map_err(Failure::cluster)?;
+        let screen = watched("the job may have been submitted; `submit list` shows it".to_owned());
+        let job = submit(&caller, &FromUser::Submit { id, spec }, run.wait, |line| screen.say(line));
+        let job = job.map_err(|error| called(&error))?;
         if !run.wait {
             say(flags.json, &serde_json::json!({ "job": job }), || {
                 format!("job {job} was submitted; `submit status {job}` shows how it is\n")
             })?;
             return Ok(ExitCode::SUCCESS);
         }
-        eprintln!("job {job} was submitted");
-        return waited(&caller, job);
+        screen.part_with(goes_on(job));
+        screen.say(&format!("job {job} was submitted"));
+        return waited(&caller, job, &screen);
     }
     match &flags.what {
         What::List => {
@@ -73,11 +74,59 @@ pub fn run(flags: &SubmitFlags) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The variable's token, or the file's if the variable says nothing.
+fn token(variable: Option<String>, flags: &SubmitFlags) -> Result<Token, Failure> {
+    match variable.filter(|token| !token.trim().is_empty()) {
+        Some(token) => Ok(Token::new(&token)),
+        None => Token::read(&flags.token_file).map_err(Failure::usage),
+    }
+}
+
+/// Submits a job. Where nobody knows whether that was done, and for who waits for the job anyway, it is submitted again and again:
+/// by its number the master knows it.
+///
+/// # Errors
+/// The master refuses, or can't be reached.
+pub fn submit(
+    caller: &Caller,
+    submission: &FromUser,
+    wait: bool,
+    mut say: impl FnMut(&str),
+) -> Result<JobId, CallError> {
+    match caller.call(submission, WAIT) {
+        Err(error) if error.may_be_done() || wait && error.is_away() => {
+            say(&format!("waiting for the master, to hear whether it has the job: {error}"));
+            call_patiently(caller, submission, say)
+        }
+        called => called,
+    }
+}
+
+fn goes_on(job: JobId) -> String {
+    format!("job {job} goes on; `submit stop {job}` ends it, `submit status {job}` shows it")
+}
+
+/// A screen that Ctrl-C leaves with this line.
+fn watched(parting: String) -> Screen {
+    let screen = Screen::new(parting);
+    if let Err(error) = screen.watch_signals() {
+        screen.say(&format!("warning: Ctrl-C will end this command without a word: {error}"));
+    }
+    screen
+}
+
 fn logs(caller: &Caller, flags: &LogFlags) -> Result<(), Failure> {
-    let stream = if flags.stdout { LogStream::Stdout } else { LogStream::Stderr };
-    let from = flags.all.then_some(0);
-    let process = ProcessIndex::new(flags.process);
-    log(caller, (flags.job, flags.generation), (process, stream), (from, flags.follow), &mut stdout())
+    let reading = Reading {
+        job: flags.job,
+        generation: flags.generation,
+        process: ProcessIndex::new(flags.process),
+        stream: if flags.stdout { LogStream::Stdout } else { LogStream::Stderr },
+        from: flags.all.then_some(0),
+        follow: flags.follow,
+        patient: flags.follow,
+    };
+    let screen = watched(goes_on(flags.job));
+    log(caller, reading, &screen, &mut Output::new(&mut stdout(), stdout().is_terminal()))
 }
 
 fn stop(caller: &Caller, job: JobId, how: StopHow, and_wait: bool) -> Result<ExitCode, Failure> {
@@ -86,18 +135,22 @@ fn stop(caller: &Caller, job: JobId, how: StopHow, and_wait: bool) -> Result<Exi
         eprintln!("job {job} was asked to end");
         return Ok(ExitCode::SUCCESS);
     }
-    let view = wait(caller, job)?;
+    let screen = watched(format!("job {job} was asked to end, and goes on with that; `submit status {job}` shows it"));
+    let view = wait(caller, job, &screen)?;
     eprint!("{}", show::job(&view));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Waits for a job, prints what its first process printed, and ends as it did.
-fn waited(caller: &Caller, job: JobId) -> Result<ExitCode, Failure> {
-    let view = wait(caller, job)?;
+fn waited(caller: &Caller, job: JobId, screen: &Screen) -> Result<ExitCode, Failure> {
+    let view = wait(caller, job, screen)?;
     let line = &view.line;
-    let lead = (ProcessIndex::new(0), LogStream::Stdout);
+    let (process, stream) = (ProcessIndex::new(0), LogStream::Stdout);
+    // Who has completed a job is there; of others nobody knows.
+    let patient = line.state == JobState::Completed;
+    let printed = Reading { job, generation: line.generation, process, stream, from: Some(0), follow: false, patient };
     if line.generation.is_some()
-        && let Err(failure) = log(caller, (job, None), lead, (Some(0), false), &mut stdout())
+        && let Err(failure) = log(caller, printed, screen, &mut Output::new(&mut stdout(), stdout().is_terminal()))
     {
         eprintln!("what job {job} printed can't be had: {failure}");
     }
@@ -134,3 +187,6 @@ fn say(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Res
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

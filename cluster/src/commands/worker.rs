@@ -25,7 +25,7 @@ use crate::entropy::{Entropy, SystemEntropy, random};
 use crate::failure::Failure;
 use crate::guard::Roots;
 use crate::ids::{Cores, Incarnation, Memory, WorkerName};
-use crate::port::{answer, listen};
+use crate::port::{answer, callee, listen};
 use crate::protocol::Machine;
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
@@ -49,7 +49,7 @@ Exit codes: 0 asked to end, 2 command line, 4 its folder can't be used, 5 a port
 #[command(name = "worker", version, after_help = EXAMPLES)]
 pub struct WorkerFlags {
     /// Where the master takes calls
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", env = "FLIGHTLINE_MASTER")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", value_parser = callee, env = "FLIGHTLINE_MASTER")]
     pub master: String,
     /// Cores for jobs; all of this machine's without it
     #[arg(long, value_name = "N", env = "FLIGHTLINE_WORKER_CORES")]
@@ -174,7 +174,7 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
     let routes = routes(answers, Arc::new(secrets), clock, entropy).map_err(Failure::cluster)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
-    let stop = stop_on_signal();
+    let stop = stop_on_signal("no new jobs, and those that run finish what they have begun (--grace)");
     let ended = runtime.block_on(async {
         let answering = tokio::spawn(answer(calls, routes, stop.subscribe()));
         let showing = tokio::spawn(show(site, pages, tls, stop.subscribe()));

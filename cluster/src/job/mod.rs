@@ -7,8 +7,10 @@
 //! | [`life`] | the processes of one life, and what became of them |
 //! | [`record`] | all that is known of one job |
 //! | [`verdict`] | what follows from the end of a life |
+//! | `last_words` | what a program said of its failure |
 //! | [`restart`] | how often and how soon there is another one |
 
+pub(crate) mod last_words;
 pub mod life;
 pub mod record;
 pub mod restart;

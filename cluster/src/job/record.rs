@@ -7,7 +7,7 @@ use super::restart::Strikes;
 use super::spec::JobSpec;
 use super::state::{JobState, Phase};
 use super::verdict::exit_code;
-use crate::ids::{Generation, JobId, Moment};
+use crate::ids::{Generation, JobId, Moment, SubmissionId};
 
 /// A job keeps so many of its lives; older ones are forgotten.
 const KEPT_LIVES: usize = 50;
@@ -19,6 +19,9 @@ pub struct Job {
     pub id: JobId,
     /// What was asked for.
     pub spec: JobSpec,
+    /// By which submission, if it was a command's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission: Option<SubmissionId>,
     /// Where it stands. Changed by [`Job::go`] only.
     state: JobState,
     /// When it was submitted.
@@ -36,6 +39,9 @@ pub struct Job {
     pub above: Generation,
     /// Its lives, the oldest first.
     pub lives: Vec<Life>,
+    /// How many lives were before those.
+    #[serde(default)]
+    pub forgotten_lives: u64,
     /// When it runs again, if it does.
     pub next_run: Option<Moment>,
     /// The first job of the schedule that it is a run of.
@@ -54,6 +60,7 @@ impl Job {
         Self {
             id,
             spec,
+            submission: None,
             state,
             submitted: now,
             ended: None,
@@ -62,6 +69,7 @@ impl Job {
             strikes: Strikes::default(),
             above,
             lives,
+            forgotten_lives: 0,
             next_run,
             schedule,
         }
@@ -127,13 +135,67 @@ impl Job {
         self.above = self.above.max(life.number);
         if self.lives.len() >= KEPT_LIVES {
             self.lives.remove(0);
+            self.forgotten_lives += 1;
         }
         self.lives.push(life);
+    }
+
+    /// How often it was started again after its first life.
+    #[must_use]
+    pub fn restarts(&self) -> u64 {
+        (self.forgotten_lives + self.lives.len() as u64).saturating_sub(1)
     }
 
     /// The number of its next life.
     #[must_use]
     pub const fn next_generation(&self) -> Generation {
         Generation(self.above.0 + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flightline_engine::ids::ProcessCount;
+
+    use super::super::spec::Program;
+    use super::*;
+    use crate::ids::{Cores, Memory};
+
+    fn job() -> Job {
+        let spec = JobSpec {
+            name: "it".to_owned(),
+            program: Program::Predict,
+            args: Vec::new(),
+            files: Vec::new(),
+            processes: ProcessCount::new(1),
+            cores: Cores(1),
+            memory: Memory(1 << 30),
+            supervise: true,
+            every: None,
+        };
+        Job::new(JobId(1), spec, Moment(0))
+    }
+
+    /// They were counted by the lives that are kept, and so never were more than 49.
+    #[test]
+    fn restarts_are_counted_also_of_lives_that_are_forgotten() {
+        let mut job = job();
+        assert_eq!(job.restarts(), 0);
+        for restarts in 0..120 {
+            let number = job.next_generation();
+            let life = Life { number, started: Moment(0), up_since: None, ended: None, places: Vec::new() };
+            job.begin(life);
+            assert_eq!(job.restarts(), restarts);
+        }
+        assert_eq!(job.lives.len(), KEPT_LIVES);
+    }
+
+    #[test]
+    fn a_job_that_an_earlier_version_wrote_down_is_read() {
+        let job = job();
+        let mut written = serde_json::to_value(&job).unwrap();
+        assert!(written.as_object_mut().unwrap().remove("forgotten_lives").is_some());
+        assert!(written.get("submission").is_none());
+        assert_eq!(serde_json::from_value::<Job>(written).unwrap(), job);
     }
 }

@@ -6,6 +6,7 @@
 use flightline_engine::ids::ProcessIndex;
 use flightline_engine::process::Exit;
 
+use super::last_words;
 use super::life::{End, Life};
 use super::restart::Blame;
 use super::spec::JobSpec;
@@ -156,7 +157,7 @@ fn sentence(spec: &JobSpec, life: &Life, process: ProcessIndex, end: &End) -> St
     match end {
         End::Lost { why } => format!("{who} was lost: {why}"),
         End::Seen { how: HowEnded::Code(code), last_lines, .. } if *code != 0 => {
-            let said = last_lines.iter().rev().find(|line| !line.trim().is_empty()).map(|line| format!(": {line}"));
+            let said = last_words::failure(last_lines).map(|words| format!(": {words}"));
             format!("{who} {} ({}){}", HowEnded::Code(*code), meaning(*code), said.unwrap_or_default())
         }
         End::Seen { how, .. } => format!("{who} {how}"),

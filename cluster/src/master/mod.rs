@@ -5,6 +5,7 @@
 //! | [`state`] | what is known, and what each event makes of it; pure |
 //! | `advance` | the steps that jobs take by themselves; pure |
 //! | `silence` | which workers are lost; pure |
+//! | `submission` | jobs that are submitted again since no answer came; pure |
 //! | [`placing`] | which workers a job goes to; pure |
 //! | [`orders`] | what a worker shall have; pure |
 //! | [`worker`] | what is known of a worker |
@@ -26,6 +27,7 @@ pub mod sight;
 mod silence;
 pub mod state;
 pub mod store;
+mod submission;
 #[cfg(test)]
 mod tests;
 mod views;

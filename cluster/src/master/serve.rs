@@ -13,16 +13,16 @@ use serde::de::DeserializeOwned;
 use super::desk::{Desk, heard};
 use crate::entropy::Entropy;
 use crate::guard::{self, Refusal, Roots};
-use crate::ids::{Generation, JobId, ProcessRef};
+use crate::ids::{Generation, JobId, ProcessRef, SubmissionId};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders};
 use crate::protocol::{LogStream, Machine};
-use crate::rpc::call::Caller;
+use crate::rpc::call::{CallError, Caller};
 use crate::rpc::seal::Role;
 use crate::rpc::serve::{Handler, Outcome};
 use crate::secret::ClusterSecret;
-use crate::view::LogPiece;
+use crate::view::{LifeLog, LogPiece, LogTold};
 
 /// No agent waits longer for new orders in one call.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -56,11 +56,14 @@ impl Front {
         &self.desk
     }
 
-    /// Takes a job, or says all that is wrong with it.
+    /// Takes a job, or says all that is wrong with it. One that was taken by this submission before is not taken again.
     ///
     /// # Errors
     /// All mistakes, a sentence each.
-    pub fn submit(&self, spec: JobSpec) -> Result<JobId, Vec<String>> {
+    pub fn submit(&self, spec: JobSpec, submission: Option<SubmissionId>) -> Result<JobId, Vec<String>> {
+        if let Some(job) = submission.and_then(|id| self.desk.read(|cluster| cluster.submitted(id))) {
+            return Ok(job);
+        }
         let roots: BTreeSet<Vec<String>> = self.desk.read(|cluster| {
             let all = cluster.workers().values().filter(|worker| worker.is_there());
             all.map(|worker| worker.machine.roots.clone()).collect()
@@ -71,7 +74,11 @@ impl Front {
         if let Some(refusal) = refusals.first().filter(|_| refusals.len() == roots.len()) {
             return Err(refusal.0.iter().map(ToString::to_string).collect());
         }
-        self.desk.change(|cluster, at| cluster.submit(spec, at)).map_err(|broken| vec![broken.to_string()])
+        let taken = self.desk.change(|cluster, at| match submission {
+            Some(id) => cluster.submit_once(id, spec, at),
+            None => cluster.submit(spec, at),
+        });
+        taken.map_err(|broken| vec![broken.to_string()])
     }
 
     /// Ends a job.
@@ -88,18 +95,42 @@ impl Front {
     ///
     /// # Errors
     /// Why it can't be had, in a sentence.
-    pub fn log(
+    pub fn log(&self, id: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, String> {
+        self.ask(id, &FromMaster::Log { id, stream, from }).map_err(|error| error.to_string())
+    }
+
+    /// The same of a certain life of a job or of its last one, for who reads on from life to life. Blocks.
+    ///
+    /// # Errors
+    /// There is no such job, life or process, in a sentence.
+    pub fn life_log(
         &self,
         job: JobId,
         generation: Option<Generation>,
         (process, stream): (ProcessIndex, LogStream),
         from: Option<u64>,
-    ) -> Result<LogPiece, String> {
-        let generation =
-            generation.or_else(|| self.desk.read(|cluster| Some(cluster.jobs().get(&job)?.life()?.number)));
-        let generation = generation.ok_or_else(|| format!("job {job} has not been started yet"))?;
+    ) -> Result<LifeLog, String> {
+        // Before the log is read: what is written after a job's end nobody would ask for.
+        let known = self.desk.read(|cluster| {
+            let job = cluster.jobs().get(&job)?;
+            let lives: Vec<_> = job.lives.iter().map(|life| (life.number, life.all_ended())).collect();
+            Some((lives, job.next_generation(), job.state().is_over()))
+        });
+        let (lives, coming, is_over) = known.ok_or_else(|| no_job(job))?;
+        let Some(generation) = generation.or(lives.last().map(|(number, _)| *number)) else {
+            let told = LogTold::Missing(format!("job {job} has not been started yet"));
+            return Ok(LifeLog { generation: coming, has_ended: false, next: None, is_over, told });
+        };
         let id = ProcessRef { job, generation, process };
-        self.ask(id, &FromMaster::Log { id, stream, from })
+        self.agent_of(id)?;
+        let told = match self.ask(id, &FromMaster::Log { id, stream, from }) {
+            Ok(piece) => LogTold::Piece(piece),
+            Err(error) if error.is_transient() => LogTold::Away(error.to_string()),
+            Err(error) => LogTold::Missing(error.to_string()),
+        };
+        let has_ended = lives.iter().any(|(number, ended)| *number == generation && *ended);
+        let next = lives.into_iter().map(|(number, _)| number).find(|number| *number > generation);
+        Ok(LifeLog { generation, has_ended, next, is_over, told })
     }
 
     /// What the processes of a job's present life run, added up. Blocks.
@@ -115,23 +146,28 @@ impl Front {
         let mut graphs = Vec::new();
         for process in (0..processes).map(ProcessIndex::new) {
             let id = ProcessRef { job, generation, process };
-            let telemetry: Option<Telemetry> = self.ask(id, &FromMaster::Telemetry { id })?;
+            let telemetry: Option<Telemetry> =
+                self.ask(id, &FromMaster::Telemetry { id }).map_err(|error| error.to_string())?;
             graphs.extend(telemetry.and_then(|telemetry| telemetry.graph));
         }
         if graphs.is_empty() { Err(format!("job {job} runs no dataflow just now")) } else { Ok(Graph::merge(graphs)) }
     }
 
     /// Asks the agent whose process this is or was.
-    fn ask<A: DeserializeOwned>(&self, id: ProcessRef, message: &FromMaster) -> Result<A, String> {
+    fn ask<A: DeserializeOwned>(&self, id: ProcessRef, message: &FromMaster) -> Result<A, CallError> {
+        let address = self.agent_of(id).map_err(CallError::Refused)?;
+        let caller = Caller::new(&address, Role::Master, self.secret.bytes(), Arc::clone(&self.entropy));
+        caller.call(message, AGENT_WAIT)
+    }
+
+    fn agent_of(&self, id: ProcessRef) -> Result<String, String> {
         let address = self.desk.read(|cluster| {
             let lives = &cluster.jobs().get(&id.job)?.lives;
             let life = lives.iter().find(|life| life.number == id.generation)?;
             let machine = &cluster.workers().get(&life.places.get(id.process.get())?.worker)?.machine;
             Some(machine.address())
         });
-        let address = address.ok_or_else(|| format!("there is no {id} on any worker that is known here"))?;
-        let caller = Caller::new(&address, Role::Master, self.secret.bytes(), Arc::clone(&self.entropy));
-        caller.call(message, AGENT_WAIT).map_err(|error| error.to_string())
+        address.ok_or_else(|| format!("there is no {id} on any worker that is known here"))
     }
 
     fn of_agent(&self, message: FromAgent) -> Result<String, String> {
@@ -169,17 +205,21 @@ impl Front {
 
     fn of_user(&self, message: FromUser) -> Result<String, String> {
         match message {
-            FromUser::Submit { spec } => text(&self.submit(spec).map_err(|mistakes| mistakes.join("\n"))?),
-            FromUser::Cluster => text(&self.desk.cluster()),
-            FromUser::Job { job } => {
-                text(&self.desk.job(job).ok_or_else(|| format!("there is no job {job}; `submit list` shows all"))?)
+            FromUser::Submit { id, spec } => {
+                text(&self.submit(spec, Some(id)).map_err(|mistakes| mistakes.join("\n"))?)
             }
+            FromUser::Cluster => text(&self.desk.cluster()),
+            FromUser::Job { job } => text(&self.desk.job(job).ok_or_else(|| no_job(job))?),
             FromUser::Stop { job, how } => text(&self.stop(job, how)?),
             FromUser::Log { job, generation, process, stream, from } => {
-                text(&self.log(job, generation, (process, stream), from)?)
+                text(&self.life_log(job, generation, (process, stream), from)?)
             }
         }
     }
+}
+
+fn no_job(job: JobId) -> String {
+    format!("there is no job {job}; `submit list` shows all")
 }
 
 /// An agent that waits for orders. Dropped before that is over, it has hung up.

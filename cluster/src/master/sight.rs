@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::models::Models;
 use super::serve::Front;
-use crate::ids::{Generation, JobId};
+use crate::ids::{Generation, JobId, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::protocol::LogStream;
@@ -50,7 +50,7 @@ impl Sight for MasterSight {
         process: ProcessIndex,
         from: Option<u64>,
     ) -> Result<LogPiece, String> {
-        self.front.log(job, Some(generation), (process, LogStream::Stderr), from)
+        self.front.log(ProcessRef { job, generation, process }, LogStream::Stderr, from)
     }
 
     fn models(&self) -> Vec<ModelView> {
@@ -62,7 +62,7 @@ impl Sight for MasterSight {
     }
 
     fn submit(&self, spec: JobSpec) -> Result<JobId, Vec<String>> {
-        self.front.submit(spec)
+        self.front.submit(spec, None)
     }
 
     fn stop(&self, id: JobId, how: StopHow) -> Result<(), String> {

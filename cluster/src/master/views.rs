@@ -94,7 +94,7 @@ fn line(cluster: &Cluster, job: &Job) -> JobLine {
         ended: job.ended,
         exit: job.exit,
         generation: job.life().map(|life| life.number),
-        restarts: (job.lives.len() as u64).saturating_sub(1),
+        restarts: job.restarts(),
         cores: Cores(cores),
         memory: Memory(job.spec.memory.0.saturating_mul(number)),
         next_run: job.next_run,

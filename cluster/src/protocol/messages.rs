@@ -6,7 +6,7 @@ use flightline_engine::ids::ProcessIndex;
 use serde::{Deserialize, Serialize};
 
 use super::{LogStream, Machine, ProcessOrder, ProcessReport};
-use crate::ids::{Generation, Incarnation, JobId, ProcessRef, WorkerName};
+use crate::ids::{Generation, Incarnation, JobId, ProcessRef, SubmissionId, WorkerName};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 
@@ -83,8 +83,10 @@ pub struct Orders {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FromUser {
-    /// Run this. Answered with a [`JobId`].
+    /// Run this. Answered with a [`JobId`]; the same one when it comes again.
     Submit {
+        /// Which submission it is.
+        id: SubmissionId,
         /// What.
         spec: JobSpec,
     },
@@ -102,7 +104,7 @@ pub enum FromUser {
         /// How.
         how: StopHow,
     },
-    /// A piece of a process's log. Answered with a [`LogPiece`](crate::view::LogPiece).
+    /// A piece of a process's log. Answered with a [`LifeLog`](crate::view::LifeLog).
     Log {
         /// Which job's.
         job: JobId,

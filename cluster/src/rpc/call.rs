@@ -3,6 +3,7 @@
 //! A [`Caller`] makes one call at a time; who wants several at once makes several. It blocks: never on an async task.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,15 +21,30 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest answer that is read: pieces of logs and graphs are bounded far below.
 const LONGEST_ANSWER: u64 = 16 << 20;
 
+/// No more characters of what a stranger says are shown.
+const LONGEST_WHY: usize = 200;
+
 /// Why a call gave nothing.
 #[derive(Debug, Error)]
 pub enum CallError {
-    /// Nobody answers, or what answers is no callee of ours, or the connection was cut.
+    /// Nobody answers, or the connection was cut.
     #[error("{to} can't be reached: {why}")]
     Unreachable {
         /// Who was called.
         to: String,
         /// What happened.
+        why: String,
+        /// Whether the call may have been heard and done all the same.
+        sent: bool,
+    },
+    /// Something else answers there.
+    #[error(
+        "{to} takes no calls of ours ({why}): the master takes them at port 7077, unless it was started with another --rpc; its pages are elsewhere"
+    )]
+    NoCallee {
+        /// Who was called.
+        to: String,
+        /// What it said.
         why: String,
     },
     /// It doesn't let us in.
@@ -63,6 +79,26 @@ impl CallError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         !matches!(self, Self::Refused(_) | Self::Words { .. })
+    }
+
+    /// Whether nobody is there now.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
+    /// Of a hello, by which nothing is done.
+    fn unsaid(self) -> Self {
+        match self {
+            Self::Unreachable { to, why, .. } => Self::Unreachable { to, why, sent: false },
+            other => other,
+        }
+    }
+
+    /// Whether nobody knows if the call was done.
+    #[must_use]
+    pub const fn may_be_done(&self) -> bool {
+        matches!(self, Self::Unreachable { sent: true, .. })
     }
 }
 
@@ -130,11 +166,11 @@ impl Caller {
     }
 
     fn open(&self) -> Result<Open, CallError> {
-        let nonce: Nonce = random(&self.entropy).map_err(|why| self.unreachable(&why))?;
+        let nonce: Nonce = random(&self.entropy).map_err(|why| self.unreachable(&why, false))?;
         let hello = Hello { role: self.role, nonce: hex(&nonce) };
-        let welcome: Welcome = self.post("hello", &hello, Duration::ZERO)?;
+        let welcome: Welcome = self.post("hello", &hello, Duration::ZERO).map_err(CallError::unsaid)?;
         let (Some(id), Some(callee)) = (from_hex(&welcome.session), from_hex(&welcome.nonce)) else {
-            return Err(self.unreachable(&"what answers there is no part of Flightline"));
+            return Err(self.no_callee(&"it greets in another way"));
         };
         let key = SessionKey::of(&self.secret, &Session { role: self.role, id, caller: nonce, callee });
         Ok(Open { welcome, nonce: hello.nonce, key, last: 0 })
@@ -162,24 +198,53 @@ impl Caller {
     fn post<A: DeserializeOwned>(&self, route: &str, message: &impl Serialize, wait: Duration) -> Result<A, CallError> {
         let request = self.http.post(format!("{}/rpc/{route}", self.base));
         let request = request.config().timeout_global(Some(wait + PATIENCE)).build();
-        let mut response = request.send_json(message).map_err(|error| self.unreachable(&error))?;
+        let mut response = request.send_json(message).map_err(|error| self.failed(&error))?;
         let status = response.status().as_u16();
+        let is_ours = response.body().mime_type() == Some("text/plain");
         let body = response.body_mut().with_config().limit(LONGEST_ANSWER);
         match status {
-            200 => body.read_json().map_err(|error| self.unreachable(&error)),
-            401 => {
-                let why = body.read_to_string().unwrap_or_default();
+            200 => body.read_json().map_err(|error| self.failed(&error)),
+            401 if is_ours => {
+                let why = in_a_line(&body.read_to_string().unwrap_or_default());
                 Err(CallError::NotLetIn { to: self.base.clone(), why })
             }
-            other => Err(self.unreachable(&format!("it answers with HTTP status {other}"))),
+            other => Err(self.no_callee(&format!("it answers with HTTP status {other}"))),
         }
     }
 
-    fn unreachable(&self, why: &dyn fmt::Display) -> CallError {
-        CallError::Unreachable { to: self.base.clone(), why: why.to_string() }
+    fn failed(&self, error: &ureq::Error) -> CallError {
+        match error {
+            ureq::Error::Json(error) if error.is_io() || error.is_eof() => self.unreachable(error, true),
+            ureq::Error::Protocol(_) | ureq::Error::Json(_) | ureq::Error::BodyExceedsLimit(_) => self.no_callee(error),
+            ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => {
+                self.unreachable(error, false)
+            }
+            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => self.unreachable(error, false),
+            ureq::Error::Io(why) if why.kind() == io::ErrorKind::ConnectionRefused => self.unreachable(error, false),
+            _ => self.unreachable(error, true),
+        }
+    }
+
+    fn unreachable(&self, why: &dyn fmt::Display, sent: bool) -> CallError {
+        CallError::Unreachable { to: self.base.clone(), why: in_a_line(&why.to_string()), sent }
+    }
+
+    fn no_callee(&self, why: &dyn fmt::Display) -> CallError {
+        CallError::NoCallee { to: self.base.clone(), why: in_a_line(&why.to_string()) }
     }
 
     fn words(&self, why: &dyn fmt::Display) -> CallError {
         CallError::Words { to: self.base.clone(), why: why.to_string() }
     }
+}
+
+/// What a stranger says, as a part of a sentence: its first line, cut, with nothing that steers a terminal.
+fn in_a_line(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let mut shown: String =
+        line.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).take(LONGEST_WHY).collect();
+    if line.chars().nth(LONGEST_WHY).is_some() {
+        shown.push('…');
+    }
+    shown
 }

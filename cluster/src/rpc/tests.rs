@@ -8,6 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse};
 use flightline_engine::clock::SystemClock;
 use flightline_engine::http::{Health, HttpPort};
 use flightline_engine::metrics::StreamMetrics;
@@ -165,4 +167,62 @@ fn an_answer_without_the_secret_is_not_believed() {
         }
     });
     assert!(matches!(say(&caller(address, SECRET), "word"), Err(CallError::Impostor { .. })));
+}
+
+/// Whoever gave the port of the pages was shown a whole page as the reason.
+#[test]
+fn a_port_of_something_else_is_told_in_one_line() {
+    let page = "<!doctype html>\n<title>Log in</title>\n".repeat(500);
+    let login = (StatusCode::UNAUTHORIZED, Html(page.clone()));
+    let long = (StatusCode::UNAUTHORIZED, format!("\n \n{}\u{1b}[2J{}", "x".repeat(100), "y".repeat(10_000)));
+    let no_callees = [
+        Router::new().fallback(move || async move { login.clone().into_response() }),
+        Router::new().fallback(move || async move { Html(page.clone()) }),
+        Router::new(),
+    ];
+    for app in no_callees {
+        let port = HttpPort::start("127.0.0.1:0", app, Health::new(), StreamMetrics::new()).unwrap();
+        let error = say(&caller(port.local_addr(), SECRET), "word").unwrap_err();
+        assert!(matches!(error, CallError::NoCallee { .. }), "{error}");
+        let told = error.to_string();
+        assert!(told.contains("the master takes them at port 7077") && !told.contains('<'), "{told}");
+        assert!(told.lines().count() == 1 && told.chars().count() < 400, "{told}");
+    }
+    let app = Router::new().fallback(move || async move { long.clone() });
+    let port = HttpPort::start("127.0.0.1:0", app, Health::new(), StreamMetrics::new()).unwrap();
+    let error = say(&caller(port.local_addr(), SECRET), "word").unwrap_err();
+    let CallError::NotLetIn { why, .. } = error else { panic!("{error}") };
+    assert!(
+        why.chars().count() == 201 && why.starts_with("xxx") && why.ends_with("y…") && !why.contains('\u{1b}'),
+        "{why}"
+    );
+}
+
+/// Nobody knows whether a call was done whose answer did not come; one that nobody heard was not.
+#[test]
+fn a_call_that_may_have_been_heard_is_told_from_one_that_was_not() {
+    let nobody = caller("127.0.0.1:1".parse().unwrap(), SECRET);
+    let error = say(&nobody, "word").unwrap_err();
+    assert!(error.is_away() && !error.may_be_done(), "{error:?}");
+
+    let counter = Arc::new(Dying::default());
+    let secrets = Arc::new(|role| (role == Role::Agent).then(|| SECRET.to_vec()));
+    let app = routes(Arc::clone(&counter), secrets, Arc::new(SystemClock::new()), Arc::new(SystemEntropy)).unwrap();
+    let port = HttpPort::start("127.0.0.1:0", app, Health::new(), StreamMetrics::new()).unwrap();
+    let error = say(&caller(port.local_addr(), SECRET), "word").unwrap_err();
+    assert!(error.is_away() && error.may_be_done(), "{error:?}");
+    assert_eq!(counter.0.load(Ordering::SeqCst), 1);
+}
+
+/// Does what it is told, and never answers.
+#[derive(Default)]
+struct Dying(AtomicU64);
+
+impl Handler for Dying {
+    fn handle(self: Arc<Self>, _role: Role, _body: String) -> Outcome {
+        Box::pin(async move {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            panic!("the callee dies here")
+        })
+    }
 }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::ids::{Generation, JobId, Memory};
 use crate::job::spec::Program;
+use crate::port::callee;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,14 +23,15 @@ Examples:
 What comes after -- is the program's own: see `train --help`. Say nothing there of -w -n -p -h: that is what --cores and
 --processes are for. A file that is given there with --config travels with the job.
 
-Exit codes: 0 done, 2 command line, or the master refuses the job, 5 the master can't be reached; with --wait those of the job.";
+Exit codes: 0 done, 2 command line, or the master refuses the job, 5 the master can't be reached; with --wait those of the job.
+Ctrl-C ends only the waiting, with 130: the job goes on.";
 
 /// Run our programs on the cluster, watch them and end them.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "submit", version, after_help = EXAMPLES)]
 pub struct SubmitFlags {
     /// Where the master takes calls
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", env = "FLIGHTLINE_MASTER", global = true)]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", value_parser = callee, env = "FLIGHTLINE_MASTER", global = true)]
     pub master: String,
     /// File of the token that the master made at its first start
     #[arg(
@@ -132,7 +134,7 @@ pub struct LogFlags {
     /// The job's number
     #[arg(value_parser = job)]
     pub job: JobId,
-    /// Go on until the process has ended
+    /// Go on with what is yet to be written, also by the job's next lives, until the job is over; with -g until that life is
     #[arg(short, long)]
     pub follow: bool,
     /// Which process

@@ -4,10 +4,16 @@
 //! |---|---|
 //! | [`flags`] | the command line |
 //! | [`spec`] | from words to a job, and the files that travel with it |
-//! | [`watch`] | waiting for a job with its progress, and following its log |
+//! | [`patience`] | calls that outlast a master that is away |
+//! | [`watch`] | waiting for a job with its progress, and reading its log |
+//! | [`follow`] | where somebody is in the logs of a job's lives; pure |
+//! | [`screen`] | progress on standard error, and what Ctrl-C leaves there |
 //! | [`show`] | tables and sentences; pure |
 
 pub mod flags;
+pub mod follow;
+pub mod patience;
+pub mod screen;
 pub mod show;
 pub mod spec;
 pub mod watch;

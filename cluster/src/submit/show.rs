@@ -159,6 +159,20 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
+/// The same of whole lines, whose ends and tabulators stay.
+#[must_use]
+pub fn clean_lines(text: &str) -> String {
+    let line = |line: &str| match line.strip_suffix("\r\n") {
+        Some(line) => cells(line) + "\r\n",
+        None => line.strip_suffix('\n').map_or_else(|| cells(line), |line| cells(line) + "\n"),
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+fn cells(line: &str) -> String {
+    line.split('\t').map(clean).collect::<Vec<_>>().join("\t")
+}
+
 /// Rows in columns, two blanks apart; those in `numbers` stand flush right.
 fn table(rows: &[Vec<String>], numbers: &[usize]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -1,169 +1,114 @@
-//! Waiting for a job with its progress, and following a log.
+//! Waiting for a job with its progress, and reading a log.
 
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{self, ErrorKind, Write};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-use flightline_engine::ids::ProcessIndex;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-
+use super::follow::{Reader, Reading, Then};
+use super::patience::{LOOK_EVERY, Patience, WAIT, call_patiently, called};
+use super::screen::Screen;
 use super::show;
 use crate::failure::Failure;
-use crate::ids::{Generation, JobId};
-use crate::job::state::Phase;
+use crate::ids::JobId;
 use crate::protocol::messages::FromUser;
-use crate::protocol::{LogStream, StageLine};
-use crate::rpc::call::{CallError, Caller};
-use crate::view::{JobView, LogPiece};
+use crate::rpc::call::Caller;
+use crate::view::{JobView, LifeLog};
 
-/// Between two looks at a job that somebody waits for.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// A master that can't be reached for so long is not waited for any longer. Its jobs go on without it, and so does who waits for
-/// one.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// For an answer.
-const WAIT: Duration = Duration::from_secs(10);
-
-/// Waits until a job is over, and shows its progress on standard error meanwhile.
+/// Waits until a job is over, and shows its progress meanwhile.
 ///
 /// # Errors
 /// The master can't be reached for long, or has forgotten the job.
-pub fn wait(caller: &Caller, job: JobId) -> Result<JobView, Failure> {
-    let mut progress = Progress::new();
-    let mut away_since: Option<Instant> = None;
+pub fn wait(caller: &Caller, job: JobId, screen: &Screen) -> Result<JobView, Failure> {
     loop {
-        match caller.call::<JobView>(&FromUser::Job { job }, WAIT) {
-            Ok(view) => {
-                away_since = None;
-                progress.show(&view);
-                if view.line.state.is_over() {
-                    return Ok(view);
-                }
-            }
-            Err(error) if error.is_transient() && away_since.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {
-                progress.say(&format!("waiting for the master, while the job goes on: {error}"));
-            }
-            Err(error) => return Err(called(&error)),
+        let called_for = call_patiently::<JobView>(caller, &FromUser::Job { job }, |line| screen.say(line));
+        let view = called_for.map_err(|error| called(&error))?;
+        screen.show(&view);
+        if view.line.state.is_over() {
+            return Ok(view);
         }
         sleep(LOOK_EVERY);
     }
 }
 
-/// Writes a log to `output`: its end or all of it, and if `follow`, until its process has ended.
+/// Writes a log: its end or all of it; for who follows, what is yet to be written, too, also by the job's next lives.
 ///
 /// # Errors
-/// It can't be had.
-pub fn log(
-    caller: &Caller,
-    (job, generation): (JobId, Option<Generation>),
-    (process, stream): (ProcessIndex, LogStream),
-    (from, follow): (Option<u64>, bool),
-    output: &mut dyn Write,
-) -> Result<(), Failure> {
-    let mut from = from;
+/// It can't be had, or the master or the worker is away for long.
+pub fn log(caller: &Caller, what: Reading, screen: &Screen, output: &mut Output<'_>) -> Result<(), Failure> {
+    let mut reader = Reader::new(what);
+    let mut patience = Patience::default();
     loop {
-        let piece: LogPiece = caller
-            .call(&FromUser::Log { job, generation, process, stream, from }, WAIT)
-            .map_err(|error| called(&error))?;
-        let written = output.write_all(piece.text.as_bytes()).and_then(|()| output.flush());
-        if let Err(error) = written {
+        let question = reader.question();
+        let answer = if what.patient {
+            call_patiently(caller, &question, |line| screen.say(line))
+        } else {
+            caller.call(&question, WAIT)
+        };
+        let answer: LifeLog = answer.map_err(|error| called(&error))?;
+        let (text, then) = reader.take(answer);
+        match output.write(&text) {
             // Who reads no further has seen enough.
-            let gone = error.kind() == std::io::ErrorKind::BrokenPipe;
-            return if gone {
-                Ok(())
-            } else {
-                Err(Failure::storage(format!("can't write to standard output: {error}")))
-            };
-        }
-        // What is there already is read to its end, also by who doesn't follow.
-        let nothing_new = piece.text.is_empty();
-        from = Some(piece.next);
-        match (piece.more, nothing_new) {
-            (false, _) => return Ok(()),
-            (true, true) if !follow => return Ok(()),
-            (true, true) => sleep(LOOK_EVERY),
-            (true, false) => {}
-        }
-    }
-}
-
-/// A call that gave nothing, as a command's failure.
-#[must_use]
-pub fn called(error: &CallError) -> Failure {
-    match error {
-        CallError::Refused(_) | CallError::NotLetIn { .. } => Failure::usage(error),
-        _ => Failure::cluster(error),
-    }
-}
-
-/// Bars on a terminal, plain lines elsewhere.
-struct Progress {
-    bars: Option<MultiProgress>,
-    stages: BTreeMap<(Option<Generation>, String), ProgressBar>,
-    said: String,
-    phase: Option<(Phase, String)>,
-}
-
-impl Progress {
-    fn new() -> Self {
-        let bars = stderr().is_terminal().then(MultiProgress::new);
-        Self { bars, stages: BTreeMap::new(), said: String::new(), phase: None }
-    }
-
-    fn show(&mut self, view: &JobView) {
-        let line = &view.line;
-        let show_stages = |progress: &mut Self| {
-            line.stages.iter().for_each(|stage| progress.show_stage(line.generation, stage));
-        };
-        // What it has done comes before its end.
-        if line.state.is_over() {
-            show_stages(self);
-        }
-        let phase = (line.state.phase(), show::job(view).lines().next().unwrap_or_default().to_owned());
-        if self.phase.as_ref() != Some(&phase) {
-            self.say(&phase.1);
-            self.phase = Some(phase);
-        }
-        show_stages(self);
-    }
-
-    fn show_stage(&mut self, generation: Option<Generation>, stage: &StageLine) {
-        let key = (generation, stage.name.clone());
-        let Some(bars) = &self.bars else {
-            // A line for each stage that has ended.
-            if stage.ended && !self.stages.contains_key(&key) {
-                self.stages.insert(key, ProgressBar::hidden());
-                self.say(&format!("  {}", show::stage(stage)));
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            written => {
+                written.map_err(|error| Failure::storage(format!("can't write to standard output: {error}")))?;
             }
-            return;
-        };
-        let bar = self.stages.entry(key).or_insert_with(|| bars.add(ProgressBar::new(0).with_style(style())));
-        bar.set_length(stage.total);
-        bar.set_position(stage.done);
-        bar.set_prefix(stage.name.clone());
-        bar.set_message(stage.unit.clone());
-        if stage.ended && !bar.is_finished() {
-            bar.finish();
         }
-    }
-
-    fn say(&mut self, line: &str) {
-        if self.said == line {
-            return;
+        if !matches!(then, Then::Away(_)) {
+            patience.restore();
         }
-        line.clone_into(&mut self.said);
-        match &self.bars {
-            // It fails when there is nobody to read it.
-            Some(bars) => drop(bars.println(line)),
-            None => eprintln!("{line}"),
+        match then {
+            Then::On => {}
+            Then::Pause => sleep(LOOK_EVERY),
+            Then::Next(line) => screen.say(&line),
+            Then::Away(why) => {
+                if what.patient {
+                    screen.say(&format!("waiting for the worker: {why}"));
+                }
+                if !what.patient || !patience.wait() {
+                    return Err(Failure::cluster(why));
+                }
+            }
+            Then::Done => return Ok(()),
+            Then::Missing(why) => return Err(Failure::usage(why)),
         }
     }
 }
 
-fn style() -> ProgressStyle {
-    let style = ProgressStyle::with_template("  {prefix:8} {wide_bar} {human_pos} of {human_len} {msg}");
-    style.unwrap_or_else(|_| ProgressStyle::default_bar())
+/// Where a log goes.
+pub struct Output<'a> {
+    to: &'a mut dyn Write,
+    is_terminal: bool,
+}
+
+impl<'a> Output<'a> {
+    /// To there: as it is, or, to a terminal, with what could steer it spelt out.
+    pub fn new(to: &'a mut dyn Write, is_terminal: bool) -> Self {
+        Self { to, is_terminal }
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        if self.is_terminal {
+            self.to.write_all(show::clean_lines(text).as_bytes())?;
+        } else {
+            self.to.write_all(text.as_bytes())?;
+        }
+        self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A job's log could paint a terminal, and type into it.
+    #[test]
+    fn a_log_steers_no_terminal_and_is_a_file_as_it_was_written() {
+        let text = "\u{1b}[2J\u{1b}]0;title\u{7}one\ttwo\r\nthree\u{9b}5n\n";
+        for (is_terminal, written) in
+            [(true, "\\u{1b}[2J\\u{1b}]0;title\\u{7}one\ttwo\r\nthree\\u{9b}5n\n"), (false, text)]
+        {
+            let mut bytes = Vec::new();
+            Output::new(&mut bytes, is_terminal).write(text).unwrap();
+            assert_eq!(String::from_utf8(bytes).unwrap(), written);
+        }
+    }
 }

@@ -110,7 +110,7 @@ pub struct JobLine {
     pub exit: Option<u8>,
     /// Its present or last life.
     pub generation: Option<Generation>,
-    /// How often it was started again after its first life, as far as its lives are kept.
+    /// How often it was started again after its first life.
     #[serde(default)]
     pub restarts: u64,
     /// Cores of all of its processes together.
@@ -225,6 +225,33 @@ pub struct LogPiece {
     pub text: String,
     /// Whether more may come: the process runs, or what is there already did not fit.
     pub more: bool,
+}
+
+/// A piece of the log of one of a job's lives, and what is known of those that follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifeLog {
+    /// Which life's.
+    pub generation: Generation,
+    /// Whether all of this life has ended.
+    pub has_ended: bool,
+    /// The life after it, if there is one.
+    pub next: Option<Generation>,
+    /// Whether the job is over, so that none follows any more.
+    pub is_over: bool,
+    /// What its worker says.
+    pub told: LogTold,
+}
+
+/// What a worker says when it is asked for a piece of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogTold {
+    /// Here it is.
+    Piece(LogPiece),
+    /// There is none, yet or any more; why, in a sentence.
+    Missing(String),
+    /// Nothing, since the worker can't be reached; why, in a sentence.
+    Away(String),
 }
 
 /// A model in the registry.

@@ -9,4 +9,4 @@ pub mod signals;
 pub use exit::Exit;
 pub use memory::{memory_bytes, peak_memory_bytes};
 pub use panics::{contain, install_panic_policy};
-pub use signals::{install_drain_policy, install_signal_policy};
+pub use signals::{install_drain_policy, install_drain_policy_saying, install_signal_policy};

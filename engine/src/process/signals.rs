@@ -33,8 +33,13 @@ pub fn install_signal_policy(on_signal: impl Fn() + Send + 'static) {
 ///
 /// If the operating system refuses the handlers, a warning says so, and signals end the process as they do by default.
 pub fn install_drain_policy(drain: impl Fn() + Send + 'static) {
+    install_drain_policy_saying("finishing what was read", drain);
+}
+
+/// The same for who does something else meanwhile: `what`, as a part of the sentence.
+pub fn install_drain_policy_saying(what: &'static str, drain: impl Fn() + Send + 'static) {
     let on_first = move |_signal| {
-        console::line("asked to end: finishing what was read; a second signal ends at once");
+        console::line(&format!("asked to end: {what}; a second signal ends at once"));
         drain();
     };
     if let Err(error) = on_first_signal(on_first) {

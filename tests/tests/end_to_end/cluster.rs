@@ -12,12 +12,14 @@
 //! | `refused` | what is refused, and what is said then |
 //! | `logs` | that what processes say can be read |
 //! | `pages` | that people can do all of it on the pages, with a browser |
+//! | `lost_answers` | that a job is submitted once, whatever becomes of the master meanwhile |
 //! | `orphans` | that no process outlives its agent |
 
 mod crashes;
 mod ends;
 mod kills;
 mod logs;
+mod lost_answers;
 mod orphans;
 mod pages;
 mod refused;

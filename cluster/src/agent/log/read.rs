@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{LogStream, Segment};
 use crate::ids::Memory;
+use crate::job::last_words::ERROR;
 use crate::view::LogPiece;
 
 /// However much is asked for, a piece is at most so long.
@@ -97,8 +98,10 @@ pub(in super::super) fn last_lines(folder: &Path) -> Vec<String> {
     for stream in [LogStream::Stderr, LogStream::Stdout] {
         let piece = read(folder, stream, None, Memory(LAST_BYTES), false).unwrap_or_default();
         let lines: Vec<&str> = piece.text.lines().collect();
-        let last = lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| shown(line));
-        let last: Vec<String> = last.collect();
+        // Many mistakes are told below one sentence, which must not be missing.
+        let sentence = lines.iter().rposition(|line| line.starts_with(ERROR)).unwrap_or(lines.len());
+        let first = lines.len().saturating_sub(LAST_LINES).min(sentence);
+        let last: Vec<String> = lines[first..].iter().take(LAST_LINES).map(|line| shown(line)).collect();
         if !last.is_empty() {
             return last;
         }

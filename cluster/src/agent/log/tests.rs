@@ -72,6 +72,16 @@ fn the_last_lines_are_those_for_people_and_do_nothing_to_a_terminal() {
     assert!(lines[39].starts_with("red x") && lines[39].chars().count() == 1_000);
 }
 
+/// Of a configuration with a hundred mistakes only the last forty were told, without a word of what they are.
+#[test]
+fn the_sentence_of_a_failure_is_among_the_last_lines_however_many_follow() {
+    let disk = tempfile::tempdir().unwrap();
+    let mistakes: String = (0..100).map(|at| format!("  mistake {at}\n")).collect();
+    log_of(disk.path(), LogLimits::default(), format!("begun\nerror: 100 mistakes:\n{mistakes}").as_bytes());
+    let lines = last_lines(disk.path());
+    assert_eq!((lines.len(), lines[0].as_str(), lines[39].as_str()), (40, "error: 100 mistakes:", "  mistake 38"));
+}
+
 #[test]
 fn a_reader_that_fails_ends_the_log_and_a_disk_that_fails_ends_nothing() {
     struct Endless(usize);

@@ -65,7 +65,7 @@ fn mistakes_are_not_tried_again_and_accidents_are() {
         let Verdict::Failed { why } = follows(Program::Predict, true, [code(exit)]) else {
             panic!("{exit:?} is tried again")
         };
-        assert!(why.contains("predict on worker-0") && why.ends_with("error: the last words"), "{why}");
+        assert!(why.contains("predict on worker-0") && why.ends_with("): the last words"), "{why}");
     }
     let accidents =
         [code(Exit::Storage), code(Exit::ClusterStart), code(Exit::PeerLost), seen(HowEnded::Signal(9)), lost()];

@@ -68,3 +68,26 @@ fn a_supervised_job_with_a_mistake_has_failed_at_once() {
     assert!(why.contains("its arguments or its configuration are wrong") && why.contains("no.such"), "{why}");
     cluster.stop();
 }
+
+/// The reason of the first was "For more information, try '--help'.", and of the second the last mistake alone.
+#[test]
+fn a_jobs_reason_is_what_the_program_said_of_its_mistakes() {
+    let world = World::new();
+    let cluster = Cluster::start(world.folder(), 1);
+    let both = "predict -- --config job.toml --config more.toml --set no.such=1 --set nor.that=2";
+    for (line, says) in [
+        (
+            "train -- --nonsense",
+            ["its arguments or its configuration are wrong", "): unexpected argument '--nonsense' found"],
+        ),
+        (both, ["mistakes in the configuration: ", "no.such"]),
+        (both, ["its arguments or its configuration are wrong", "nor.that"]),
+    ] {
+        let job = cluster.run(line);
+        let view = cluster.wait_until_job_is(job, Phase::Failed);
+        let JobState::Failed { why } = &view.line.state else { panic!("{view:#?}") };
+        assert!(says.iter().all(|part| why.contains(part)), "it doesn't say {says:?}: {why}");
+        assert!(!why.contains("--help") && why.lines().count() == 1, "{why}");
+    }
+    cluster.stop();
+}

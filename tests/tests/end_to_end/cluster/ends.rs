@@ -3,7 +3,7 @@
 use flightline_cluster::job::state::Phase;
 use flightline_engine::process::Exit;
 use flightline_tests::cluster::{Cluster, JobProcess};
-use flightline_tests::wait_until;
+use flightline_tests::{DEADLINE, Signal, wait_until};
 
 use super::{ENDLESS, ON_ALL, ends_of, folder_with_rows, submit_training, wait_until_it_grows};
 use crate::training::MODELS;
@@ -75,5 +75,23 @@ fn a_job_that_drains_can_be_killed() {
     cluster.submit(&format!("kill {job} --wait")).succeed();
     assert_eq!(cluster.job(job).line.state.phase(), Phase::Killed);
     assert!(!process.is_alive());
+    cluster.stop();
+}
+
+/// Both said what only a stream does: "finishing what was read".
+#[test]
+fn master_and_worker_say_themselves_what_comes_when_they_are_asked_to_end() {
+    let folder = folder_with_rows();
+    let mut cluster = Cluster::start(&folder, 1);
+    let agent = cluster.take_agent(0);
+    agent.signal(Signal::TERM);
+    let agent = agent.end_within(DEADLINE);
+    assert!(agent.ok().stderr.contains("asked to end: no new jobs"), "{agent}");
+    let master = cluster.master();
+    master.signal(Signal::TERM);
+    let said = master.wait_for_line("what comes", |line| line.contains("asked to end"));
+    assert!(said.contains("jobs go on without a master"), "{said}");
+    // A second signal would end it at once, with another code.
+    cluster.kill_master();
     cluster.stop();
 }

@@ -69,6 +69,9 @@ fn who_has_another_token_is_told_nothing() {
     // The right one in the variable.
     cluster.submit("list").env("FLIGHTLINE_TOKEN", token.trim()).succeed();
 
+    // An empty one is none: the file counts.
+    cluster.submit("list").env("FLIGHTLINE_TOKEN", "").succeed();
+
     let file = folder.write("my-token", &token);
     let with_file = || cluster.submit("list --token-file my-token").finish();
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
@@ -81,6 +84,25 @@ fn who_has_another_token_is_told_nothing() {
         let mode = fs::metadata(folder.join(STATE).join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
+    cluster.stop();
+}
+
+/// Of the port of the pages the whole login page was shown as the reason, and `http://` was put before `http://`.
+#[test]
+fn another_port_than_that_of_calls_is_told_in_a_sentence() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder, 0);
+    let list = |master: &str| folder.run("submit").args(["--master", master, "list"]).finish();
+    let pages = list(&cluster.page());
+    pages.expect(Exit::Usage).says(&[&cluster.page(), "takes no calls of ours", "port 7077"]).silent();
+    assert_eq!(pages.stderr.lines().count(), 1, "{pages}");
+    list(&format!("http://{}", cluster.address())).ok();
+    let none = list("head");
+    none.expect(Exit::Usage).silent();
+    assert!(none.stderr.contains("write HOST:PORT"), "{none}");
+    let worker = folder.run("worker").args(["--allow-root", "--master", "https://head:7077"]).finish();
+    worker.expect(Exit::Usage).silent();
+    assert!(worker.stderr.contains("write HOST:PORT"), "{worker}");
     cluster.stop();
 }
 

@@ -1,0 +1,106 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use clap::Parser;
+use flightline_engine::clock::SystemClock;
+use flightline_engine::http::{Health, HttpPort};
+use flightline_engine::metrics::StreamMetrics;
+
+use super::*;
+use crate::ids::Moment;
+use crate::master::desk::Desk;
+use crate::master::serve::Front;
+use crate::master::state::Rules;
+use crate::master::store::Store;
+use crate::rpc::serve::{Handler, Outcome, routes};
+use crate::secret::ClusterSecret;
+
+const SECRET: &[u8] = b"a token of sixteen bytes or more";
+
+/// A master that dies between saving and answering, so many times.
+struct Dying {
+    front: Arc<Front>,
+    times: AtomicU32,
+}
+
+impl Handler for Dying {
+    fn handle(self: Arc<Self>, role: Role, body: String) -> Outcome {
+        Box::pin(async move {
+            let done = Arc::clone(&self.front).handle(role, body).await;
+            let left = self.times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |times| times.checked_sub(1));
+            assert!(left.is_err(), "the master dies here: {done:?}");
+            done
+        })
+    }
+}
+
+fn master(folder: &std::path::Path, dies: u32) -> (HttpPort, Arc<Desk>) {
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let store = Store::open(folder).unwrap();
+    let cluster = store.load(Rules::default()).unwrap();
+    let clock = Arc::new(SystemClock::new());
+    let desk = Arc::new(Desk::new(store, cluster, clock.clone(), Arc::new(|| Moment(1)), Arc::clone(&entropy)));
+    let (secret, _) = ClusterSecret::read_or_make(&folder.join("secret"), &entropy).unwrap();
+    let front = Arc::new(Front::new(Arc::clone(&desk), secret, Arc::clone(&entropy)));
+    let dying = Arc::new(Dying { front, times: AtomicU32::new(dies) });
+    let app = routes(dying, Arc::new(|_| Some(SECRET.to_vec())), clock, entropy).unwrap();
+    (HttpPort::start("127.0.0.1:0", app, Health::new(), StreamMetrics::new()).unwrap(), desk)
+}
+
+fn caller(address: &str) -> Caller {
+    Caller::new(address, Role::User, SECRET, Arc::new(SystemEntropy))
+}
+
+fn submission() -> FromUser {
+    let flags = SubmitFlags::parse_from(["submit", "train"]);
+    let (program, run) = flags.what.run().unwrap();
+    FromUser::Submit { id: SubmissionId::draw(&SystemEntropy).unwrap(), spec: spec::spec(program, run).unwrap() }
+}
+
+/// The job was there, and the command said that the master can't be reached.
+#[test]
+fn a_job_whose_answer_was_lost_is_asked_for_again_and_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, desk) = master(folder.path(), 2);
+    let caller = caller(&port.local_addr().to_string());
+    let (asked, mut said) = (submission(), Vec::new());
+    let job = submit(&caller, &asked, false, |line| said.push(line.to_owned())).unwrap();
+    assert_eq!((job, desk.cluster().jobs.len()), (JobId(1), 1));
+    assert!(said[0].starts_with("waiting for the master, to hear whether it has the job: "), "{said:?}");
+    assert_eq!(submit(&caller, &asked, false, |_| ()).unwrap(), job, "also much later");
+    assert_eq!(submit(&caller, &submission(), false, |_| ()).unwrap(), JobId(2), "another one is another job");
+    // A master that was started again since then reads it.
+    let kept: crate::job::record::Job = desk.read(|cluster| {
+        let written = serde_json::to_string(&cluster.jobs()[&job]).unwrap();
+        serde_json::from_str(&written).unwrap()
+    });
+    assert_eq!(Some(kept), desk.read(|cluster| cluster.jobs().get(&job).cloned()));
+    assert!(desk.read(|cluster| cluster.jobs()[&job].submission.is_some()));
+}
+
+#[test]
+fn what_nobody_heard_is_not_waited_for_by_who_does_not_wait() {
+    let error = submit(&caller("127.0.0.1:1"), &submission(), false, |line| panic!("{line}")).unwrap_err();
+    assert!(error.is_away(), "{error}");
+    assert_eq!(called(&error).exit.code(), 5);
+}
+
+/// `FLIGHTLINE_TOKEN=` counted as a wrong token.
+#[test]
+fn an_empty_variable_is_no_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let (made, _) = Token::read_or_make(&file, &SystemEntropy).unwrap();
+    let flags = SubmitFlags::parse_from(["submit", "--token-file", file.to_str().unwrap(), "list"]);
+    for empty in [None, Some(String::new()), Some(" \n".to_owned())] {
+        assert_eq!(token(empty, &flags).unwrap().reveal(), made.reveal());
+    }
+    assert_eq!(token(Some("mine\n".to_owned()), &flags).unwrap().reveal(), "mine");
+}
+
+#[test]
+fn the_master_may_be_written_as_a_page_is() {
+    let flags = SubmitFlags::parse_from(["submit", "--master", "http://head:7077/", "list"]);
+    assert_eq!(flags.master, "head:7077");
+    let error = SubmitFlags::try_parse_from(["submit", "--master", "https://head:7077", "list"]).unwrap_err();
+    assert!(error.to_string().contains("write HOST:PORT"), "{error}");
+}
