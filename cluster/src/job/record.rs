@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::life::Life;
-use super::spec::JobSpec;
+use super::shared::SharedSpec;
 use super::state::{JobState, Phase};
 use super::verdict::exit_code;
 use crate::ids::{Generation, JobId, Moment};
@@ -17,7 +17,7 @@ pub struct Job {
     /// Which one.
     pub id: JobId,
     /// What was asked for.
-    pub spec: JobSpec,
+    pub spec: SharedSpec,
     /// Where it stands. Changed by [`Job::go`] only.
     state: JobState,
     /// When it was submitted.
@@ -41,7 +41,8 @@ pub struct Job {
 impl Job {
     /// A job that was just submitted.
     #[must_use]
-    pub fn new(id: JobId, spec: JobSpec, now: Moment) -> Self {
+    pub fn new(id: JobId, spec: impl Into<SharedSpec>, now: Moment) -> Self {
+        let spec = spec.into();
         let next_run = spec.every.map(|every| now.after(every));
         let state = JobState::Queued { why: "it was just submitted".to_owned() };
         let (lives, above) = (Vec::new(), Generation(0));

@@ -11,12 +11,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::desk::{Desk, heard};
+use super::orders::life_for;
 use crate::entropy::Entropy;
 use crate::guard::{self, Refusal, Roots};
 use crate::ids::{Generation, JobId, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::protocol::LogStream;
+use crate::protocol::life::too_long;
 use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders};
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
@@ -61,6 +63,10 @@ impl Front {
     /// # Errors
     /// All mistakes, a sentence each.
     pub fn submit(&self, spec: JobSpec) -> Result<JobId, Vec<String>> {
+        let mistakes = too_long(&spec);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
         let roots: BTreeSet<Vec<String>> = self.desk.read(|cluster| {
             let all = cluster.workers().values().filter(|worker| worker.is_there());
             all.map(|worker| worker.machine.roots.clone()).collect()
@@ -159,6 +165,16 @@ impl Front {
             FromAgent::Leave { agent: AgentId { worker, incarnation } } => {
                 tracing::info!("worker {worker} goes");
                 self.desk.change(|cluster, at| heard(cluster.leave(&worker, incarnation, at)))
+            }
+            FromAgent::Life { agent: AgentId { worker, incarnation }, life } => {
+                let spec = self.desk.read(|cluster| life_for(cluster, (&worker, incarnation), life));
+                let none = || {
+                    format!(
+                        "worker {worker} shall have no process of generation {} of job {}",
+                        life.generation, life.job
+                    )
+                };
+                return text(&spec.ok_or_else(none)?);
             }
             FromAgent::Orders { .. } => return Err("orders are waited for elsewhere (bug)".to_owned()),
         };

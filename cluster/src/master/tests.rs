@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use flightline_engine::ids::{ProcessCount, ProcessIndex};
 
-use super::orders::orders;
+use super::orders::{life_for, orders};
 use super::state::{At, Cluster, NotListened, Rules};
 use crate::ids::{Cores, Generation, Incarnation, JobId, Memory, Moment, ProcessRef, WorkerName};
 use crate::job::spec::{JobSpec, Program};
 use crate::job::state::{JobState, Phase};
+use crate::protocol::life::LifeRef;
 use crate::protocol::{HowEnded, Machine, ProcessReport, ProcessState, Wish};
 
 const START: u64 = 1_700_000_000_000;

@@ -46,10 +46,26 @@ pub(super) fn job_view(cluster: &Cluster, histories: &Histories, id: JobId, now:
     Some(JobView {
         line: line(cluster, job),
         now,
-        spec: JobSpec { files, ..job.spec.clone() },
+        spec: JobSpec { files, ..without_files(&job.spec) },
         generations: job.lives.iter().rev().map(|life| generation(cluster, id, life)).collect(),
         stream: job.life().and_then(|life| stream(cluster, histories, id, life.number)),
     })
+}
+
+/// Their texts may be large, and are nobody's to see.
+fn without_files(spec: &JobSpec) -> JobSpec {
+    let JobSpec { name, program, args, files: _, processes, cores, memory, supervise, every } = spec;
+    JobSpec {
+        name: name.clone(),
+        program: *program,
+        args: args.clone(),
+        files: Vec::new(),
+        processes: *processes,
+        cores: *cores,
+        memory: *memory,
+        supervise: *supervise,
+        every: *every,
+    }
 }
 
 fn worker_view(cluster: &Cluster, worker: &Worker, cores_taken: Cores, memory_taken: Memory) -> WorkerView {

@@ -94,7 +94,7 @@ pub fn log(
 #[must_use]
 pub fn called(error: &CallError) -> Failure {
     match error {
-        CallError::Refused(_) | CallError::NotLetIn { .. } => Failure::usage(error),
+        CallError::Refused(_) | CallError::NotLetIn { .. } | CallError::TooLong { .. } => Failure::usage(error),
         _ => Failure::cluster(error),
     }
 }
