@@ -77,7 +77,7 @@ impl Front {
         if let Some(refusal) = refusals.first().filter(|_| refusals.len() == roots.len()) {
             return Err(refusal.0.iter().map(ToString::to_string).collect());
         }
-        self.desk.change(|cluster, at| cluster.submit(spec, at)).map_err(|broken| vec![broken.to_string()])
+        self.desk.submit(spec).map_err(|why| vec![why.to_string()])
     }
 
     /// Ends a job.
@@ -197,22 +197,25 @@ impl Front {
 }
 
 /// An agent that waits for orders. Dropped before that is over, it has hung up.
-struct Waiting<'a> {
-    desk: &'a Desk,
-    agent: Option<&'a AgentId>,
+struct Waiting {
+    desk: Arc<Desk>,
+    agent: Option<AgentId>,
 }
 
-impl Waiting<'_> {
+impl Waiting {
     fn over(mut self) {
         self.agent = None;
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        let Some(AgentId { worker, incarnation }) = self.agent else { return };
-        // Nothing of it is written down; and what can't be, the desk has told already.
-        let _ = self.desk.change(|cluster, at| cluster.hang_up(worker, *incarnation, at));
+        let Some(AgentId { worker, incarnation }) = self.agent.take() else { return };
+        let desk = Arc::clone(&self.desk);
+        // Outside of a runtime the master is ending. What can't be written down, the desk has told already.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || drop(desk.change(|cluster, at| cluster.hang_up(&worker, incarnation, at))));
+        }
     }
 }
 
@@ -226,7 +229,7 @@ impl Handler for Front {
             match parse(&body)? {
                 FromAgent::Orders { agent, seen, wait_ms } => {
                     let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
-                    let waiting = Waiting { desk: &self.desk, agent: Some(&agent) };
+                    let waiting = Waiting { desk: Arc::clone(&self.desk), agent: Some(agent.clone()) };
                     let orders: Orders = self.desk.orders(&agent, seen, wait).await;
                     waiting.over();
                     text(&orders)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::state::{Changed, Cluster, Rules};
-use crate::ids::{JobId, Moment};
+use crate::ids::{JobId, Memory, Moment};
 use crate::job::record::Job;
 use crate::private::{make_folder, to_write};
 use crate::protocol::Machine;
@@ -53,6 +53,18 @@ pub enum StoreError {
         /// What stands there.
         found: u64,
     },
+}
+
+/// Where a master writes down what must survive it.
+pub trait Durable: Send + Sync + 'static {
+    /// Writes what has changed. When this returns it is durable.
+    ///
+    /// # Errors
+    /// It can't be written.
+    fn save(&self, cluster: &Cluster, changed: &Changed) -> Result<(), StoreError>;
+
+    /// How much more can be written; `None` if that isn't known.
+    fn room(&self) -> Option<Memory>;
 }
 
 /// A worker, as it is kept.
@@ -125,11 +137,21 @@ impl Store {
         Ok(Cluster::new(rules, workers, jobs, JobId(last)))
     }
 
-    /// Writes what has changed. When this returns it is durable.
-    ///
-    /// # Errors
-    /// It can't be written; then nothing of it is.
-    pub fn save(&self, cluster: &Cluster, changed: &Changed) -> Result<(), StoreError> {
+    fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(self.failed("read"))
+    }
+
+    fn text(&self, value: &impl Serialize) -> Result<String, StoreError> {
+        serde_json::to_string(value).map_err(self.failed("written"))
+    }
+
+    fn failed<E: fmt::Display>(&self, what: &'static str) -> impl Fn(E) -> StoreError + use<'_, E> {
+        move |why| io(&self.file, what, &why)
+    }
+}
+
+impl Durable for Store {
+    fn save(&self, cluster: &Cluster, changed: &Changed) -> Result<(), StoreError> {
         if *changed == Changed::default() {
             return Ok(());
         }
@@ -157,16 +179,9 @@ impl Store {
         writing.commit().map_err(self.failed("written"))
     }
 
-    fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
-        serde_json::from_str(text).map_err(self.failed("read"))
-    }
-
-    fn text(&self, value: &impl Serialize) -> Result<String, StoreError> {
-        serde_json::to_string(value).map_err(self.failed("written"))
-    }
-
-    fn failed<E: fmt::Display>(&self, what: &'static str) -> impl Fn(E) -> StoreError + use<'_, E> {
-        move |why| io(&self.file, what, &why)
+    fn room(&self) -> Option<Memory> {
+        let disk = rustix::fs::statvfs(&self.file).ok()?;
+        Some(Memory(disk.f_bavail.saturating_mul(disk.f_frsize)))
     }
 }
 

@@ -176,7 +176,7 @@ fn a_job_that_can_not_be_fetched_is_tried_again_and_holds_up_no_other() {
     master.hides.store(false, Ordering::SeqCst);
     until("the first one runs", || report(&household, id(1, 1)).map(drop));
     let before = asked(1);
-    master.say(vec![(one.clone(), Wish::Run), (order(id(3, 1), Program::Model, OBEY), Wish::Run)]);
+    master.say(vec![(one, Wish::Run), (order(id(3, 1), Program::Model, OBEY), Wish::Run)]);
     until("a third one runs", || report(&household, id(3, 1)).map(drop));
     assert_eq!((asked(1), asked(2), asked(3)), (before, 1, 1), "what is here is not fetched again");
     // One that was never fetched can be given up, too.
