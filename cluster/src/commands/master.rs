@@ -102,7 +102,7 @@ pub fn run(flags: &MasterFlags) -> Result<ExitCode, Failure> {
 
     let clock = Arc::new(SystemClock::new());
     let desk = Arc::new(Desk::new(store, cluster, clock.clone(), wall_clock(), Arc::clone(&entropy)));
-    let front = Arc::new(Front::new(Arc::clone(&desk), secret.clone(), Arc::clone(&entropy)));
+    let front = Arc::new(Front::new(Arc::clone(&desk), secret.clone(), clock.clone(), Arc::clone(&entropy)));
     let access =
         Access::new(&token, &format!("master-{}", page.port()), tls.is_some(), clock.clone(), Arc::clone(&entropy));
     let sight = Arc::new(MasterSight::new(Arc::clone(&front), Models::new(flags.models.clone())));

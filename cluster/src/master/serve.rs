@@ -5,20 +5,25 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flightline_engine::clock::Clock;
 use flightline_engine::ids::ProcessIndex;
 use flightline_engine::supervised::{Graph, Telemetry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::desk::{Desk, heard};
+use super::graphs::Graphs;
 use super::orders::life_for;
+use super::state::Cluster;
+use super::worker::Worker;
 use crate::entropy::Entropy;
 use crate::guard::{self, Refusal, Roots};
 use crate::ids::{Generation, JobId, ProcessRef};
+use crate::job::life::Place;
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::protocol::LogStream;
-use crate::protocol::life::too_long;
+use crate::protocol::life::{LifeRef, too_long};
 use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders};
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
@@ -35,6 +40,7 @@ const AGENT_WAIT: Duration = Duration::from_secs(5);
 /// Answers for the master.
 pub struct Front {
     desk: Arc<Desk>,
+    graphs: Graphs,
     secret: ClusterSecret,
     entropy: Arc<dyn Entropy>,
 }
@@ -46,10 +52,10 @@ impl fmt::Debug for Front {
 }
 
 impl Front {
-    /// Answers from this desk; agents are asked with this secret.
+    /// Answers from this desk; agents are asked with this secret. The clock says how old what they told is.
     #[must_use]
-    pub fn new(desk: Arc<Desk>, secret: ClusterSecret, entropy: Arc<dyn Entropy>) -> Self {
-        Self { desk, secret, entropy }
+    pub fn new(desk: Arc<Desk>, secret: ClusterSecret, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { desk, graphs: Graphs::new(clock), secret, entropy }
     }
 
     /// The desk.
@@ -108,19 +114,21 @@ impl Front {
         self.ask(id, &FromMaster::Log { id, stream, from })
     }
 
-    /// What the processes of a job's present life run, added up. Blocks.
+    /// What the processes of a job's present life run, added up, as their workers told it last. Blocks for a moment.
     ///
     /// # Errors
-    /// Why it can't be had, in a sentence.
-    pub fn graph(&self, job: JobId) -> Result<Graph, String> {
-        let life = self.desk.read(|cluster| {
-            let life = cluster.jobs().get(&job)?.life()?;
-            Some((life.number, life.places.len()))
-        });
-        let (generation, processes) = life.ok_or_else(|| format!("job {job} has not been started yet"))?;
+    /// Why it can't be had now, in a sentence.
+    pub fn graph(self: &Arc<Self>, job: JobId) -> Result<Graph, String> {
+        let processes = self.desk.read(|cluster| to_be_asked(cluster, job))?;
+        let Some(first) = processes.first() else { return Err(format!("job {job} runs no dataflow just now")) };
+        let (front, life) = (Arc::clone(self), LifeRef { job, generation: first.generation });
+        self.graphs.get(life, move || front.ask_for_graph(job, &processes)).map(Arc::unwrap_or_clone)
+    }
+
+    /// The same, of these processes, from their agents.
+    fn ask_for_graph(&self, job: JobId, processes: &[ProcessRef]) -> Result<Graph, String> {
         let mut graphs = Vec::new();
-        for process in (0..processes).map(ProcessIndex::new) {
-            let id = ProcessRef { job, generation, process };
+        for &id in processes {
             let telemetry: Option<Telemetry> = self.ask(id, &FromMaster::Telemetry { id })?;
             graphs.extend(telemetry.and_then(|telemetry| telemetry.graph));
         }
@@ -196,6 +204,22 @@ impl Front {
     }
 }
 
+/// The processes that can tell what a job runs: those of its present life that have not ended, on workers that are heard.
+fn to_be_asked(cluster: &Cluster, job: JobId) -> Result<Vec<ProcessRef>, String> {
+    let known = cluster.jobs().get(&job);
+    let (known, life) = known
+        .and_then(|known| Some((known, known.life()?)))
+        .ok_or_else(|| format!("job {job} has not been started yet"))?;
+    if !known.phase().has_processes() {
+        return Err(format!("job {job} is {}: nothing runs", known.phase()));
+    }
+    let is_there = |place: &Place| cluster.workers().get(&place.worker).is_some_and(Worker::is_there);
+    let places = life.places.iter().enumerate().filter(|(_, place)| place.end.is_none() && is_there(place));
+    Ok(places
+        .map(|(process, _)| ProcessRef { job, generation: life.number, process: ProcessIndex::new(process) })
+        .collect())
+}
+
 /// An agent that waits for orders. Dropped before that is over, it has hung up.
 struct Waiting {
     desk: Arc<Desk>,
@@ -252,3 +276,6 @@ fn parse<T: DeserializeOwned>(body: &str) -> Result<T, String> {
 fn text(answer: &impl Serialize) -> Result<String, String> {
     serde_json::to_string(answer).map_err(|error| format!("the answer can't be written down (bug): {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,7 @@ fn a_job_that_carries_much_to_many_processes_runs_and_ends_and_so_does_the_next_
     let entropy = Arc::new(SystemEntropy);
     let desk = Desk::new(store, cluster, Arc::new(SystemClock::new()), Arc::new(|| Moment(1)), entropy.clone());
     let (secret, _) = ClusterSecret::read_or_make(&state.path().join("secret"), &entropy).unwrap();
-    let front = Arc::new(Front::new(Arc::new(desk), secret, entropy));
+    let front = Arc::new(Front::new(Arc::new(desk), secret, Arc::new(SystemClock::new()), entropy));
     let master = start(Arc::clone(&front));
     let (household, _runtime) = obey(&master, disk.path());
     let phase = |job: JobId| front.desk().read(|cluster| cluster.jobs()[&job].phase());
