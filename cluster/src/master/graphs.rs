@@ -112,12 +112,14 @@ mod tests {
     use super::*;
     use crate::ids::{Generation, JobId};
 
+    type Tell = SyncSender<Result<Graph, String>>;
+
     fn life(job: u64) -> LifeRef {
         LifeRef { job: JobId(job), generation: Generation(1) }
     }
 
     /// Workers that say something when they are told to, and how often they were asked.
-    fn workers() -> (SyncSender<Result<Graph, String>>, Arc<AtomicUsize>, impl Fn(&Graphs, u64) -> Told) {
+    fn workers() -> (Tell, Arc<AtomicUsize>, impl Fn(&Graphs, u64) -> Told) {
         let (tell, told) = mpsc::sync_channel(9);
         let (told, asked) = (Arc::new(Mutex::new(told)), Arc::new(AtomicUsize::new(0)));
         let count = Arc::clone(&asked);

@@ -1,5 +1,6 @@
 //! A world in which a master's mind is tested: workers that do what they are told, and a time that goes by when a test says so.
 
+mod damage;
 mod game;
 mod steps;
 
