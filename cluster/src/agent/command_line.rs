@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::guard::carried_name;
-use crate::protocol::ProcessOrder;
+use crate::ids::ProcessRef;
+use crate::job::spec::JobSpec;
 
 /// The variable that tells a process where its cord to the agent is, and what it says.
 pub(super) const CORD: (&str, &str) = ("FLIGHTLINE_CORD", "stdin");
@@ -30,20 +31,20 @@ pub(super) struct Places<'a> {
 }
 
 /// All arguments. The agent's own come first, so that no `--` of the job stands before them.
-pub(super) fn arguments(order: &ProcessOrder, places: Places<'_>) -> Vec<OsString> {
+pub(super) fn arguments(id: ProcessRef, spec: &JobSpec, places: Places<'_>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut give = |flag: &str, value: &OsStr| arguments.extend([flag.into(), value.to_owned()]);
-    if order.program.spreads() {
-        give("-w", order.cores.to_string().as_ref());
-        if order.processes.get() > 1 {
-            give("-n", order.processes.to_string().as_ref());
-            give("-p", order.id.process.to_string().as_ref());
+    if spec.program.spreads() {
+        give("-w", spec.cores.to_string().as_ref());
+        if spec.processes.get() > 1 {
+            give("-n", spec.processes.to_string().as_ref());
+            give("-p", id.process.to_string().as_ref());
             give("-h", places.hostfile.as_os_str());
             give("--secret-file", places.secret.as_os_str());
         }
-        give("--generation", order.id.generation.to_string().as_ref());
+        give("--generation", id.generation.to_string().as_ref());
     }
-    arguments.extend(order.args.iter().map(|word| match carried_name(word) {
+    arguments.extend(spec.args.iter().map(|word| match carried_name(word) {
         Some((before, name)) => {
             let mut argument = OsString::from(before);
             argument.push(places.carried.join(name));
@@ -71,28 +72,28 @@ mod tests {
     use flightline_engine::ids::{ProcessCount, ProcessIndex};
 
     use super::*;
-    use crate::ids::{Cores, Generation, JobId, Memory, ProcessRef};
+    use crate::ids::{Cores, Generation, JobId, Memory};
     use crate::job::spec::Program;
-    use crate::protocol::Wish;
 
     fn line(program: Program, processes: usize, args: &[&str]) -> String {
-        let order = ProcessOrder {
-            id: ProcessRef { job: JobId(7), generation: Generation(3), process: ProcessIndex::new(1) },
-            wish: Wish::Run,
+        let id = ProcessRef { job: JobId(7), generation: Generation(3), process: ProcessIndex::new(1) };
+        let spec = JobSpec {
+            name: "it".to_owned(),
             program,
             args: args.iter().map(|&word| word.to_owned()).collect(),
             files: Vec::new(),
             cores: Cores(4),
             memory: Memory(1 << 30),
             processes: ProcessCount::new(processes),
-            hosts: Vec::new(),
+            supervise: false,
+            every: None,
         };
         let places = Places {
             hostfile: Path::new("/f/hosts"),
             secret: Path::new("/f/secret"),
             carried: Path::new("/f/carried"),
         };
-        arguments(&order, places).join(OsStr::new(" ")).into_string().unwrap()
+        arguments(id, &spec, places).join(OsStr::new(" ")).into_string().unwrap()
     }
 
     #[test]

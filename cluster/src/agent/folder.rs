@@ -18,7 +18,7 @@ use super::command_line::Places;
 use super::secret::JobSecret;
 use crate::ids::{Generation, JobId, ProcessRef};
 use crate::private::{make_folder, to_write};
-use crate::protocol::ProcessOrder;
+use crate::protocol::life::LifeSpec;
 
 /// Why an agent can't work in a folder.
 #[derive(Debug, Error)]
@@ -112,15 +112,15 @@ impl ProcessFolder {
     }
 
     /// Writes what a process starts with. Whatever stood there is gone: a master that lost its memory counts anew.
-    pub(super) fn furnish(&self, order: &ProcessOrder, secret: Option<&JobSecret>) -> io::Result<()> {
+    pub(super) fn furnish(&self, life: &LifeSpec, secret: Option<&JobSecret>) -> io::Result<()> {
         ignore_absence(fs::remove_dir_all(&self.path))?;
         make_folder(&self.carried)?;
-        let hosts: String = order.hosts.iter().map(|host| format!("{host}\n")).collect();
+        let hosts: String = life.hosts.iter().map(|host| format!("{host}\n")).collect();
         write_new(&self.hostfile, &hosts)?;
         if let Some(secret) = secret {
             write_new(&self.secret, secret.expose())?;
         }
-        for file in &order.files {
+        for file in &life.spec.files {
             write_new(&self.carried.join(&file.name), &file.text)?;
         }
         Ok(())

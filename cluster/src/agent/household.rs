@@ -23,12 +23,13 @@ use self::shared::Shared;
 use super::command_line::environment;
 use super::folder::{FolderError, WorkFolder};
 use super::leftovers::{strip_all, sweep};
+use super::lives::Wanted;
 use super::log::read;
 use super::roster::Roster;
 use super::secret::JobSecret;
 use super::settings::Settings;
 use crate::ids::{Generation, JobId, Memory, Moment, ProcessRef};
-use crate::protocol::{LogStream, ProcessOrder, ProcessReport};
+use crate::protocol::{LogStream, ProcessReport};
 use crate::view::LogPiece;
 
 /// Why an agent can't begin.
@@ -93,8 +94,9 @@ impl Household {
         Ok(Self { shared, keeper: Mutex::new(Some(keeper.map_err(HouseholdError::Thread)?)) })
     }
 
-    /// Says which processes there shall be, all of them; whatever was said before counts no more. Returns at once.
-    pub fn apply(&self, orders: Vec<ProcessOrder>) {
+    /// Says which processes there shall be, all of them; whatever was said before counts no more. One that shall run and has
+    /// nothing to run yet is not started, and nothing else waits for it. Returns at once.
+    pub fn apply(&self, orders: Vec<Wanted>) {
         let mut inner = self.shared.lock();
         inner.orders = orders.into();
         inner.is_stale = true;

@@ -3,19 +3,22 @@
 //! A master that can't be reached, or doesn't understand, stops nothing: the processes go on, and both loops try again. One that
 //! doesn't know this agent (any more) is told anew who it is. Only an agent of the same name ends this one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use flightline_engine::backoff::Backoff;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::Household;
+use super::lives::{Lives, Wanted};
+use super::report::within_a_call;
+use crate::protocol::Machine;
 use crate::protocol::messages::{AgentId, FromAgent, Heard, Orders};
-use crate::protocol::{Machine, ProcessOrder};
 use crate::rpc::call::{CallError, Caller};
 
 /// Between two reports when nothing happens. A master loses who is silent for a few of these.
@@ -27,6 +30,9 @@ const WATCH: Duration = Duration::from_secs(20);
 /// How long a name may be another machine's before this agent gives up: longer than the master takes to miss that one.
 const TAKEN: Duration = Duration::from_secs(8);
 
+/// How long the master may take to tell what a life runs, beyond what any call may take.
+const FETCH: Duration = Duration::from_secs(10);
+
 /// Another agent has the same name, so this one can't go on.
 #[derive(Debug, Error)]
 #[error("another agent has registered as worker {0}: give each worker a name of its own (--name)")]
@@ -37,16 +43,19 @@ pub struct Link {
     household: Arc<Household>,
     machine: Machine,
     /// What the master said last.
-    orders: Mutex<Vec<ProcessOrder>>,
-    /// For reports, and for orders: a caller makes one call at a time.
-    callers: [Arc<Caller>; 2],
+    lives: Mutex<Lives>,
+    /// Changes with that.
+    ordered: watch::Sender<u64>,
+    /// For reports, for orders, and for what they name: a caller makes one call at a time.
+    callers: [Arc<Caller>; 3],
 }
 
 impl Link {
-    /// A line for this agent, by two callers of the same master.
+    /// A line for this agent, by three callers of the same master.
     #[must_use]
-    pub fn new(household: Arc<Household>, machine: Machine, callers: [Caller; 2]) -> Self {
-        Self { household, machine, orders: Mutex::default(), callers: callers.map(Arc::new) }
+    pub fn new(household: Arc<Household>, machine: Machine, callers: [Caller; 3]) -> Self {
+        let ordered = watch::Sender::new(0);
+        Self { household, machine, lives: Mutex::default(), ordered, callers: callers.map(Arc::new) }
     }
 
     /// What this agent says of its machine.
@@ -57,8 +66,8 @@ impl Link {
 
     /// What the master said last that this worker shall have.
     #[must_use]
-    pub fn orders(&self) -> Vec<ProcessOrder> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn wanted(&self) -> Vec<Wanted> {
+        self.lock().wanted()
     }
 
     /// Registers. Once at the agent's start, before all else: where an earlier agent of its name is still known, whoever
@@ -105,6 +114,7 @@ impl Link {
         tokio::select! {
             ended = self.report() => ended,
             ended = self.obey() => ended,
+            () = self.fetch() => Ok(()),
         }
     }
 
@@ -117,7 +127,7 @@ impl Link {
     /// Says how its processes have ended, and goodbye; tries for a moment only. Without their ends the master would take them
     /// for lost, and do again what is done.
     pub async fn say_goodbye(&self) {
-        let (agent, processes) = (self.agent(), self.household.reports());
+        let (agent, processes) = (self.agent(), within_a_call(self.household.reports()));
         self.say_last(FromAgent::Report { agent: agent.clone(), processes }).await;
         self.say_last(FromAgent::Leave { agent }).await;
     }
@@ -134,7 +144,7 @@ impl Link {
         let mut trouble = Trouble::new("reporting to the master");
         loop {
             changed.mark_unchanged();
-            let processes = self.household.reports();
+            let processes = within_a_call(self.household.reports());
             let told =
                 call(&self.callers[0], FromAgent::Report { agent: self.agent(), processes }, Duration::ZERO).await;
             match trouble.over(told).await {
@@ -163,14 +173,52 @@ impl Link {
             match orders.heard {
                 Heard::Yes => {
                     seen = orders.version;
-                    self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&orders.processes);
-                    self.household.apply(orders.processes);
+                    self.order(|lives| lives.order(orders.processes));
+                    self.ordered.send_modify(|ordered| *ordered = ordered.wrapping_add(1));
                 }
                 Heard::Replaced | Heard::Taken => return Err(self.replaced()),
                 // The other loop does.
                 Heard::Register => sleep(HEARTBEAT / 10).await,
             }
         }
+    }
+
+    /// Fetches what the orders name and is not here, without end. What can't be had is tried again, after all else.
+    async fn fetch(&self) {
+        let mut ordered = self.ordered.subscribe();
+        let mut trouble = Trouble::new("fetching what a job runs");
+        loop {
+            ordered.mark_unchanged();
+            let missing = self.lock().missing();
+            if missing.is_empty() {
+                // The line has the sender, so its word can't be missing.
+                let _ = ordered.changed().await;
+                continue;
+            }
+            let (mut told, mut is_all_named) = (Ok(()), true);
+            for life in missing {
+                let fetched = call(&self.callers[2], FromAgent::Life { agent: self.agent(), life }, FETCH).await;
+                told = told.and(fetched.map(|spec| is_all_named &= self.order(|lives| lives.take(life, spec))));
+            }
+            let _ = trouble.over(told).await;
+            if !is_all_named {
+                // New orders are on their way.
+                sleep(HEARTBEAT / 10).await;
+            }
+        }
+    }
+
+    /// Changes what is known of the orders, and has it done.
+    fn order<T>(&self, change: impl FnOnce(&mut Lives) -> T) -> T {
+        let mut lives = self.lock();
+        let outcome = change(&mut lives);
+        // Under the lock: the older of two could come last.
+        self.household.apply(lives.wanted());
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lives> {
+        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn agent(&self) -> AgentId {

@@ -20,6 +20,8 @@
 //! | [`log`] | bounded logs at absolute positions |
 //! | [`privilege`] | no agent is root without being told to |
 //! | [`link`] | the line to the master: what is, and what shall be |
+//! | `report` | how much is said of what is: pure |
+//! | `lives` | what was ordered, and what has been fetched of it: pure |
 //! | [`answers`] | what the agent answers to the master |
 //! | [`sight`] | what its own pages see |
 //!
@@ -35,10 +37,12 @@ mod folder;
 pub mod household;
 mod leftovers;
 pub mod link;
+mod lives;
 pub mod log;
 mod memory;
 pub mod privilege;
 mod process;
+mod report;
 pub mod roster;
 mod said;
 mod secret;
@@ -48,6 +52,7 @@ pub mod sight;
 pub use folder::FolderError;
 pub use household::Household;
 pub use leftovers::Keep;
+pub use lives::Wanted;
 pub use privilege::check_user;
 pub use secret::JobSecret;
 pub use settings::Settings;

@@ -7,9 +7,10 @@ use tokio::sync::watch;
 use super::Household;
 use super::answers::LOG_PIECE;
 use super::link::Link;
+use super::lives::Wanted;
 use crate::ids::{Cores, Memory, Moment, ProcessRef};
 use crate::master::desk::WallClock;
-use crate::protocol::{LogStream, ProcessOrder, ProcessReport, ProcessState};
+use crate::protocol::{LogStream, ProcessReport, ProcessState};
 use crate::ui::WorkerSight;
 use crate::view::{LogPiece, ProcessView, WorkerState, WorkerView};
 
@@ -30,15 +31,16 @@ impl AgentSight {
 
 impl WorkerSight for AgentSight {
     fn worker(&self) -> WorkerView {
-        let (machine, orders, reports) = (self.link.machine(), self.link.orders(), self.household.reports());
+        let (machine, orders, reports) = (self.link.machine(), self.link.wanted(), self.household.reports());
+        let specs = || orders.iter().filter_map(|order| Some(&order.life.as_ref()?.spec));
         WorkerView {
             name: machine.worker.clone(),
             state: WorkerState::Alive,
             page: machine.page.clone(),
             cores: machine.cores,
-            cores_taken: Cores(orders.iter().map(|order| order.cores.0).sum()),
+            cores_taken: Cores(specs().map(|spec| spec.cores.0).sum()),
             memory: machine.memory,
-            memory_taken: Memory(orders.iter().map(|order| order.memory.0).sum()),
+            memory_taken: Memory(specs().map(|spec| spec.memory.0).sum()),
             memory_used: Memory(reports.iter().map(|report| report.memory.0).sum()),
             heard: self.now(),
             version: machine.version.clone(),
@@ -62,7 +64,7 @@ impl WorkerSight for AgentSight {
     }
 }
 
-fn process(worker: crate::ids::WorkerName, orders: &[ProcessOrder], report: ProcessReport) -> ProcessView {
+fn process(worker: crate::ids::WorkerName, orders: &[Wanted], report: ProcessReport) -> ProcessView {
     let ProcessReport { id, state, memory, .. } = report;
     let order = orders.iter().find(|order| order.id == id);
     let (state, last_lines) = match state {
@@ -75,7 +77,7 @@ fn process(worker: crate::ids::WorkerName, orders: &[ProcessOrder], report: Proc
         generation: id.generation,
         process: id.process,
         worker,
-        address: order.and_then(|order| order.hosts.get(id.process.get())).cloned().unwrap_or_default(),
+        address: order.and_then(|order| order.life.as_ref()?.hosts.get(id.process.get()).cloned()).unwrap_or_default(),
         state,
         memory,
         last_lines,

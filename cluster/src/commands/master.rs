@@ -19,7 +19,7 @@ use crate::master::models::Models;
 use crate::master::serve::Front;
 use crate::master::sight::MasterSight;
 use crate::master::state::Rules;
-use crate::master::store::Store;
+use crate::master::store::{FORGETTING, Store};
 use crate::port::{answer, listen};
 use crate::rpc::seal::Role;
 use crate::rpc::serve::routes;
@@ -84,6 +84,13 @@ pub fn run(flags: &MasterFlags) -> Result<ExitCode, Failure> {
     let (token, token_is_new) = Token::read_or_make(&token_file, &entropy).map_err(Failure::storage)?;
     let store = Store::open(&flags.state).map_err(Failure::storage)?;
     let cluster = store.load(Rules::default()).map_err(Failure::storage)?;
+    if store.began_empty() && !(secret_is_new && token_is_new) {
+        tracing::warn!(
+            "there is nothing in {}, though the secrets of an earlier master are here: if it had jobs, they are forgotten, and \
+             {FORGETTING}; if that is not meant, end this one at once and put a copy of that file back",
+            store.file().display()
+        );
+    }
     let tls = flags.pages.tls()?;
     let (calls, pages) = (listen(&flags.rpc).map_err(Failure::cluster)?, listen(&flags.ui).map_err(Failure::cluster)?);
 
@@ -102,7 +109,7 @@ pub fn run(flags: &MasterFlags) -> Result<ExitCode, Failure> {
 
     let clock = Arc::new(SystemClock::new());
     let desk = Arc::new(Desk::new(store, cluster, clock.clone(), wall_clock(), Arc::clone(&entropy)));
-    let front = Arc::new(Front::new(Arc::clone(&desk), secret.clone(), Arc::clone(&entropy)));
+    let front = Arc::new(Front::new(Arc::clone(&desk), secret.clone(), clock.clone(), Arc::clone(&entropy)));
     let access =
         Access::new(&token, &format!("master-{}", page.port()), tls.is_some(), clock.clone(), Arc::clone(&entropy));
     let sight = Arc::new(MasterSight::new(Arc::clone(&front), Models::new(flags.models.clone())));

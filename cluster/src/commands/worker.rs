@@ -26,7 +26,7 @@ use crate::failure::Failure;
 use crate::guard::Roots;
 use crate::ids::{Cores, Incarnation, Memory, WorkerName};
 use crate::port::{answer, callee, listen};
-use crate::protocol::Machine;
+use crate::protocol::{MOST_OF_A_WORKER, Machine};
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
 use crate::rpc::serve::routes;
@@ -122,7 +122,12 @@ fn ports(text: &str) -> Result<(u16, u16), String> {
     let numbers =
         text.split_once('-').and_then(|(from, to)| Some((from.trim().parse().ok()?, to.trim().parse().ok()?)));
     let range = numbers.filter(|(from, to)| *from > 0 && from <= to);
-    range.ok_or_else(|| format!("{text:?} is no range of ports: write it as 7100-7199"))
+    let range = range.ok_or_else(|| format!("{text:?} is no range of ports: write it as 7100-7199"))?;
+    // Each process has one.
+    if usize::from(range.1 - range.0) >= MOST_OF_A_WORKER {
+        return Err(format!("{text:?} are more than {MOST_OF_A_WORKER} ports: no worker runs so many processes"));
+    }
+    Ok(range)
 }
 
 /// Runs the agent until it is asked to end.
@@ -162,7 +167,7 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
 
     let caller = || Caller::new(&flags.master, Role::Agent, secret.bytes(), Arc::clone(&entropy));
     let name = machine.worker.to_string();
-    let link = Arc::new(Link::new(Arc::clone(&household), machine, [caller(), caller()]));
+    let link = Arc::new(Link::new(Arc::clone(&household), machine, [caller(), caller(), caller()]));
     let clock = Arc::new(SystemClock::new());
     let access =
         Access::new(&token, &format!("worker-{}", page.port()), tls.is_some(), clock.clone(), Arc::clone(&entropy));
@@ -294,6 +299,8 @@ mod tests {
     fn a_range_of_ports_is_from_and_to() {
         assert_eq!(ports("7100-7199"), Ok((7100, 7199)));
         assert_eq!(ports("1 - 1"), Ok((1, 1)));
+        assert_eq!(ports("1-2048"), Ok((1, 2_048)));
+        assert!(ports("1-2049").unwrap_err().contains("more than 2048 ports"));
         for text in ["", "7100", "7199-7100", "0-5", "1-70000", "a-b"] {
             assert!(ports(text).unwrap_err().contains("7100-7199"), "{text}");
         }

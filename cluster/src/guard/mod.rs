@@ -31,7 +31,6 @@ pub use roots::{RootMistake, Roots};
 use std::path::Path;
 
 use crate::job::spec::{CarriedFile, JobSpec};
-use crate::protocol::ProcessOrder;
 
 /// The word that stands for the folder of the carried files.
 pub const CARRIED: &str = "{carried}/";
@@ -48,12 +47,6 @@ pub struct Errand<'a> {
 impl<'a> From<&'a JobSpec> for Errand<'a> {
     fn from(spec: &'a JobSpec) -> Self {
         Self { args: &spec.args, files: &spec.files }
-    }
-}
-
-impl<'a> From<&'a ProcessOrder> for Errand<'a> {
-    fn from(order: &'a ProcessOrder) -> Self {
-        Self { args: &order.args, files: &order.files }
     }
 }
 

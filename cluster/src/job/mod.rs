@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`spec`] | what was submitted |
+//! | [`shared`] | the same, held in many places at once |
 //! | [`state`] | the life cycle, and each legal step of it |
 //! | [`life`] | the processes of one life, and what became of them |
 //! | [`record`] | all that is known of one job |
@@ -14,6 +15,7 @@ pub(crate) mod last_words;
 pub mod life;
 pub mod record;
 pub mod restart;
+pub mod shared;
 pub mod spec;
 pub mod state;
 pub mod verdict;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::life::Life;
 use super::restart::Strikes;
-use super::spec::JobSpec;
+use super::shared::SharedSpec;
 use super::state::{JobState, Phase};
 use super::verdict::exit_code;
 use crate::ids::{Generation, JobId, Moment, SubmissionId};
@@ -18,7 +18,7 @@ pub struct Job {
     /// Which one.
     pub id: JobId,
     /// What was asked for.
-    pub spec: JobSpec,
+    pub spec: SharedSpec,
     /// By which submission, if it was a command's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submission: Option<SubmissionId>,
@@ -52,7 +52,8 @@ pub struct Job {
 impl Job {
     /// A job that was just submitted.
     #[must_use]
-    pub fn new(id: JobId, spec: JobSpec, now: Moment) -> Self {
+    pub fn new(id: JobId, spec: impl Into<SharedSpec>, now: Moment) -> Self {
+        let spec = spec.into();
         let next_run = spec.every.map(|every| now.after(every));
         let state = JobState::Queued { why: "it was just submitted".to_owned() };
         let schedule = next_run.map(|_| id);
@@ -157,7 +158,7 @@ impl Job {
 mod tests {
     use flightline_engine::ids::ProcessCount;
 
-    use super::super::spec::Program;
+    use super::super::spec::{JobSpec, Program};
     use super::*;
     use crate::ids::{Cores, Memory};
 

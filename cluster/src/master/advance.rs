@@ -64,10 +64,10 @@ fn begin_life(cluster: &mut Cluster, id: JobId, at: At) -> bool {
         let Some(port) = worker.free_port(ports) else {
             let (first, last) = worker.machine.mesh_ports;
             let why = format!("all ports {first} to {last} of worker {name} are taken; give it more (--mesh-ports)");
-            return cluster.jobs.get_mut(&id).is_some_and(|job| {
-                job.waits_for(why);
-                false
-            });
+            if cluster.jobs.get_mut(&id).is_some_and(|job| job.waits_for(why)) {
+                cluster.changed.jobs.insert(id);
+            }
+            return false;
         };
         ports.insert(port);
         let machine = &worker.machine;

@@ -1,7 +1,9 @@
-//! A master's knowledge where many ask and tell at once: one lock, a store behind it, and word to those who wait.
+//! A master's knowledge where many ask and tell at once: two copies of it, a store between them, and word to those who wait.
 //!
-//! Invariants: what must survive is durable before anybody hears of it. What can't be written down ends the master, since it
-//! would otherwise tell what a later one doesn't know.
+//! Invariants: what must survive is durable before anybody hears of it. Changes are made one after another to the copy that is
+//! ahead, which is locked while they are written down; everybody reads the other one, which is locked for moments only, so
+//! nobody but a change ever waits for the disk. What has happened and can't be written down ends the master, since it would
+//! otherwise tell what a later one doesn't know.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +16,11 @@ use super::advance::next_deadline;
 use super::history::Histories;
 use super::orders::orders;
 use super::state::{At, Cluster, NotListened};
-use super::store::{Store, StoreError};
+use super::store::{Durable, StoreError};
 use super::views::{cluster_view, job_view};
 use crate::entropy::{Entropy, random};
-use crate::ids::{JobId, Moment};
+use crate::ids::{JobId, Memory, Moment, SubmissionId};
+use crate::job::spec::JobSpec;
 use crate::protocol::messages::{AgentId, Heard, Orders};
 use crate::view::{ClusterView, JobView};
 
@@ -26,8 +29,11 @@ pub type WallClock = Arc<dyn Fn() -> Moment + Send + Sync>;
 
 /// A master's knowledge, shared.
 pub struct Desk {
+    /// Locked before the other one.
+    ahead: Mutex<Cluster>,
+    /// What is durable.
     known: Mutex<Known>,
-    store: Store,
+    store: Box<dyn Durable>,
     since: Moment,
     clock: Arc<dyn Clock>,
     wall: WallClock,
@@ -44,8 +50,33 @@ struct Known {
 
 impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Desk({:?})", self.store)
+        write!(f, "Desk(since {})", self.since.0)
     }
+}
+
+/// A disk with less room takes no job: what happens to those that are there has to be written down, too.
+const RESERVED: u64 = 16 << 20;
+
+/// While something is written, the store needs room for what was there before, and for pages that are not full.
+const COPIES: u64 = 4;
+
+/// Why a job is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// The disk is as good as full.
+    #[error(
+        "the master's disk has {room} left, and needs {needed} to take this job and to write down what becomes of those that \
+         are there: make room on it"
+    )]
+    NoRoom {
+        /// What is left.
+        room: Memory,
+        /// What should be.
+        needed: Memory,
+    },
+    /// It can't be written all the same.
+    #[error(transparent)]
+    Broken(#[from] Broken),
 }
 
 /// The master can't write down what it knows, and ends.
@@ -57,39 +88,61 @@ impl Desk {
     /// What a store holds, to be told and asked.
     #[must_use]
     pub fn new(
-        store: Store,
+        store: impl Durable,
         cluster: Cluster,
         clock: Arc<dyn Clock>,
         wall: WallClock,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
+        let ahead = Mutex::new(cluster.clone());
+        let store = Box::new(store);
         let known = Mutex::new(Known { cluster, histories: Histories::default() });
         let since = wall();
         // Agents that have orders of an earlier life of the master must not take ours for those.
         let first = random::<8>(&entropy).map_or(0, |bytes| u64::from_be_bytes(bytes) >> 16);
         let (orders, shown, broken) = (watch::Sender::new(first), watch::Sender::new(0), watch::Sender::new(None));
-        Self { known, store, since, clock, wall, entropy, orders, shown, broken }
+        Self { ahead, known, store, since, clock, wall, entropy, orders, shown, broken }
     }
 
-    /// Changes what is known. When this returns, the change is durable.
+    /// Changes what is known. When this returns, the change is durable. Waits for the disk: never on an async task.
     ///
     /// # Errors
     /// It can't be written down; the master ends.
     pub fn change<T>(&self, change: impl FnOnce(&mut Cluster, At) -> T) -> Result<T, Broken> {
-        let mut known = self.lock();
-        let outcome = change(&mut known.cluster, self.at());
-        let changed = known.cluster.take_changed();
-        if let Err(error) = self.store.save(&known.cluster, &changed) {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = change(&mut ahead, self.at());
+        let changed = ahead.take_changed();
+        if let Err(error) = self.store.save(&ahead, &changed) {
             let broken = Broken(error);
             self.broken.send_replace(Some(broken.to_string()));
+            ahead.follow(&self.lock().cluster, &changed);
             return Err(broken);
         }
-        drop(known);
+        self.lock().cluster.follow(&ahead, &changed);
+        drop(ahead);
         if !changed.jobs.is_empty() || !changed.workers.is_empty() {
             self.orders.send_modify(|version| *version += 1);
         }
         self.shown.send_modify(|version| *version += 1);
         Ok(outcome)
+    }
+
+    /// Takes a job in, unless the disk has too little room for it: then nothing has happened, and the master goes on. One of a
+    /// submission that was taken before is that one. When this returns, the job is durable.
+    ///
+    /// # Errors
+    /// There is no room, or as [`Desk::change`].
+    pub fn submit(&self, spec: JobSpec, submission: Option<SubmissionId>) -> Result<JobId, NotTaken> {
+        let bytes = serde_json::to_string(&spec).map_or(u64::MAX, |text| text.len() as u64);
+        let needed = Memory(bytes.saturating_mul(COPIES).saturating_add(RESERVED));
+        if let Some(room) = self.store.room().filter(|room| *room < needed) {
+            return Err(NotTaken::NoRoom { room, needed });
+        }
+        let taken = self.change(|cluster, at| match submission {
+            Some(id) => cluster.submit_once(id, spec, at),
+            None => cluster.submit(spec, at),
+        });
+        Ok(taken?)
     }
 
     /// Time goes by. Called often.
@@ -184,3 +237,6 @@ pub fn heard(listened: Result<(), NotListened>) -> Heard {
         Err(NotListened::Taken(_)) => Heard::Taken,
     }
 }
+
+#[cfg(test)]
+mod tests;

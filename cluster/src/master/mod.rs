@@ -12,12 +12,16 @@
 //! | [`store`] | what survives the master's end |
 //! | `history` | the last minutes of streaming jobs; pure |
 //! | `views` | what pages show of all this; pure |
+//! | `follow` | from one copy of it to another one; pure |
 //! | [`desk`] | the same where many ask and tell at once |
+//! | `graphs` | the dataflows of jobs, asked for once for all who look |
 //! | [`serve`] | the answers to calls |
 //! | [`sight`], [`models`] | what pages see |
 
 mod advance;
 pub mod desk;
+mod follow;
+mod graphs;
 mod history;
 pub mod models;
 pub mod orders;

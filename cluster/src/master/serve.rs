@@ -5,17 +5,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flightline_engine::clock::Clock;
 use flightline_engine::ids::ProcessIndex;
 use flightline_engine::supervised::{Graph, Telemetry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::desk::{Desk, heard};
+use super::graphs::Graphs;
+use super::orders::life_for;
+use super::state::Cluster;
+use super::worker::Worker;
 use crate::entropy::Entropy;
 use crate::guard::{self, Refusal, Roots};
 use crate::ids::{Generation, JobId, ProcessRef, SubmissionId};
+use crate::job::life::Place;
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::protocol::life::{LifeRef, too_long};
 use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders};
 use crate::protocol::{LogStream, Machine};
 use crate::rpc::call::{CallError, Caller};
@@ -33,6 +40,7 @@ const AGENT_WAIT: Duration = Duration::from_secs(5);
 /// Answers for the master.
 pub struct Front {
     desk: Arc<Desk>,
+    graphs: Graphs,
     secret: ClusterSecret,
     entropy: Arc<dyn Entropy>,
 }
@@ -44,10 +52,10 @@ impl fmt::Debug for Front {
 }
 
 impl Front {
-    /// Answers from this desk; agents are asked with this secret.
+    /// Answers from this desk; agents are asked with this secret. The clock says how old what they told is.
     #[must_use]
-    pub fn new(desk: Arc<Desk>, secret: ClusterSecret, entropy: Arc<dyn Entropy>) -> Self {
-        Self { desk, secret, entropy }
+    pub fn new(desk: Arc<Desk>, secret: ClusterSecret, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { desk, graphs: Graphs::new(clock), secret, entropy }
     }
 
     /// The desk.
@@ -64,6 +72,10 @@ impl Front {
         if let Some(job) = submission.and_then(|id| self.desk.read(|cluster| cluster.submitted(id))) {
             return Ok(job);
         }
+        let mistakes = too_long(&spec);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
         let roots: BTreeSet<Vec<String>> = self.desk.read(|cluster| {
             let all = cluster.workers().values().filter(|worker| worker.is_there());
             all.map(|worker| worker.machine.roots.clone()).collect()
@@ -74,11 +86,7 @@ impl Front {
         if let Some(refusal) = refusals.first().filter(|_| refusals.len() == roots.len()) {
             return Err(refusal.0.iter().map(ToString::to_string).collect());
         }
-        let taken = self.desk.change(|cluster, at| match submission {
-            Some(id) => cluster.submit_once(id, spec, at),
-            None => cluster.submit(spec, at),
-        });
-        taken.map_err(|broken| vec![broken.to_string()])
+        self.desk.submit(spec, submission).map_err(|why| vec![why.to_string()])
     }
 
     /// Ends a job.
@@ -133,19 +141,21 @@ impl Front {
         Ok(LifeLog { generation, has_ended, next, is_over, told })
     }
 
-    /// What the processes of a job's present life run, added up. Blocks.
+    /// What the processes of a job's present life run, added up, as their workers told it last. Blocks for a moment.
     ///
     /// # Errors
-    /// Why it can't be had, in a sentence.
-    pub fn graph(&self, job: JobId) -> Result<Graph, String> {
-        let life = self.desk.read(|cluster| {
-            let life = cluster.jobs().get(&job)?.life()?;
-            Some((life.number, life.places.len()))
-        });
-        let (generation, processes) = life.ok_or_else(|| format!("job {job} has not been started yet"))?;
+    /// Why it can't be had now, in a sentence.
+    pub fn graph(self: &Arc<Self>, job: JobId) -> Result<Graph, String> {
+        let processes = self.desk.read(|cluster| to_be_asked(cluster, job))?;
+        let Some(first) = processes.first() else { return Err(format!("job {job} runs no dataflow just now")) };
+        let (front, life) = (Arc::clone(self), LifeRef { job, generation: first.generation });
+        self.graphs.get(life, move || front.ask_for_graph(job, &processes)).map(Arc::unwrap_or_clone)
+    }
+
+    /// The same, of these processes, from their agents.
+    fn ask_for_graph(&self, job: JobId, processes: &[ProcessRef]) -> Result<Graph, String> {
         let mut graphs = Vec::new();
-        for process in (0..processes).map(ProcessIndex::new) {
-            let id = ProcessRef { job, generation, process };
+        for &id in processes {
             let telemetry: Option<Telemetry> =
                 self.ask(id, &FromMaster::Telemetry { id }).map_err(|error| error.to_string())?;
             graphs.extend(telemetry.and_then(|telemetry| telemetry.graph));
@@ -198,6 +208,16 @@ impl Front {
                 tracing::info!("worker {worker} goes");
                 self.desk.change(|cluster, at| heard(cluster.leave(&worker, incarnation, at)))
             }
+            FromAgent::Life { agent: AgentId { worker, incarnation }, life } => {
+                let spec = self.desk.read(|cluster| life_for(cluster, (&worker, incarnation), life));
+                let none = || {
+                    format!(
+                        "worker {worker} shall have no process of generation {} of job {}",
+                        life.generation, life.job
+                    )
+                };
+                return text(&spec.ok_or_else(none)?);
+            }
             FromAgent::Orders { .. } => return Err("orders are waited for elsewhere (bug)".to_owned()),
         };
         text(&change(told)?)
@@ -222,23 +242,42 @@ fn no_job(job: JobId) -> String {
     format!("there is no job {job}; `submit list` shows all")
 }
 
-/// An agent that waits for orders. Dropped before that is over, it has hung up.
-struct Waiting<'a> {
-    desk: &'a Desk,
-    agent: Option<&'a AgentId>,
+/// The processes that can tell what a job runs: those of its present life that have not ended, on workers that are heard.
+fn to_be_asked(cluster: &Cluster, job: JobId) -> Result<Vec<ProcessRef>, String> {
+    let known = cluster.jobs().get(&job);
+    let (known, life) = known
+        .and_then(|known| Some((known, known.life()?)))
+        .ok_or_else(|| format!("job {job} has not been started yet"))?;
+    if !known.phase().has_processes() {
+        return Err(format!("job {job} is {}: nothing runs", known.phase()));
+    }
+    let is_there = |place: &Place| cluster.workers().get(&place.worker).is_some_and(Worker::is_there);
+    let places = life.places.iter().enumerate().filter(|(_, place)| place.end.is_none() && is_there(place));
+    Ok(places
+        .map(|(process, _)| ProcessRef { job, generation: life.number, process: ProcessIndex::new(process) })
+        .collect())
 }
 
-impl Waiting<'_> {
+/// An agent that waits for orders. Dropped before that is over, it has hung up.
+struct Waiting {
+    desk: Arc<Desk>,
+    agent: Option<AgentId>,
+}
+
+impl Waiting {
     fn over(mut self) {
         self.agent = None;
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        let Some(AgentId { worker, incarnation }) = self.agent else { return };
-        // Nothing of it is written down; and what can't be, the desk has told already.
-        let _ = self.desk.change(|cluster, at| cluster.hang_up(worker, *incarnation, at));
+        let Some(AgentId { worker, incarnation }) = self.agent.take() else { return };
+        let desk = Arc::clone(&self.desk);
+        // Outside of a runtime the master is ending. What can't be written down, the desk has told already.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || drop(desk.change(|cluster, at| cluster.hang_up(&worker, incarnation, at))));
+        }
     }
 }
 
@@ -252,7 +291,7 @@ impl Handler for Front {
             match parse(&body)? {
                 FromAgent::Orders { agent, seen, wait_ms } => {
                     let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
-                    let waiting = Waiting { desk: &self.desk, agent: Some(&agent) };
+                    let waiting = Waiting { desk: Arc::clone(&self.desk), agent: Some(agent.clone()) };
                     let orders: Orders = self.desk.orders(&agent, seen, wait).await;
                     waiting.over();
                     text(&orders)
@@ -275,3 +314,6 @@ fn parse<T: DeserializeOwned>(body: &str) -> Result<T, String> {
 fn text(answer: &impl Serialize) -> Result<String, String> {
     serde_json::to_string(answer).map_err(|error| format!("the answer can't be written down (bug): {error}"))
 }
+
+#[cfg(test)]
+mod tests;

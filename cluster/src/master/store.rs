@@ -6,14 +6,14 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::state::{Changed, Cluster, Rules};
 use super::worker::{Standing, Worker};
-use crate::ids::{JobId, Moment};
+use crate::ids::{JobId, Memory, Moment};
 use crate::job::record::Job;
 use crate::private::{make_folder, to_write};
 use crate::protocol::Machine;
@@ -27,6 +27,10 @@ const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 
 /// Of these entries. A store with another one is not read.
 const FORMAT: u64 = 1;
+
+/// What follows when a master begins without the state that it had.
+pub const FORGETTING: &str = "workers come back by themselves, but end the processes of jobs that it doesn't know, and the \
+                              first job is number 1 again";
 
 /// Why the store can't be used.
 #[derive(Debug, Error)]
@@ -44,6 +48,17 @@ pub enum StoreError {
         /// What went wrong.
         why: String,
     },
+    /// What stands in it makes no sense.
+    #[error(
+        "the master's state in {file} is damaged ({why}): put a copy of it back that you have, or move it away, and the master \
+         begins without any job; {FORGETTING}"
+    )]
+    Damaged {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Another version has written it.
     #[error(
         "the master's state in {file} has format {found}, and this version knows {FORMAT}: start the version that wrote it, or give this one a state folder of its own (--state)"
@@ -54,6 +69,18 @@ pub enum StoreError {
         /// What stands there.
         found: u64,
     },
+}
+
+/// Where a master writes down what must survive it.
+pub trait Durable: Send + Sync + 'static {
+    /// Writes what has changed. When this returns it is durable.
+    ///
+    /// # Errors
+    /// It can't be written.
+    fn save(&self, cluster: &Cluster, changed: &Changed) -> Result<(), StoreError>;
+
+    /// How much more can be written; `None` if that isn't known.
+    fn room(&self) -> Option<Memory>;
 }
 
 /// A worker, as it is kept.
@@ -68,6 +95,7 @@ struct KeptWorker {
 /// An open store.
 pub struct Store {
     file: PathBuf,
+    began_empty: bool,
     database: Database,
 }
 
@@ -87,11 +115,13 @@ impl Store {
         // Configurations of jobs, which stand in it, are for nobody else.
         let open = make_folder(folder).and_then(|()| to_write().read(true).create(true).truncate(false).open(&file));
         let open = open.map_err(|error| io(&file, "opened", &error))?;
+        let began_empty = open.metadata().map_err(|error| io(&file, "opened", &error))?.len() == 0;
         let database = match Database::builder().create_file(open) {
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::Taken(file)),
+            Err(DatabaseError::Storage(error)) if is_damage(&error) => return Err(damaged(&file, &error)),
             database => database.map_err(|error| io(&file, "opened", &error))?,
         };
-        let store = Self { file, database };
+        let store = Self { file, began_empty, database };
         let writing = store.database.begin_write().map_err(store.failed("written"))?;
         {
             writing.open_table(JOBS).map_err(store.failed("written"))?;
@@ -106,6 +136,18 @@ impl Store {
         }
         writing.commit().map_err(store.failed("written"))?;
         Ok(store)
+    }
+
+    /// Whether there was nothing in it: it was made just now, or what stood in it is gone.
+    #[must_use]
+    pub const fn began_empty(&self) -> bool {
+        self.began_empty
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// What was known when the last master ended.
@@ -128,11 +170,24 @@ impl Store {
         Ok(Cluster::new(rules, workers, jobs, JobId(last)))
     }
 
-    /// Writes what has changed. When this returns it is durable.
-    ///
-    /// # Errors
-    /// It can't be written; then nothing of it is.
-    pub fn save(&self, cluster: &Cluster, changed: &Changed) -> Result<(), StoreError> {
+    fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|error| damaged(&self.file, &error))
+    }
+
+    fn text(&self, value: &impl Serialize) -> Result<String, StoreError> {
+        serde_json::to_string(value).map_err(|error| io(&self.file, "written", &error))
+    }
+
+    fn failed<E: Into<redb::Error>>(&self, what: &'static str) -> impl Fn(E) -> StoreError + use<'_, E> {
+        move |error| match error.into() {
+            redb::Error::Corrupted(why) => damaged(&self.file, &why),
+            error => io(&self.file, what, &error),
+        }
+    }
+}
+
+impl Durable for Store {
+    fn save(&self, cluster: &Cluster, changed: &Changed) -> Result<(), StoreError> {
         if *changed == Changed::default() {
             return Ok(());
         }
@@ -161,17 +216,25 @@ impl Store {
         writing.commit().map_err(self.failed("written"))
     }
 
-    fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
-        serde_json::from_str(text).map_err(self.failed("read"))
+    fn room(&self) -> Option<Memory> {
+        let disk = rustix::fs::statvfs(&self.file).ok()?;
+        Some(Memory(disk.f_bavail.saturating_mul(disk.f_frsize)))
     }
+}
 
-    fn text(&self, value: &impl Serialize) -> Result<String, StoreError> {
-        serde_json::to_string(value).map_err(self.failed("written"))
+/// No file of redb at all is told as invalid data.
+fn is_damage(error: &StorageError) -> bool {
+    match error {
+        StorageError::Corrupted(_) => true,
+        StorageError::Io(error) => {
+            matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
+        }
+        _ => false,
     }
+}
 
-    fn failed<E: fmt::Display>(&self, what: &'static str) -> impl Fn(E) -> StoreError + use<'_, E> {
-        move |why| io(&self.file, what, &why)
-    }
+fn damaged(file: &Path, why: &dyn fmt::Display) -> StoreError {
+    StoreError::Damaged { file: file.to_owned(), why: why.to_string() }
 }
 
 fn io(file: &Path, what: &'static str, why: &dyn fmt::Display) -> StoreError {

@@ -1,5 +1,6 @@
 //! A world in which a master's mind is tested: workers that do what they are told, and a time that goes by when a test says so.
 
+mod damage;
 mod game;
 mod steps;
 mod workers;
@@ -9,11 +10,12 @@ use std::time::Duration;
 
 use flightline_engine::ids::{ProcessCount, ProcessIndex};
 
-use super::orders::orders;
+use super::orders::{life_for, orders};
 use super::state::{At, Cluster, NotListened, Rules};
 use crate::ids::{Cores, Generation, Incarnation, JobId, Memory, Moment, ProcessRef, WorkerName};
 use crate::job::spec::{JobSpec, Program};
 use crate::job::state::{JobState, Phase};
+use crate::protocol::life::LifeRef;
 use crate::protocol::{HowEnded, Machine, ProcessReport, ProcessState, Wish};
 
 const START: u64 = 1_700_000_000_000;

@@ -20,6 +20,9 @@ use crate::view::{
     WorkerView,
 };
 
+/// The most bytes of last lines in the view of a job: each may take four in a call.
+const MOST_WORDS: usize = 2 << 20;
+
 /// The cluster as a whole.
 #[must_use]
 pub(super) fn cluster_view(cluster: &Cluster, since: Moment, at: At) -> ClusterView {
@@ -43,13 +46,44 @@ pub(super) fn job_view(cluster: &Cluster, histories: &Histories, id: JobId, now:
     let job = cluster.jobs().get(&id)?;
     let without_text = |file: &CarriedFile| CarriedFile { name: file.name.clone(), text: String::new() };
     let files = job.spec.files.iter().map(without_text).collect();
+    let mut generations: Vec<GenerationView> =
+        job.lives.iter().rev().map(|life| generation(cluster, id, life)).collect();
+    keep_the_newest_words(&mut generations);
     Some(JobView {
         line: line(cluster, job),
         now,
-        spec: JobSpec { files, ..job.spec.clone() },
-        generations: job.lives.iter().rev().map(|life| generation(cluster, id, life)).collect(),
+        spec: JobSpec { files, ..without_files(&job.spec) },
+        generations,
         stream: job.life().and_then(|life| stream(cluster, histories, id, life.number)),
     })
+}
+
+/// A view goes out in one call, and many lives of many processes may have had much to say.
+fn keep_the_newest_words(generations: &mut [GenerationView]) {
+    let mut left = MOST_WORDS;
+    for process in generations.iter_mut().flat_map(|life| &mut life.processes) {
+        let bytes: usize = process.last_lines.iter().map(String::len).sum();
+        match left.checked_sub(bytes) {
+            Some(rest) => left = rest,
+            None => process.last_lines.clear(),
+        }
+    }
+}
+
+/// Their texts may be large, and are nobody's to see.
+fn without_files(spec: &JobSpec) -> JobSpec {
+    let JobSpec { name, program, args, files: _, processes, cores, memory, supervise, every } = spec;
+    JobSpec {
+        name: name.clone(),
+        program: *program,
+        args: args.clone(),
+        files: Vec::new(),
+        processes: *processes,
+        cores: *cores,
+        memory: *memory,
+        supervise: *supervise,
+        every: *every,
+    }
 }
 
 fn worker_view(cluster: &Cluster, worker: &Worker, cores_taken: Cores, memory_taken: Memory) -> WorkerView {
@@ -261,6 +295,32 @@ mod tests {
         assert_eq!(cluster_view(&cluster, Moment(0), at(1)).workers[0].state, WorkerState::OtherVersion);
         cluster.register(machine(&name), at(2)).unwrap();
         assert_eq!(cluster_view(&cluster, Moment(0), at(3)).workers[0].state, WorkerState::Alive);
+    }
+
+    /// A job that had failed often was more than a call holds, and nobody could see why it had.
+    #[test]
+    fn of_many_last_lines_the_newest_are_shown() {
+        let process = |number: usize| ProcessView {
+            job: JobId(1),
+            generation: Generation(1),
+            process: ProcessIndex::new(number),
+            worker: WorkerName("it".into()),
+            address: "host:1".to_owned(),
+            state: "ended".to_owned(),
+            memory: Memory(0),
+            last_lines: vec!["x".repeat(1_000); 40],
+        };
+        let life = |number| GenerationView {
+            number: Generation(number),
+            started: Moment(0),
+            ended: None,
+            processes: (0..10).map(process).collect(),
+        };
+        let mut lives: Vec<GenerationView> = (0..50).rev().map(life).collect();
+        keep_the_newest_words(&mut lives);
+        let told = lives.iter().flat_map(|life| &life.processes).map(|process| process.last_lines.len());
+        let told: Vec<usize> = told.collect();
+        assert_eq!(told, [[40].repeat(52), [0].repeat(448)].concat());
     }
 
     /// Of a training of three processes one page showed a third of the rows, and a moment later no stages at all.

@@ -9,7 +9,7 @@ use crate::ids::{Moment, ProcessRef};
 use crate::protocol::{Machine, ProcessReport};
 
 /// A worker, as the master sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Worker {
     /// What its agent said of it when it came.
     pub machine: Machine,

@@ -5,6 +5,7 @@
 use flightline_engine::ids::ProcessIndex;
 use serde::{Deserialize, Serialize};
 
+use super::life::LifeRef;
 use super::{LogStream, Machine, ProcessOrder, ProcessReport};
 use crate::ids::{Generation, Incarnation, JobId, ProcessRef, SubmissionId, WorkerName};
 use crate::job::spec::JobSpec;
@@ -32,6 +33,14 @@ pub enum FromAgent {
         seen: u64,
         /// How long to wait for others.
         wait_ms: u64,
+    },
+    /// What do the processes of this life run that I shall have? Answered with a [`LifeSpec`](super::life::LifeSpec), if there
+    /// are some.
+    Life {
+        /// Who.
+        agent: AgentId,
+        /// Which one.
+        life: LifeRef,
     },
     /// Give me no more jobs. Answered with [`Heard`].
     Drain {

@@ -2,18 +2,24 @@
 //!
 //! An agent reports what *is* (its processes and how they are), the master orders what *shall be* (all processes that
 //! this worker shall have). Both are whole each time, so that a message that is lost or comes twice does no harm, and
-//! whoever starts again learns everything from the next one. What an order leaves out is ended and forgotten.
+//! whoever starts again learns everything from the next one. What an order leaves out is ended and forgotten. What a process
+//! runs never changes and may be large: orders only name it, and agents fetch it ([`life`]).
 
+pub mod life;
 pub mod messages;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::fmt;
 
-use flightline_engine::ids::ProcessCount;
 use flightline_engine::metrics::StreamStatus;
 use serde::{Deserialize, Serialize};
 
+use self::life::LifeDigest;
 use crate::ids::{Cores, Incarnation, Memory, ProcessRef, WorkerName};
-use crate::job::spec::{CarriedFile, Program};
+
+/// The most processes that a worker has for jobs, each with a port: so what is said of all of them fits into a call.
+pub const MOST_OF_A_WORKER: usize = 2_048;
 
 /// What an agent says of its machine when it comes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,20 +65,9 @@ pub struct ProcessOrder {
     pub id: ProcessRef,
     /// What shall become of it.
     pub wish: Wish,
-    /// What runs.
-    pub program: Program,
-    /// Its arguments, see [`JobSpec::args`](crate::job::spec::JobSpec::args).
-    pub args: Vec<String>,
-    /// The files that travel with it.
-    pub files: Vec<CarriedFile>,
-    /// Its worker threads.
-    pub cores: Cores,
-    /// The most memory that it may use.
-    pub memory: Memory,
-    /// How many processes the job has.
-    pub processes: ProcessCount,
-    /// The addresses of all of them, `HOST:PORT`, in order.
-    pub hosts: Vec<String>,
+    /// What it runs, which the agent fetches if it doesn't have it; needed by none that only has to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<LifeDigest>,
 }
 
 /// What shall become of a process.

@@ -13,13 +13,11 @@ use thiserror::Error;
 use ureq::Agent;
 
 use super::seal::{Answer, Call, Hello, Nonce, Role, Session, SessionKey, Welcome};
+use super::{LONGEST_ANSWER, LONGEST_CALL};
 use crate::entropy::{Entropy, from_hex, hex, random};
 
 /// For connecting, and for an answer beyond what the call itself may wait.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The longest answer that is read: pieces of logs and graphs are bounded far below.
-const LONGEST_ANSWER: u64 = 16 << 20;
 
 /// No more characters of what a stranger says are shown.
 const LONGEST_WHY: usize = 200;
@@ -61,6 +59,14 @@ pub enum CallError {
         /// Who was called.
         to: String,
     },
+    /// Nobody would read it.
+    #[error("this can't be said to {to} in one call: it has {bytes} bytes, and {LONGEST_CALL} are the most")]
+    TooLong {
+        /// Who was called.
+        to: String,
+        /// How long it is.
+        bytes: usize,
+    },
     /// It understood, and said no.
     #[error("{0}")]
     Refused(String),
@@ -78,7 +84,7 @@ impl CallError {
     /// Whether the same call may do better later. Also a wrong secret may be mended at the other end.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        !matches!(self, Self::Refused(_) | Self::Words { .. })
+        !matches!(self, Self::Refused(_) | Self::TooLong { .. } | Self::Words { .. })
     }
 
     /// Whether nobody is there now.
@@ -198,10 +204,15 @@ impl Caller {
     fn post<A: DeserializeOwned>(&self, route: &str, message: &impl Serialize, wait: Duration) -> Result<A, CallError> {
         let request = self.http.post(format!("{}/rpc/{route}", self.base));
         let request = request.config().timeout_global(Some(wait + PATIENCE)).build();
-        let mut response = request.send_json(message).map_err(|error| self.failed(&error))?;
+        let message = serde_json::to_string(message).map_err(|error| self.words(&error))?;
+        if message.len() > LONGEST_CALL {
+            return Err(CallError::TooLong { to: self.base.clone(), bytes: message.len() });
+        }
+        let request = request.content_type("application/json");
+        let mut response = request.send(message).map_err(|error| self.failed(&error))?;
         let status = response.status().as_u16();
         let is_ours = response.body().mime_type() == Some("text/plain");
-        let body = response.body_mut().with_config().limit(LONGEST_ANSWER);
+        let body = response.body_mut().with_config().limit(LONGEST_ANSWER as u64);
         match status {
             200 => body.read_json().map_err(|error| self.failed(&error)),
             401 if is_ours => {

@@ -31,3 +31,9 @@ pub mod seal;
 pub mod serve;
 #[cfg(test)]
 mod tests;
+
+/// No call is longer, in bytes. It is read before it is known who calls.
+pub const LONGEST_CALL: usize = 4 << 20;
+
+/// No answer is longer, in bytes.
+pub const LONGEST_ANSWER: usize = 16 << 20;

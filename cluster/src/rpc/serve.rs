@@ -14,12 +14,10 @@ use axum::routing::post;
 use axum::{Json, Router};
 use flightline_engine::clock::Clock;
 
+use super::LONGEST_CALL;
 use super::door::{Closed, Door, Secrets};
 use super::seal::{Answer, Call, Hello, Role};
 use crate::entropy::{Entropy, random};
-
-/// No call is longer: the largest are reports of many processes, and jobs with their configuration.
-pub const LONGEST_CALL: usize = 4 << 20;
 
 /// What comes of a call: its answer as JSON, or why it was not done.
 pub type Outcome = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;

@@ -6,6 +6,7 @@
 //! | `kills` | that training ends with the same model whatever is killed with -9 |
 //! | `stream` | that a supervised stream loses and doubles nothing when it is killed or its worker goes |
 //! | `room` | that workers come, come back and are waited for |
+//! | `carried` | that what a job carries holds up nothing |
 //! | `crashes` | that a job that can't stay up is given up, with its last words |
 //! | `ends` | how jobs are ended |
 //! | `schedule` | that a job comes again, and promotes only what is better |
@@ -15,6 +16,7 @@
 //! | `lost_answers` | that a job is submitted once, whatever becomes of the master meanwhile |
 //! | `orphans` | that no process outlives its agent |
 
+mod carried;
 mod crashes;
 mod ends;
 mod kills;

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::super::command_line::arguments;
 use super::super::leftovers::sweep;
+use super::super::lives::Wanted;
 use super::super::process::{Listener, Process, Start};
 use super::super::roster::{Action, Refused, Roster};
 use super::super::secret::JobSecret;
@@ -17,7 +18,9 @@ use super::super::settings::Settings;
 use super::shared::{Member, Shared};
 use crate::guard::check_resolved;
 use crate::ids::{Generation, JobId, Moment, ProcessRef};
-use crate::protocol::{HowEnded, ProcessOrder, Wish};
+use crate::job::spec::JobSpec;
+use crate::protocol::life::LifeSpec;
+use crate::protocol::{HowEnded, Wish};
 
 /// What the keeper thread has for itself.
 pub(super) struct Keeper {
@@ -46,7 +49,7 @@ impl Keeper {
 
     /// The orders, if there is something to do for them; nothing in them, if it is only time to look; `None` at the end.
     #[allow(clippy::option_option, reason = "the end, a look, and work are three answers, and only this loop asks")]
-    fn wait_for_work(&self, next_look: Instant) -> Option<Option<Arc<[ProcessOrder]>>> {
+    fn wait_for_work(&self, next_look: Instant) -> Option<Option<Arc<[Wanted]>>> {
         let mut inner = self.shared.lock();
         loop {
             if inner.is_closing {
@@ -63,9 +66,13 @@ impl Keeper {
         }
     }
 
-    fn fulfil(&mut self, orders: &[ProcessOrder]) {
+    fn fulfil(&mut self, orders: &[Wanted]) {
         let mut ordered = BTreeMap::<ProcessRef, Wish>::new();
-        for order in orders {
+        let is_here = |order: &&Wanted| {
+            // It is ordered again as soon as it has something to run. One that runs already has it from before.
+            order.wish != Wish::Run || order.life.is_some() || self.shared.lock().members.contains_key(&order.id)
+        };
+        for order in orders.iter().filter(is_here) {
             // An order that is there twice is the stricter one.
             let wish = ordered.entry(order.id).or_insert(order.wish);
             *wish = order.wish.max(*wish);
@@ -91,9 +98,10 @@ impl Keeper {
         }
     }
 
-    fn start(&mut self, id: ProcessRef, orders: &[ProcessOrder]) {
-        let started = match orders.iter().find(|order| order.id == id) {
-            Some(order) => self.start_as_ordered(order),
+    fn start(&mut self, id: ProcessRef, orders: &[Wanted]) {
+        let life = orders.iter().filter(|order| order.id == id).find_map(|order| order.life.as_deref());
+        let started = match life {
+            Some(life) => self.start_as_ordered(id, life),
             None => Err(HowEnded::NotStarted { why: "nobody ordered it".to_owned(), permanent: false }),
         };
         let member = started.map(Member::Started).unwrap_or_else(|how| {
@@ -106,32 +114,33 @@ impl Keeper {
         self.shared.stir();
     }
 
-    fn start_as_ordered(&self, order: &ProcessOrder) -> Result<Arc<Process>, HowEnded> {
-        check_resolved(order, &self.settings.roots)
+    fn start_as_ordered(&self, id: ProcessRef, life: &LifeSpec) -> Result<Arc<Process>, HowEnded> {
+        let spec: &JobSpec = &life.spec;
+        check_resolved(spec, &self.settings.roots)
             .map_err(|refusal| HowEnded::NotStarted { why: refusal.to_string(), permanent: true })?;
-        let folder = self.shared.folder.process(order.id);
+        let folder = self.shared.folder.process(id);
         let unfurnished = |error: io::Error| HowEnded::NotStarted {
             why: format!("its folder {} can't be made: {error}", folder.path().display()),
             permanent: false,
         };
-        let spreads = order.program.spreads() && order.processes.get() > 1;
-        let secret = spreads.then(|| (self.secret)(order.id.job, order.id.generation));
-        folder.furnish(order, secret.as_ref()).map_err(unfurnished)?;
+        let spreads = spec.program.spreads() && spec.processes.get() > 1;
+        let secret = spreads.then(|| (self.secret)(id.job, id.generation));
+        folder.furnish(life, secret.as_ref()).map_err(unfurnished)?;
 
-        let program = self.settings.programs.join(order.program.name());
+        let program = self.settings.programs.join(spec.program.name());
         let mut command = Command::new(&program);
         command
-            .args(arguments(order, folder.places()))
+            .args(arguments(id, spec, folder.places()))
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.settings.roots.working_directory());
         let start = Start {
-            id: order.id,
+            id,
             command,
             folder: folder.clone(),
             log: self.settings.log,
-            memory: order.memory,
-            is_up_at_once: !order.program.spreads(),
+            memory: spec.memory,
+            is_up_at_once: !spec.program.spreads(),
         };
         let shared = Arc::downgrade(&self.shared);
         let changed: Listener = Arc::new(move || {

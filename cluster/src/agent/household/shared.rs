@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::super::folder::WorkFolder;
+use super::super::lives::Wanted;
 use super::super::process::Process;
 use crate::ids::{Memory, ProcessRef};
-use crate::protocol::{HowEnded, ProcessOrder, ProcessReport, ProcessState};
+use crate::protocol::{HowEnded, ProcessReport, ProcessState};
 
 pub(super) struct Shared {
     pub(super) folder: WorkFolder,
@@ -21,7 +22,7 @@ pub(super) struct Shared {
 #[derive(Default)]
 pub(super) struct Inner {
     /// The newest orders.
-    pub(super) orders: Arc<[ProcessOrder]>,
+    pub(super) orders: Arc<[Wanted]>,
     /// Whether there is something for the keeper to do.
     pub(super) is_stale: bool,
     /// Whether nothing is to be started any more.

@@ -1,6 +1,7 @@
 //! A household with real processes. The programs are all one small script, which runs the script that the order carries.
 
 mod endings;
+mod line;
 mod work;
 
 use std::fs;
@@ -14,11 +15,12 @@ use tempfile::TempDir;
 
 use super::{Household, HouseholdError};
 use crate::agent::log::LogLimits;
-use crate::agent::{JobSecret, Keep, Settings};
+use crate::agent::{JobSecret, Keep, Settings, Wanted};
 use crate::guard::Roots;
 use crate::ids::{Cores, Generation, JobId, Memory, Moment, ProcessRef};
-use crate::job::spec::{CarriedFile, Program};
-use crate::protocol::{HowEnded, LogStream, ProcessOrder, ProcessReport, ProcessState, Wish};
+use crate::job::spec::{CarriedFile, JobSpec, Program};
+use crate::protocol::life::LifeSpec;
+use crate::protocol::{HowEnded, LogStream, ProcessReport, ProcessState, Wish};
 
 /// Longer than anything takes: who waits so long hangs.
 const HANGS: Duration = Duration::from_secs(120);
@@ -75,22 +77,30 @@ fn id(job: u64, generation: u64) -> ProcessRef {
     ProcessRef { job: JobId(job), generation: Generation(generation), process: ProcessIndex::new(0) }
 }
 
-fn order(id: ProcessRef, program: Program, script: &str) -> ProcessOrder {
-    ProcessOrder {
-        id,
-        wish: Wish::Run,
+fn order(id: ProcessRef, program: Program, script: &str) -> Wanted {
+    order_with(id, program, script, |_| {})
+}
+
+/// The same, but for what is changed.
+fn order_with(id: ProcessRef, program: Program, script: &str, change: impl FnOnce(&mut JobSpec)) -> Wanted {
+    let mut spec = JobSpec {
+        name: "it".to_owned(),
         program,
         args: vec!["{carried}/run.sh".to_owned()],
         files: vec![CarriedFile { name: "run.sh".to_owned(), text: script.to_owned() }],
         cores: Cores(2),
         memory: Memory(8 << 30),
         processes: ProcessCount::new(1),
-        hosts: vec!["127.0.0.1:1".to_owned()],
-    }
+        supervise: false,
+        every: None,
+    };
+    change(&mut spec);
+    let hosts = (0..spec.processes.get()).map(|process| format!("host-{process}:1")).collect();
+    Wanted { id, wish: Wish::Run, life: Some(LifeSpec { spec: spec.into(), hosts }.into()) }
 }
 
-fn with_wish(order: &ProcessOrder, wish: Wish) -> Vec<ProcessOrder> {
-    vec![ProcessOrder { wish, ..order.clone() }]
+fn with_wish(order: &Wanted, wish: Wish) -> Vec<Wanted> {
+    vec![Wanted { wish, ..order.clone() }]
 }
 
 fn report(household: &Household, id: ProcessRef) -> Option<ProcessReport> {

@@ -40,7 +40,7 @@ fn master(folder: &std::path::Path, dies: u32) -> (HttpPort, Arc<Desk>) {
     let clock = Arc::new(SystemClock::new());
     let desk = Arc::new(Desk::new(store, cluster, clock.clone(), Arc::new(|| Moment(1)), Arc::clone(&entropy)));
     let (secret, _) = ClusterSecret::read_or_make(&folder.join("secret"), &entropy).unwrap();
-    let front = Arc::new(Front::new(Arc::clone(&desk), secret, Arc::clone(&entropy)));
+    let front = Arc::new(Front::new(Arc::clone(&desk), secret, clock.clone(), Arc::clone(&entropy)));
     let dying = Arc::new(Dying { front, times: AtomicU32::new(dies) });
     let app = routes(dying, Arc::new(|_| Some(SECRET.to_vec())), clock, entropy).unwrap();
     (HttpPort::start("127.0.0.1:0", app, Health::new(), StreamMetrics::new()).unwrap(), desk)

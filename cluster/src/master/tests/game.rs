@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::job::state::StopHow;
-use crate::master::store::Store;
+use crate::master::store::{Durable, Store};
 
 /// What can happen in the game.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ fn events() -> impl Strategy<Value = Event> {
 }
 
 impl World {
-    fn play(&mut self, event: &Event, store: &Store) {
+    fn play(&mut self, event: &Event, store: &Store, shown: &mut Cluster) {
         let at = self.at();
         match event {
             Event::Submit { processes, cores, supervise } => {
@@ -61,10 +61,18 @@ impl World {
             Event::Restart { worker } => self.come(*worker, 4),
             Event::HangUp { worker } => self.hang_up(*worker),
             Event::Wait { tenths } => self.wait(f64::from(*tenths) / 10.0),
-            Event::NewMaster => self.cluster = store.load(rules()).unwrap(),
+            Event::NewMaster => {
+                self.cluster = store.load(rules()).unwrap();
+                *shown = self.cluster.clone();
+            }
         }
         let changed = self.cluster.take_changed();
         store.save(&self.cluster, &changed).unwrap();
+        let mut taken_back = self.cluster.clone();
+        taken_back.follow(shown, &changed);
+        assert_same(&taken_back, shown);
+        shown.follow(&self.cluster, &changed);
+        assert_same(shown, &self.cluster);
     }
 
     /// What must hold after every event.
@@ -95,8 +103,11 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let mut world = World::new(3, 4);
+        let changed = world.cluster.take_changed();
+        store.save(&world.cluster, &changed).unwrap();
+        let mut shown = world.cluster.clone();
         for event in &events {
-            world.play(event, &store);
+            world.play(event, &store, &mut shown);
             world.check();
         }
         // Quiet: all obey, and what runs ends well.
@@ -121,6 +132,10 @@ proptest! {
         let loaded = store_and_load(&store, &mut world.cluster);
         prop_assert_eq!(loaded.jobs(), world.cluster.jobs(), "the store holds what is known");
     }
+}
+
+fn assert_same(one: &Cluster, other: &Cluster) {
+    assert_eq!((one.jobs(), one.workers(), one.last_job()), (other.jobs(), other.workers(), other.last_job()));
 }
 
 fn store_and_load(store: &Store, cluster: &mut Cluster) -> Cluster {

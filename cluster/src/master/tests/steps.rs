@@ -13,8 +13,10 @@ fn a_job_runs_on_all_workers_and_is_completed() {
     let job = world.submit(spec(3, 2));
     assert_eq!(world.phase(job), Phase::Starting);
     let order = orders(&world.cluster, &name(1), Incarnation(1)).remove(0);
-    assert_eq!((order.id, order.cores, order.hosts.len()), (process(job, 1, 1), Cores(2), 3));
-    assert_eq!(order.hosts[1], "host-1:7100");
+    let generation = Generation(1);
+    let life = life_for(&world.cluster, (&name(1), Incarnation(1)), LifeRef { job, generation }).unwrap();
+    assert_eq!((order.id, &order.life), (process(job, 1, 1), &Some(life.digest())));
+    assert_eq!((life.spec.cores, life.hosts.len(), life.hosts[1].as_str()), (Cores(2), 3, "host-1:7100"));
     world.all_obey(&[0, 1, 2]);
     assert_eq!(world.phase(job), Phase::Running);
     for index in 0..3 {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::master::store::{Store, StoreError};
+use crate::master::store::{Durable, Store, StoreError};
 use crate::master::worker::Standing;
 
 #[test]
@@ -92,6 +92,7 @@ fn a_master_that_comes_back_takes_up_what_runs() {
     assert_eq!(modes, [0o700, 0o600], "jobs have configurations");
     let changed = world.cluster.take_changed();
     store.save(&world.cluster, &changed).unwrap();
+    assert!(store.room() > Some(Memory(0)), "disks tell");
     assert!(matches!(Store::open(&state), Err(StoreError::Taken(_))));
     drop(store);
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{
-    HANGS, OBEY, begin, end_now, end_of, household, id, is_up, log, order, settings, until, wait_for_word,
+    HANGS, OBEY, begin, end_now, end_of, household, id, is_up, log, order, order_with, settings, until, wait_for_word,
     wait_until_up, with_wish,
 };
 use crate::agent::FolderError;
@@ -15,7 +15,7 @@ use crate::agent::household::{HouseholdError, LogError};
 use crate::ids::Memory;
 use crate::job::spec::Program;
 use crate::protocol::LogStream;
-use crate::protocol::{HowEnded, ProcessOrder, Wish};
+use crate::protocol::{HowEnded, Wish};
 
 /// Whether a process is there and does something. One that nobody has waited for yet is gone all the same.
 fn is_alive(pid: &str) -> bool {
@@ -88,7 +88,7 @@ fn a_process_that_uses_too_much_memory_is_ended() {
         "x=xxxxxxxx; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do x=$x$x; done; {OBEY}"
     );
     let limit = Memory(48 << 20);
-    household.apply(vec![ProcessOrder { memory: limit, ..order(one, Program::Train, &script) }]);
+    household.apply(vec![order_with(one, Program::Train, &script, |spec| spec.memory = limit)]);
     let (HowEnded::TooMuchMemory { used, limit: told }, _) = end_of(&household, one) else {
         panic!("it may not end so")
     };

@@ -7,15 +7,15 @@ use std::path::Path;
 use flightline_engine::ids::{ProcessCount, ProcessIndex};
 
 use super::{
-    HANGS, OBEY, begin, end_now, end_of, household, id, log, order, report, settings, until, wait_for_word,
+    HANGS, OBEY, begin, end_now, end_of, household, id, log, order, order_with, report, settings, until, wait_for_word,
     wait_until_up, with_wish,
 };
-use crate::agent::Settings;
 use crate::agent::log::LogLimits;
+use crate::agent::{Settings, Wanted};
 use crate::ids::{Memory, ProcessRef};
 use crate::job::spec::Program;
 use crate::protocol::LogStream;
-use crate::protocol::{HowEnded, ProcessOrder, ProcessState, Wish};
+use crate::protocol::{HowEnded, ProcessState, Wish};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
@@ -27,11 +27,7 @@ fn a_process_gets_what_it_needs_and_nothing_is_left_of_that_but_its_log() {
     let one = ProcessRef { process: ProcessIndex::new(1), ..id(4, 2) };
     let script = "echo $all; pwd; env; cat $(dirname $0)/../hostfile $(dirname $0)/../secret; echo ready >&2; read line; \
                   echo sorry >&2; exit 3";
-    let wanted = ProcessOrder {
-        processes: ProcessCount::new(2),
-        hosts: vec!["a:1".to_owned(), "b:2".to_owned()],
-        ..order(one, Program::Train, script)
-    };
+    let wanted = order_with(one, Program::Train, script, |spec| spec.processes = ProcessCount::new(2));
     household.apply(vec![wanted]);
     wait_for_word(&household, one, "ready");
     assert!(
@@ -55,7 +51,7 @@ fn a_process_gets_what_it_needs_and_nothing_is_left_of_that_but_its_log() {
         disk.path().join("root").display()
     );
     assert!(said.starts_with(&flags), "{said}");
-    assert!(said.contains("a:1\nb:2\nthe secret"), "{said}");
+    assert!(said.contains("host-0:1\nhost-1:1\nthe secret"), "{said}");
     assert!(said.contains("\nFLIGHTLINE_CORD=stdin\n") && said.contains("\nPATH="), "{said}");
     assert!(!said.contains("hush"), "{said}");
 
@@ -145,13 +141,13 @@ fn what_can_not_be_started_is_said_and_whether_another_try_helps() {
     fs::remove_file(disk.path().join("programs/import")).unwrap();
     // Where its folder should be is a file.
     fs::write(disk.path().join("work/job-3"), "").unwrap();
-    let outside = ProcessOrder { args: vec!["--input=/etc".to_owned()], ..order(id(2, 1), Program::Train, "") };
+    let outside = order_with(id(2, 1), Program::Train, "", |spec| spec.args = vec!["--input=/etc".to_owned()]);
     household.apply(vec![
         order(id(1, 1), Program::Import, OBEY),
         outside,
         order(id(3, 1), Program::Train, ""),
         order(id(4, 1), Program::Model, OBEY),
-        ProcessOrder { wish: Wish::Drain, ..order(id(5, 1), Program::Train, "") },
+        Wanted { wish: Wish::Drain, life: None, ..order(id(5, 1), Program::Train, "") },
     ]);
     for (job, part, is_permanent) in [
         (1, "programs/import can't be run", true),
