@@ -164,12 +164,12 @@ fn stream(cluster: &Cluster, histories: &Histories, job: JobId, generation: Gene
     let all: Vec<&StreamStatus> = statuses(cluster, job, generation).map(|(_, status)| status).collect();
     let first = all.first()?;
     let binding = all.iter().find_map(|status| status.binding.as_ref());
-    let epochs = all.iter().map(|status| status.epoch.0);
+    let epochs = || all.iter().filter_map(|status| status.epochs_in_flight);
     let mut view = StreamView {
         guarantee: all.iter().filter_map(|status| status.guarantee).min().or(first.guarantee).map(guarantee),
         model: binding.map(|binding| binding.model.to_string()),
         table: binding.map(|binding| binding.table.0),
-        epochs: epochs.clone().min().zip(epochs.max()),
+        epochs: epochs().map(|(oldest, _)| oldest.0).min().zip(epochs().map(|(_, newest)| newest.0).max()),
         ledger_entries: all.iter().map(|status| status.ledger_entries).max(),
         history: histories.of(job),
         ..StreamView::default()
@@ -224,6 +224,9 @@ fn guarantee(guarantee: Guarantee) -> String {
 #[cfg(test)]
 mod tests {
     use flightline_engine::ids::ProcessCount;
+    use flightline_engine::log::Partition;
+    use flightline_engine::metrics::StreamMetrics;
+    use flightline_engine::stream::Epoch;
 
     use super::super::state::Rules;
     use super::*;
@@ -250,24 +253,62 @@ mod tests {
         }
     }
 
+    fn spec(processes: usize) -> JobSpec {
+        JobSpec {
+            name: "it".to_owned(),
+            program: Program::Predict,
+            args: Vec::new(),
+            files: Vec::new(),
+            processes: ProcessCount::new(processes),
+            cores: Cores(2),
+            memory: Memory(1 << 30),
+            supervise: true,
+            every: None,
+        }
+    }
+
+    /// What the page shows of a stream with a process on each of two workers, which say this of themselves.
+    fn stream_of(statuses: [StreamStatus; 2], now: u64) -> StreamView {
+        let names = ["a", "b"].map(|name| WorkerName(name.into()));
+        let mut cluster = Cluster::new(Rules::default(), Vec::new(), Vec::new(), JobId(0));
+        names.iter().for_each(|name| cluster.register(machine(name), at(0)));
+        let job = cluster.submit(spec(2), at(1));
+        for (index, (name, status)) in names.iter().zip(statuses).enumerate() {
+            let up = ProcessReport {
+                id: ProcessRef { job, generation: Generation(1), process: ProcessIndex::new(index) },
+                state: ProcessState::Up { pid: 7 },
+                memory: Memory(0),
+                stream: Some(status),
+                stages: Vec::new(),
+            };
+            cluster.report((name, Incarnation(1)), vec![up], at(2)).unwrap();
+        }
+        job_view(&cluster, &Histories::default(), job, Moment(now)).unwrap().stream.unwrap()
+    }
+
+    /// The least and the greatest newest epoch of the processes were taken for what is in flight: of one process, always one.
+    #[test]
+    fn epochs_are_in_flight_from_the_oldest_of_any_process_to_the_newest_of_any() {
+        let status = |epochs| {
+            let metrics = StreamMetrics::new();
+            metrics.epoch(Epoch(90));
+            metrics.epochs_in_flight(Partition(0), epochs);
+            metrics.status()
+        };
+        let epochs = |one, other| stream_of([status(one), status(other)], 3).epochs;
+        let flight = |oldest, newest| Some((Epoch(oldest), Epoch(newest)));
+        assert_eq!(epochs(flight(70, 80), flight(75, 89)), Some((70, 89)));
+        assert_eq!(epochs(None, flight(75, 89)), Some((75, 89)));
+        assert_eq!(epochs(None, None), None);
+    }
+
     /// Of a training of three processes one page showed a third of the rows, and a moment later no stages at all.
     #[test]
     fn what_ended_processes_have_done_is_still_told_when_their_agents_have_forgotten_them() {
         let names = ["a", "b"].map(|name| WorkerName(name.into()));
         let mut cluster = Cluster::new(Rules::default(), Vec::new(), Vec::new(), JobId(0));
         names.iter().for_each(|name| cluster.register(machine(name), at(0)));
-        let spec = JobSpec {
-            name: "it".to_owned(),
-            program: Program::Train,
-            args: Vec::new(),
-            files: Vec::new(),
-            processes: ProcessCount::new(2),
-            cores: Cores(2),
-            memory: Memory(1 << 30),
-            supervise: false,
-            every: None,
-        };
-        let job = cluster.submit(spec, at(1));
+        let job = cluster.submit(JobSpec { program: Program::Train, supervise: false, ..spec(2) }, at(1));
         for (index, name) in names.iter().enumerate() {
             let done = 10 + index as u64;
             let stage = StageLine { name: "index".to_owned(), unit: "rows".to_owned(), total: done, done, ended: true };

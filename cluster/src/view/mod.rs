@@ -158,7 +158,8 @@ pub struct StreamView {
     pub model: Option<String>,
     /// The version of the table in force.
     pub table: Option<u64>,
-    /// The epochs that are in flight: the oldest, and the newest.
+    /// The epochs that are in flight: the oldest with requests that aren't durable in every required sink, and the newest
+    /// with requests. `None` when nothing is in flight.
     pub epochs: Option<(u64, u64)>,
     /// How many entries the ledger has had.
     pub ledger_entries: Option<u64>,

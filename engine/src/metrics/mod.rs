@@ -20,7 +20,9 @@
 //! | `flightline_sink_next_offset`, `flightline_sink_lag_offsets` | sink, partition | progress, and how far it is behind the log's end |
 //! | `flightline_sink_transient_faults_total` | sink | faults after which the same was tried again |
 //! | `flightline_sink_state` | sink, state | 1 for the state that it is in |
-//! | `flightline_epoch`, `flightline_generation` | | of the dataflow, of the job |
+//! | `flightline_epoch`, `flightline_generation` | | the newest epoch of the dataflow that has begun; this life of the job |
+//! | `flightline_epochs_in_flight` | | from the oldest epoch whose requests aren't durable in every required sink, up to the newest that has any: how many |
+//! | `flightline_oldest_epoch_in_flight` | | that oldest epoch; not told when nothing is in flight |
 //! | `flightline_binding_info` | model, table, format | 1: what is in force |
 //! | `flightline_bindings_refused_total` | | models that were wanted and did not pass their check |
 //! | `flightline_ledger_entries` | | entries that the ledger has had |
@@ -182,9 +184,15 @@ impl StreamMetrics {
         sink.last_fault = Some(sentence.to_owned());
     }
 
-    /// The dataflow has come to this epoch.
+    /// This epoch has begun. Of several workers the one that is furthest counts.
     pub fn epoch(&self, epoch: Epoch) {
-        self.lock().epoch = epoch;
+        let mut state = self.lock();
+        state.epoch = state.epoch.max(epoch);
+    }
+
+    /// The epochs that let requests of a partition in which are in flight: the oldest, and the newest.
+    pub fn epochs_in_flight(&self, partition: Partition, epochs: Option<(Epoch, Epoch)>) {
+        self.lock().partition(partition).epochs_in_flight = epochs;
     }
 
     /// This life of the job.

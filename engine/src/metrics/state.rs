@@ -45,6 +45,7 @@ pub(super) struct PartitionState {
     pub(super) bytes: u64,
     pub(super) in_flight_records: u64,
     pub(super) in_flight_bytes: u64,
+    pub(super) epochs_in_flight: Option<(Epoch, Epoch)>,
     pub(super) end: Offset,
 }
 
@@ -74,6 +75,12 @@ impl State {
         *self.errors.entry(reason.into()).or_default() += requests;
     }
 
+    /// The oldest and the newest epoch that let in what is in flight.
+    pub(super) fn epochs_in_flight(&self) -> Option<(Epoch, Epoch)> {
+        let each = || self.partitions.values().filter_map(|partition| partition.epochs_in_flight);
+        each().map(|(oldest, _)| oldest).min().zip(each().map(|(_, newest)| newest).max())
+    }
+
     /// How far a sink is behind the log's end, in offsets.
     pub(super) fn lag(&self, partition: Partition, next: Offset) -> u64 {
         self.partitions.get(&partition).map_or(0, |partition| partition.end.0.saturating_sub(next.0))
@@ -84,6 +91,7 @@ impl State {
         StreamStatus {
             generation: self.generation,
             epoch: self.epoch,
+            epochs_in_flight: self.epochs_in_flight(),
             binding: self.binding.as_ref().map(|binding| BindingStatus {
                 model: binding.model.clone(),
                 table: binding.table,

@@ -16,8 +16,11 @@ use crate::stream::Epoch;
 pub struct StreamStatus {
     /// This life of the job; `None` before it has begun.
     pub generation: Option<Generation>,
-    /// What the dataflow has come to.
+    /// The newest epoch of the dataflow that has begun.
     pub epoch: Epoch,
+    /// The oldest epoch whose requests aren't all durable in every required sink, and the newest that let requests in; of the
+    /// partitions that this process reads. `None` when nothing is in flight.
+    pub epochs_in_flight: Option<(Epoch, Epoch)>,
     /// What new records are bound to; `None` before anything is.
     pub binding: Option<BindingStatus>,
     /// The last binding that was wanted in this life and did not take force, and why; `None` if none was refused.

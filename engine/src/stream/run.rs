@@ -121,6 +121,7 @@ fn assemble<'a, J: StreamJob>(
     let rows = feed_tables(&mut flow, &started.tables, started.lead.as_ref());
     let tables: BTreeMap<TableVersion, Epoch> = started.tables.iter().copied().zip((1..).map(Epoch)).collect();
     flow.advance(Epoch(tables.len() as u64 + 1));
+    stats.epoch(flow.now());
 
     let required: Vec<SinkName> =
         setup.sinks.iter().filter(|sink| sink.required).map(|sink| sink.sink.name().clone()).collect();

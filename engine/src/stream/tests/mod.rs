@@ -153,6 +153,35 @@ fn a_required_sink_that_is_away_holds_the_source_back_and_loses_nothing() {
     world.check();
 }
 
+/// The page showed one epoch in flight, always: the newest was taken for the oldest, too.
+#[test]
+fn epochs_are_in_flight_from_the_oldest_that_a_required_sink_lacks() {
+    let world = World::new();
+    let running = world.start(2);
+    let epochs = || running.metrics.status().epochs_in_flight;
+    world.append(0..100);
+    world.wait_for(&world.topic);
+    world.wait_for(&world.collection);
+    wait_until("nothing is in flight", || epochs().is_none());
+    world.topic.troubles().be_away(true);
+    world.append(100..104);
+    wait_until("something is", || epochs().is_some());
+    let (oldest, _) = epochs().unwrap();
+    let next = Cell::new(104);
+    wait_until("later epochs are, too", || {
+        world.append(next.get()..next.get() + 4);
+        next.set(next.get() + 4);
+        epochs().is_some_and(|(still, newest)| still == oldest && newest.0 > oldest.0 + 3)
+    });
+    assert!(running.metrics.status().epoch >= epochs().unwrap().1);
+    world.topic.troubles().be_away(false);
+    world.wait_for(&world.topic);
+    world.wait_for(&world.collection);
+    wait_until("nothing is in flight again", || epochs().is_none());
+    running.stop().unwrap();
+    world.check();
+}
+
 #[test]
 fn a_sink_that_may_lag_holds_nobody_back_and_catches_up() {
     let world = World::new();
