@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flightline_engine::contract::Guarantee;
 use flightline_engine::ids::ProcessIndex;
-use flightline_engine::metrics::{SinkState, SinkStatus, StreamStatus};
+use flightline_engine::metrics::{EntryStatus, LedgerStatus, SinkState, SinkStatus, StreamStatus};
 
 use super::advance::taken;
 use super::history::{Histories, statuses};
@@ -16,8 +16,8 @@ use crate::job::record::Job;
 use crate::job::spec::{CarriedFile, JobSpec};
 use crate::protocol::{ProcessReport, ProcessState, StageLine};
 use crate::view::{
-    ClusterView, GenerationView, JobLine, JobView, PartitionView, ProcessView, SinkView, StreamView, WorkerState,
-    WorkerView,
+    ClusterView, EntryView, GenerationView, JobLine, JobView, LedgerView, PartitionView, ProcessView, SinkView,
+    StreamView, WorkerState, WorkerView,
 };
 
 /// The cluster as a whole.
@@ -48,7 +48,7 @@ pub(super) fn job_view(cluster: &Cluster, histories: &Histories, id: JobId, now:
         now,
         spec: JobSpec { files, ..job.spec.clone() },
         generations: job.lives.iter().rev().map(|life| generation(cluster, id, life)).collect(),
-        stream: job.life().and_then(|life| stream(cluster, histories, id, life.number)),
+        stream: job.life().and_then(|life| stream(cluster, histories, (id, life.number), now)),
     })
 }
 
@@ -160,7 +160,12 @@ fn process(cluster: &Cluster, job: JobId, generation: Generation, at: usize, pla
 }
 
 /// What a streaming job says of itself, put together from its processes.
-fn stream(cluster: &Cluster, histories: &Histories, job: JobId, generation: Generation) -> Option<StreamView> {
+fn stream(
+    cluster: &Cluster,
+    histories: &Histories,
+    (job, generation): (JobId, Generation),
+    now: Moment,
+) -> Option<StreamView> {
     let all: Vec<&StreamStatus> = statuses(cluster, job, generation).map(|(_, status)| status).collect();
     let first = all.first()?;
     let binding = all.iter().find_map(|status| status.binding.as_ref());
@@ -171,6 +176,7 @@ fn stream(cluster: &Cluster, histories: &Histories, job: JobId, generation: Gene
         table: binding.map(|binding| binding.table.0),
         epochs: epochs().map(|(oldest, _)| oldest.0).min().zip(epochs().map(|(_, newest)| newest.0).max()),
         ledger_entries: all.iter().map(|status| status.ledger_entries).max(),
+        ledger: all.iter().find_map(|status| status.ledger.as_ref()).map(|ledger| ledger_view(ledger, now)),
         history: histories.of(job),
         ..StreamView::default()
     };
@@ -190,6 +196,23 @@ fn stream(cluster: &Cluster, histories: &Histories, job: JobId, generation: Gene
         }
     }
     Some(view)
+}
+
+fn ledger_view(ledger: &LedgerStatus, now: Moment) -> LedgerView {
+    let before = |ms: u64| Moment(now.0.saturating_sub(ms));
+    let entry = |entry: &EntryStatus| EntryView {
+        number: entry.number.0,
+        generation: entry.generation.0,
+        written: entry.ms_ago.map(before),
+        says: entry.says.clone(),
+    };
+    LedgerView {
+        generation: ledger.generation.0,
+        claimed: before(ledger.claimed_ms_ago),
+        open: ledger.open.clone(),
+        open_in_all: ledger.open_in_all,
+        newest: ledger.newest.iter().map(entry).collect(),
+    }
 }
 
 fn add_sink(view: &mut SinkView, sink: &SinkStatus) {
@@ -223,9 +246,14 @@ fn guarantee(guarantee: Guarantee) -> String {
 
 #[cfg(test)]
 mod tests {
-    use flightline_engine::ids::ProcessCount;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use flightline_engine::clock::ManualClock;
+    use flightline_engine::ids::{JobName, ProcessCount};
+    use flightline_engine::ledger::{self, Entry, EntryBody, Seq};
     use flightline_engine::log::Partition;
-    use flightline_engine::metrics::StreamMetrics;
+    use flightline_engine::metrics::{EntrySays, StreamMetrics, Written};
     use flightline_engine::stream::Epoch;
 
     use super::super::state::Rules;
@@ -235,7 +263,7 @@ mod tests {
     use crate::protocol::{HowEnded, Machine};
 
     fn at(millis: u64) -> At {
-        At { now: Moment(millis), up: std::time::Duration::from_millis(millis), chance: 0.5 }
+        At { now: Moment(millis), up: Duration::from_millis(millis), chance: 0.5 }
     }
 
     fn machine(worker: &WorkerName) -> Machine {
@@ -300,6 +328,23 @@ mod tests {
         assert_eq!(epochs(flight(70, 80), flight(75, 89)), Some((70, 89)));
         assert_eq!(epochs(None, flight(75, 89)), Some((75, 89)));
         assert_eq!(epochs(None, None), None);
+    }
+
+    /// The page had only the number of its entries.
+    #[test]
+    fn what_the_ledger_holds_is_told_by_the_process_that_writes_it() {
+        let leads = StreamMetrics::new();
+        let clock = ManualClock::new();
+        leads.ledger_claimed(ledger::Generation(1), Arc::new(clock.clone()));
+        let opens = EntryBody::Open { job: JobName("it".into()), partitions: 4, nonce: 7 };
+        leads.ledger_entry(Seq(0), &Entry { generation: ledger::Generation(1), body: opens }, Written::Now);
+        clock.advance(Duration::from_secs(5));
+        let ledger = stream_of([StreamMetrics::new().status(), leads.status()], 65_000).ledger.unwrap();
+        assert_eq!((ledger.generation, ledger.claimed), (1, Moment(60_000)));
+        let entry = &ledger.newest[0];
+        assert_eq!((entry.number, entry.written), (0, Some(Moment(60_000))));
+        assert_eq!(entry.says, EntrySays::Opened { partitions: 4 });
+        assert_eq!(stream_of([StreamMetrics::new().status(), StreamMetrics::new().status()], 9).ledger, None);
     }
 
     /// Of a training of three processes one page showed a third of the rows, and a moment later no stages at all.

@@ -30,6 +30,7 @@
 //! | `flightline_peak_memory_bytes` | | the most memory that this process ever held |
 
 mod histogram;
+mod ledger;
 mod page;
 mod state;
 mod status;
@@ -39,6 +40,11 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use ledger::{
+    ByPartition, EntrySays, EntryStatus, LedgerStatus, MOST_LEDGER_ENTRIES, MOST_LEDGER_PARTITIONS, OpenBinding,
+    Written,
+};
+use ledger::{LedgerState, open_bindings};
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
@@ -48,9 +54,10 @@ pub use status::{
     AnswersStatus, BindingStatus, LatencyStatus, PartitionStatus, RefusedStatus, SinkStatus, StreamStatus,
 };
 
+use crate::clock::Clock;
 use crate::contract::{Guarantee, SinkName};
-use crate::ledger::{Binding, Generation};
-use crate::log::{Offset, Partition};
+use crate::ledger::{Binding, Book, Entry, Generation, Seq, TableVersion};
+use crate::log::{Offset, Offsets, Partition};
 use crate::stream::Epoch;
 
 /// What a request was settled with.
@@ -215,6 +222,27 @@ impl StreamMetrics {
     /// How many entries the ledger has had, those that are collected included.
     pub fn ledger_entries(&self, entries: u64) {
         self.lock().ledger_entries = entries;
+    }
+
+    /// This process has claimed the ledger now, and tells of it from now on.
+    pub fn ledger_claimed(&self, generation: Generation, clock: Arc<dyn Clock>) {
+        self.lock().ledger = Some(LedgerState::claimed(generation, clock));
+    }
+
+    /// The ledger has this entry. Counts only in the process that has claimed it.
+    pub fn ledger_entry(&self, number: Seq, entry: &Entry, written: Written) {
+        if let Some(ledger) = &mut self.lock().ledger {
+            ledger.entry(number, entry, written);
+        }
+    }
+
+    /// All below `durable` is in every required sink; `as_of` knows at which epoch the dataflow's table is a version. Counts
+    /// only in the process that has claimed the ledger.
+    pub fn ledger_open(&self, book: &Book, durable: &Offsets, as_of: impl Fn(TableVersion) -> Option<Epoch>) {
+        let open = open_bindings(book, durable, as_of);
+        if let Some(ledger) = &mut self.lock().ledger {
+            ledger.open = open;
+        }
     }
 
     /// A cut was made, and the sources stood still this long for it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::histogram::Histogram;
+use super::ledger::LedgerState;
 use super::status::{
     AnswersStatus, BindingStatus, LatencyStatus, PartitionStatus, RefusedStatus, SinkStatus, StreamStatus,
 };
@@ -35,6 +36,7 @@ pub(super) struct State {
     pub(super) whole: Histogram,
     pub(super) sinks: BTreeMap<SinkName, SinkNumbers>,
     pub(super) ledger_entries: u64,
+    pub(super) ledger: Option<LedgerState>,
     pub(super) cuts: u64,
     pub(super) longest_stop: Duration,
 }
@@ -107,6 +109,7 @@ impl State {
             whole: LatencyStatus::of(&self.whole),
             sinks: self.sinks.iter().map(|(name, sink)| (name.clone(), self.sink_status(sink))).collect(),
             ledger_entries: self.ledger_entries,
+            ledger: self.ledger.as_ref().map(LedgerState::status),
             cuts: self.cuts,
             longest_stop_ms: u64::try_from(self.longest_stop.as_millis()).unwrap_or(u64::MAX),
             peak_memory_bytes: peak_memory_bytes(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SinkState;
 use super::histogram::Histogram;
+use super::ledger::LedgerStatus;
 use crate::contract::{Guarantee, SinkName};
 use crate::ledger::{AnswerFormat, Generation, TableVersion};
 use crate::log::{Offset, Offsets, Partition};
@@ -43,6 +44,8 @@ pub struct StreamStatus {
     pub sinks: BTreeMap<SinkName, SinkStatus>,
     /// Entries that the ledger has had.
     pub ledger_entries: u64,
+    /// What the ledger holds; `None` in processes that don't write it, and before it is claimed.
+    pub ledger: Option<LedgerStatus>,
     /// Cuts that were made.
     pub cuts: u64,
     /// The longest time that sources stood still for a cut, in milliseconds.

@@ -10,8 +10,8 @@ use super::closing::Whole;
 use super::flow::OnWhole;
 use crate::clock::Clock;
 use crate::contract::{SinkName, Standing};
-use crate::ledger::{Binding, Generation, Seq};
-use crate::log::{LogRecord, Offset, Partition, Reached};
+use crate::ledger::{Binding, Book, Generation, Seq, TableVersion};
+use crate::log::{LogRecord, Offset, Offsets, Partition, Reached};
 use crate::metrics::{AnswerStatus, Stage, StreamMetrics};
 use crate::stream::Epoch;
 
@@ -131,6 +131,11 @@ impl Stats {
 
     pub(super) fn entries(&self, next: Seq) {
         self.metrics.ledger_entries(next.0);
+    }
+
+    /// What of the ledger is still open.
+    pub(super) fn open_bindings(&self, book: &Book, durable: &Offsets, tables: &BTreeMap<TableVersion, Epoch>) {
+        self.metrics.ledger_open(book, durable, |version| tables.get(&version).copied());
     }
 
     /// What was wanted, and is not going to be in force.

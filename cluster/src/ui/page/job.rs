@@ -4,7 +4,7 @@ use flightline_engine::supervised::{Address, Graph};
 use maud::{Markup, html};
 
 use super::cluster::stage_line;
-use super::{Part, badge, dataflow, history, sealed, since, stream, why};
+use super::{Part, badge, dataflow, history, ledger, sealed, since, stream, why};
 use crate::job::state::StopHow;
 use crate::ui::words::{clean, counted, growing, span, until};
 use crate::view::JobView;
@@ -20,6 +20,11 @@ pub(in crate::ui) fn parts(view: &JobView, graph: Result<&Graph, &str>, scope: O
         parts.push(Part::new("places", &stream::places(of_stream)));
     }
     parts.push(Part::new("graph", &dataflow::section(view, graph, scope)));
+    if let Some((of_stream, of_ledger)) =
+        view.stream.as_ref().and_then(|stream| Some((stream, stream.ledger.as_ref()?)))
+    {
+        parts.push(Part::new("ledger", &ledger::section(view, of_ledger, of_stream.ledger_entries)));
+    }
     parts.push(Part::new("generations", &history::generations(view)));
     parts.push(Part::new("spec", &spec(view)));
     parts

@@ -99,7 +99,7 @@ async fn a_jobs_page_and_a_workers_page_are_followed_too() {
     let served = serve();
     let mut events = Events::open(&served, "/events?of=/jobs/3%3Fscope%3D0.6").await;
     let parts = events.parts(7).await;
-    assert_eq!(names(&parts), ["state", "stream", "charts", "places", "graph", "generations", "spec"]);
+    assert_eq!(names(&parts), ["state", "stream", "charts", "places", "graph", "ledger", "generations"]);
     assert!(parts[4]["html"].as_str().unwrap().contains("Arrange: distances"));
     let served = serve_worker();
     let mut events = Events::open(&served, "/events?of=/").await;
