@@ -31,7 +31,7 @@ use super::threads::Threads;
 use super::worker::{Outgoing, Source, State, StreamWorker};
 use super::{Drained, Ending, Epoch, StreamError};
 use crate::cluster::{self, ClusterPlan};
-use crate::contract::{Placement, SinkName, TableRows, table_changes};
+use crate::contract::{SinkName, TableRows, table_changes};
 use crate::ids::{ProcessCount, WorkerCount, WorkerIndex};
 use crate::ledger::TableVersion;
 use crate::log::{Offset, Offsets, Partition};
@@ -108,13 +108,13 @@ fn assemble<'a, J: StreamJob>(
 
     let (outgoing, outlets) = start_writers(shared, started.writers, &started.read_from, &tell, &mut threads)?;
     let bindings = Bindings::default();
-    let has_lead_sinks = setup.sinks.iter().any(|sink| sink.sink.placement() == Placement::OnLead);
+    let sinks = setup.sinks.iter().map(|sink| (sink.sink.placement(), sink.sink.name().clone())).collect();
     let plan = FlowPlan {
         bindings: bindings.clone(),
         spread: started.spread,
         owners: shared.owners,
         outlets,
-        has_lead_sinks,
+        sinks,
         on_whole: stats.on_whole(),
     };
     let mut flow = Flow::build(worker, setup.job.as_ref(), plan);
