@@ -98,7 +98,7 @@ pub fn run_worker(
 
         let (inputs, sets) = bin(tables, tests, indexed.clone(), stages, &results.verdict);
         let forest = grow(inputs, plan, stages, &results);
-        let tallies = judge_all((forest.clone(), sets, of_current), plan.params.smoothing, &stages.judge);
+        let tallies = judge_all(forest.clone(), sets, of_current, plan.params.smoothing, &stages.judge);
         scope.region_named("KeepForModel", |inner| {
             keep_last(indexed.enter(inner), &results.indexed, &done);
             keep_last(golden.enter(inner), &results.golden, &done);
@@ -119,11 +119,9 @@ pub fn run_worker(
 
 /// Judges the new forest, and the current one if there is any; worker 0 gets the tallies.
 fn judge_all<'scope>(
-    (forest, sets, of_current): (
-        VecStream<'scope, Once, Rc<Forest>>,
-        VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>,
-        Option<VecStream<'scope, Once, Trial>>,
-    ),
+    forest: VecStream<'scope, Once, Rc<Forest>>,
+    sets: VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>,
+    of_current: Option<VecStream<'scope, Once, Trial>>,
     smoothing: Smoothing,
     stage: &Stage,
 ) -> VecStream<'scope, Once, Vec<Tally>> {

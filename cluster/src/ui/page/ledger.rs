@@ -60,7 +60,7 @@ fn newest(now: Moment, entries: &[EntryView]) -> Markup {
                 (cell("Entry", "name index", &html! { (entry.number) }))
                 (cell("What it says", "", &says(&entry.says)))
                 (cell("Generation", "", &html! { (entry.generation) }))
-                (cell("Written", "", &html! { @match entry.written { Some(written) => (ago(now, written)), None => "by an earlier life" } }))
+                (cell("Written", "", &html! { @match entry.written { Some(written) => (ago(now, written).replace(' ', "\u{a0}")), None => "earlier" } }))
             } } }
         } }
     }
