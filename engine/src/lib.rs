@@ -9,6 +9,7 @@
 //! | [`config`](mod@config) | TOML in layers, read whole, with all mistakes told at once |
 //! | [`supervised`] | the cord to an agent that has started this process: a lifeline, and what this process tells of itself |
 //! | [`telemetry`] | logs to standard error, human or JSON, level from `FLIGHTLINE_LOG` |
+//! | [`named`] | timely's small operators under names of their own |
 //! | [`metrics`] | what a streaming job counts: for Prometheus, and as JSON |
 //! | [`http`] | a server with bounds, and on it the port of a job: `/health`, `/metrics`, `/status`, and what it adds |
 //! | [`conformance`] | the suite that every connector passes |
@@ -79,6 +80,7 @@ pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod metrics;
+pub mod named;
 pub mod process;
 pub mod progress;
 pub mod recovery;

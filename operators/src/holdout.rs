@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::operators::{Enter, Leave};
 use timely::progress::Timestamp;
 
 use crate::flow::{VecStream, fold_at_end, join_at_end, pair_at_end};
@@ -85,6 +86,18 @@ pub fn roles(rows: &LabelledRows, keys: &[RowKey], counts: &DayCounts, hold_out:
 ///
 /// `rows` and `keys` carry one element per worker, in equal row order.
 pub fn assign_roles<'scope, T: Timestamp>(
+    rows: VecStream<'scope, T, Rc<LabelledRows>>,
+    keys: VecStream<'scope, T, Rc<Vec<RowKey>>>,
+    hold_out: HoldOut,
+    seed: Seed,
+) -> VecStream<'scope, T, Rc<RoledRows>> {
+    let scope = rows.scope();
+    scope.region_named("AssignRoles", |inner| {
+        assign_in(rows.enter(inner), keys.enter(inner), hold_out, seed).leave(scope)
+    })
+}
+
+fn assign_in<'scope, T: Timestamp>(
     rows: VecStream<'scope, T, Rc<LabelledRows>>,
     keys: VecStream<'scope, T, Rc<Vec<RowKey>>>,
     hold_out: HoldOut,

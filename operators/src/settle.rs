@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::{Enter, Leave};
 use timely::progress::Timestamp;
 
 use crate::columns::StableHasher;
@@ -27,6 +28,13 @@ struct Claim {
 ///
 /// `rows` carries one list of identities per worker.
 pub fn settle_keys<'scope, T: Timestamp>(
+    rows: VecStream<'scope, T, Rc<Vec<RowIdentity>>>,
+) -> VecStream<'scope, T, Rc<Vec<RowKey>>> {
+    let scope = rows.scope();
+    scope.region_named("SettleKeys", |inner| settle_in(rows.enter(inner)).leave(scope))
+}
+
+fn settle_in<'scope, T: Timestamp>(
     rows: VecStream<'scope, T, Rc<Vec<RowIdentity>>>,
 ) -> VecStream<'scope, T, Rc<Vec<RowKey>>> {
     let scope = rows.scope();

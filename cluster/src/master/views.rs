@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flightline_engine::contract::Guarantee;
 use flightline_engine::ids::ProcessIndex;
-use flightline_engine::metrics::{SinkState, SinkStatus, StreamStatus};
+use flightline_engine::metrics::{EntryStatus, LedgerStatus, SinkState, SinkStatus, StreamStatus};
 
 use super::advance::taken;
 use super::history::{Histories, statuses};
@@ -16,8 +16,8 @@ use crate::job::record::Job;
 use crate::job::spec::{CarriedFile, JobSpec};
 use crate::protocol::{ProcessReport, ProcessState, StageLine};
 use crate::view::{
-    ClusterView, GenerationView, JobLine, JobView, PartitionView, ProcessView, SinkView, StreamView, WorkerState,
-    WorkerView,
+    ClusterView, EntryView, GenerationView, JobLine, JobView, LedgerView, PartitionView, ProcessView, SinkView,
+    StreamView, WorkerState, WorkerView,
 };
 
 /// The most bytes of last lines in the view of a job: each may take four in a call.
@@ -54,7 +54,7 @@ pub(super) fn job_view(cluster: &Cluster, histories: &Histories, id: JobId, now:
         now,
         spec: JobSpec { files, ..without_files(&job.spec) },
         generations,
-        stream: job.life().and_then(|life| stream(cluster, histories, id, life.number)),
+        stream: job.life().and_then(|life| stream(cluster, histories, (id, life.number), now)),
     })
 }
 
@@ -196,17 +196,23 @@ fn process(cluster: &Cluster, job: JobId, generation: Generation, at: usize, pla
 }
 
 /// What a streaming job says of itself, put together from its processes.
-fn stream(cluster: &Cluster, histories: &Histories, job: JobId, generation: Generation) -> Option<StreamView> {
+fn stream(
+    cluster: &Cluster,
+    histories: &Histories,
+    (job, generation): (JobId, Generation),
+    now: Moment,
+) -> Option<StreamView> {
     let all: Vec<&StreamStatus> = statuses(cluster, job, generation).map(|(_, status)| status).collect();
     let first = all.first()?;
     let binding = all.iter().find_map(|status| status.binding.as_ref());
-    let epochs = all.iter().map(|status| status.epoch.0);
+    let epochs = || all.iter().filter_map(|status| status.epochs_in_flight);
     let mut view = StreamView {
         guarantee: all.iter().filter_map(|status| status.guarantee).min().or(first.guarantee).map(guarantee),
         model: binding.map(|binding| binding.model.to_string()),
         table: binding.map(|binding| binding.table.0),
-        epochs: epochs.clone().min().zip(epochs.max()),
+        epochs: epochs().map(|(oldest, _)| oldest.0).min().zip(epochs().map(|(_, newest)| newest.0).max()),
         ledger_entries: all.iter().map(|status| status.ledger_entries).max(),
+        ledger: all.iter().find_map(|status| status.ledger.as_ref()).map(|ledger| ledger_view(ledger, now)),
         history: histories.of(job),
         ..StreamView::default()
     };
@@ -226,6 +232,23 @@ fn stream(cluster: &Cluster, histories: &Histories, job: JobId, generation: Gene
         }
     }
     Some(view)
+}
+
+fn ledger_view(ledger: &LedgerStatus, now: Moment) -> LedgerView {
+    let before = |ms: u64| Moment(now.0.saturating_sub(ms));
+    let entry = |entry: &EntryStatus| EntryView {
+        number: entry.number.0,
+        generation: entry.generation.0,
+        written: entry.ms_ago.map(before),
+        says: entry.says.clone(),
+    };
+    LedgerView {
+        generation: ledger.generation.0,
+        claimed: before(ledger.claimed_ms_ago),
+        open: ledger.open.clone(),
+        open_in_all: ledger.open_in_all,
+        newest: ledger.newest.iter().map(entry).collect(),
+    }
 }
 
 fn add_sink(view: &mut SinkView, sink: &SinkStatus) {
@@ -258,105 +281,4 @@ fn guarantee(guarantee: Guarantee) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use flightline_engine::ids::ProcessCount;
-
-    use super::super::state::Rules;
-    use super::*;
-    use crate::ids::{Incarnation, WorkerName};
-    use crate::job::spec::Program;
-    use crate::protocol::{HowEnded, Machine};
-
-    fn at(millis: u64) -> At {
-        At { now: Moment(millis), up: std::time::Duration::from_millis(millis), chance: 0.5 }
-    }
-
-    fn machine(worker: &WorkerName) -> Machine {
-        Machine {
-            worker: worker.clone(),
-            incarnation: Incarnation(1),
-            host: "host".to_owned(),
-            port: 7078,
-            page: "http://host:8081".to_owned(),
-            mesh_ports: (7100, 7109),
-            cores: Cores(2),
-            memory: Memory(4 << 30),
-            roots: vec!["/srv".to_owned()],
-            version: Rules::default().version,
-        }
-    }
-
-    #[test]
-    fn a_worker_that_gets_no_jobs_for_its_version_is_shown_so() {
-        let name = WorkerName("a".into());
-        let mut cluster = Cluster::new(Rules::default(), Vec::new(), Vec::new(), JobId(0));
-        let other = Machine { version: "0.0.0".to_owned(), ..machine(&name) };
-        cluster.register(other, at(0)).unwrap();
-        assert_eq!(cluster_view(&cluster, Moment(0), at(1)).workers[0].state, WorkerState::OtherVersion);
-        cluster.register(machine(&name), at(2)).unwrap();
-        assert_eq!(cluster_view(&cluster, Moment(0), at(3)).workers[0].state, WorkerState::Alive);
-    }
-
-    /// A job that had failed often was more than a call holds, and nobody could see why it had.
-    #[test]
-    fn of_many_last_lines_the_newest_are_shown() {
-        let process = |number: usize| ProcessView {
-            job: JobId(1),
-            generation: Generation(1),
-            process: ProcessIndex::new(number),
-            worker: WorkerName("it".into()),
-            address: "host:1".to_owned(),
-            state: "ended".to_owned(),
-            memory: Memory(0),
-            last_lines: vec!["x".repeat(1_000); 40],
-        };
-        let life = |number| GenerationView {
-            number: Generation(number),
-            started: Moment(0),
-            ended: None,
-            processes: (0..10).map(process).collect(),
-        };
-        let mut lives: Vec<GenerationView> = (0..50).rev().map(life).collect();
-        keep_the_newest_words(&mut lives);
-        let told = lives.iter().flat_map(|life| &life.processes).map(|process| process.last_lines.len());
-        let told: Vec<usize> = told.collect();
-        assert_eq!(told, [[40].repeat(52), [0].repeat(448)].concat());
-    }
-
-    /// Of a training of three processes one page showed a third of the rows, and a moment later no stages at all.
-    #[test]
-    fn what_ended_processes_have_done_is_still_told_when_their_agents_have_forgotten_them() {
-        let names = ["a", "b"].map(|name| WorkerName(name.into()));
-        let mut cluster = Cluster::new(Rules::default(), Vec::new(), Vec::new(), JobId(0));
-        names.iter().for_each(|name| cluster.register(machine(name), at(0)).unwrap());
-        let spec = JobSpec {
-            name: "it".to_owned(),
-            program: Program::Train,
-            args: Vec::new(),
-            files: Vec::new(),
-            processes: ProcessCount::new(2),
-            cores: Cores(2),
-            memory: Memory(1 << 30),
-            supervise: false,
-            every: None,
-        };
-        let job = cluster.submit(spec, at(1));
-        for (index, name) in names.iter().enumerate() {
-            let done = 10 + index as u64;
-            let stage = StageLine { name: "index".to_owned(), unit: "rows".to_owned(), total: done, done, ended: true };
-            let how = HowEnded::Code(0);
-            let ended = ProcessReport {
-                id: ProcessRef { job, generation: Generation(1), process: ProcessIndex::new(index) },
-                state: ProcessState::Ended { how, last_lines: Vec::new(), ledger: None },
-                memory: Memory(0),
-                stream: None,
-                stages: vec![stage],
-            };
-            cluster.report((name, Incarnation(1)), vec![ended], at(2)).unwrap();
-            cluster.report((name, Incarnation(1)), Vec::new(), at(3)).unwrap();
-        }
-        let line = &cluster_view(&cluster, Moment(0), at(4)).jobs[0];
-        assert_eq!((line.exit, line.stages.len()), (Some(0), 1), "{line:?}");
-        assert_eq!((line.stages[0].done, line.stages[0].total), (21, 21));
-    }
-}
+mod tests;

@@ -65,7 +65,10 @@ pub(crate) fn agent() -> AgentId {
 fn the_largest_job_can_be_submitted_and_fetched_and_a_larger_one_is_refused() {
     let spec = largest_job();
     assert_eq!(too_long(&spec), [""; 0]);
-    assert!(called(&FromUser::Submit { id: SubmissionId::draw(&SystemEntropy).unwrap(), spec: spec.clone() }) <= LONGEST_CALL);
+    assert!(
+        called(&FromUser::Submit { id: SubmissionId::draw(&SystemEntropy).unwrap(), spec: spec.clone() })
+            <= LONGEST_CALL
+    );
     let hosts = vec![format!("{}:65535", "h".repeat(HOST)); MOST_PROCESSES];
     assert!(answered(&LifeSpec { spec: spec.clone().into(), hosts }) <= LONGEST_ANSWER);
 

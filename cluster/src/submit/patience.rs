@@ -60,10 +60,9 @@ pub fn call_patiently<A: DeserializeOwned>(
 #[must_use]
 pub fn called(error: &CallError) -> Failure {
     match error {
-        CallError::Refused(_)
-        | CallError::NotLetIn { .. }
-        | CallError::NoCallee { .. }
-        | CallError::TooLong { .. } => Failure::usage(error),
+        CallError::Refused(_) | CallError::NotLetIn { .. } | CallError::NoCallee { .. } | CallError::TooLong { .. } => {
+            Failure::usage(error)
+        }
         _ => Failure::cluster(error),
     }
 }

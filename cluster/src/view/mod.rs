@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flightline_engine::ids::ProcessIndex;
+use flightline_engine::metrics::{EntrySays, OpenBinding};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Cores, Generation, JobId, Memory, Moment, WorkerName};
@@ -163,10 +164,14 @@ pub struct StreamView {
     pub model: Option<String>,
     /// The version of the table in force.
     pub table: Option<u64>,
-    /// The epochs that are in flight: the oldest, and the newest.
+    /// The epochs that are in flight: the oldest with requests that aren't durable in every required sink, and the newest
+    /// with requests. `None` when nothing is in flight.
     pub epochs: Option<(u64, u64)>,
     /// How many entries the ledger has had.
     pub ledger_entries: Option<u64>,
+    /// What it holds; `None` before it is claimed.
+    #[serde(default)]
+    pub ledger: Option<LedgerView>,
     /// Partitions: where the log ends, and what is in flight.
     pub partitions: BTreeMap<u32, PartitionView>,
     /// Sinks by name.
@@ -175,6 +180,34 @@ pub struct StreamView {
     pub troubles: BTreeMap<String, String>,
     /// The last minutes.
     pub history: History,
+}
+
+/// What the ledger of a streaming job holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerView {
+    /// The generation that has claimed it.
+    pub generation: u64,
+    /// Since when.
+    pub claimed: Moment,
+    /// The newest bindings of requests that are not durable in every required sink, or may still come; the newest first.
+    pub open: Vec<OpenBinding>,
+    /// How many such bindings there are in all.
+    pub open_in_all: u64,
+    /// The newest entries, the newest first.
+    pub newest: Vec<EntryView>,
+}
+
+/// An entry of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryView {
+    /// Its number.
+    pub number: u64,
+    /// The generation that wrote it.
+    pub generation: u64,
+    /// When; `None` if that was before the present generation.
+    pub written: Option<Moment>,
+    /// What it says.
+    pub says: EntrySays,
 }
 
 /// A partition of the requests.

@@ -65,6 +65,22 @@ impl LedgerLog {
         self.read(None)
     }
 
+    /// The newest entries below a number, the oldest first: at most so many, and only those that aren't collected. For people.
+    ///
+    /// # Errors
+    /// The store can't be asked (transient); an entry is damaged (permanent).
+    pub fn newest(&self, below: Seq, most: usize) -> Result<Vec<(Seq, Entry)>, Fault> {
+        let mut newest = Vec::new();
+        for number in (0..below.0).rev().take(most).map(Seq) {
+            let name = name(ENTRIES, number);
+            let Some(found) = self.blobs.read(&name)? else { break };
+            let entry = Entry::from_line(&found).map_err(|error| Fault::permanent(format!("{name}: {error}")))?;
+            newest.push((number, entry));
+        }
+        newest.reverse();
+        Ok(newest)
+    }
+
     /// Claims the generation that is proposed, or else the next; opens the ledger if there is none. Returns the ledger up to
     /// and with the claim. `partitions` is what the request log has now: it may have grown since the last claim.
     /// `nonce` is a random number, a new one for each life: two lives that claim at once are told apart by it.

@@ -20,7 +20,9 @@
 //! | `flightline_sink_next_offset`, `flightline_sink_lag_offsets` | sink, partition | progress, and how far it is behind the log's end |
 //! | `flightline_sink_transient_faults_total` | sink | faults after which the same was tried again |
 //! | `flightline_sink_state` | sink, state | 1 for the state that it is in |
-//! | `flightline_epoch`, `flightline_generation` | | of the dataflow, of the job |
+//! | `flightline_epoch`, `flightline_generation` | | the newest epoch of the dataflow that has begun; this life of the job |
+//! | `flightline_epochs_in_flight` | | from the oldest epoch whose requests aren't durable in every required sink, up to the newest that has any: how many |
+//! | `flightline_oldest_epoch_in_flight` | | that oldest epoch; not told when nothing is in flight |
 //! | `flightline_binding_info` | model, table, format | 1: what is in force |
 //! | `flightline_bindings_refused_total` | | models that were wanted and did not pass their check |
 //! | `flightline_ledger_entries` | | entries that the ledger has had |
@@ -28,6 +30,7 @@
 //! | `flightline_peak_memory_bytes` | | the most memory that this process ever held |
 
 mod histogram;
+mod ledger;
 mod page;
 mod state;
 mod status;
@@ -37,6 +40,11 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use ledger::{
+    ByPartition, EntrySays, EntryStatus, LedgerStatus, MOST_LEDGER_ENTRIES, MOST_LEDGER_PARTITIONS, OpenBinding,
+    Written,
+};
+use ledger::{LedgerState, open_bindings};
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
@@ -46,9 +54,10 @@ pub use status::{
     AnswersStatus, BindingStatus, LatencyStatus, PartitionStatus, RefusedStatus, SinkStatus, StreamStatus,
 };
 
+use crate::clock::Clock;
 use crate::contract::{Guarantee, SinkName};
-use crate::ledger::{Binding, Generation};
-use crate::log::{Offset, Partition};
+use crate::ledger::{Binding, Book, Entry, Generation, Seq, TableVersion};
+use crate::log::{Offset, Offsets, Partition};
 use crate::stream::Epoch;
 
 /// What a request was settled with.
@@ -182,9 +191,15 @@ impl StreamMetrics {
         sink.last_fault = Some(sentence.to_owned());
     }
 
-    /// The dataflow has come to this epoch.
+    /// This epoch has begun. Of several workers the one that is furthest counts.
     pub fn epoch(&self, epoch: Epoch) {
-        self.lock().epoch = epoch;
+        let mut state = self.lock();
+        state.epoch = state.epoch.max(epoch);
+    }
+
+    /// The epochs that let requests of a partition in which are in flight: the oldest, and the newest.
+    pub fn epochs_in_flight(&self, partition: Partition, epochs: Option<(Epoch, Epoch)>) {
+        self.lock().partition(partition).epochs_in_flight = epochs;
     }
 
     /// This life of the job.
@@ -207,6 +222,27 @@ impl StreamMetrics {
     /// How many entries the ledger has had, those that are collected included.
     pub fn ledger_entries(&self, entries: u64) {
         self.lock().ledger_entries = entries;
+    }
+
+    /// This process has claimed the ledger now, and tells of it from now on.
+    pub fn ledger_claimed(&self, generation: Generation, clock: Arc<dyn Clock>) {
+        self.lock().ledger = Some(LedgerState::claimed(generation, clock));
+    }
+
+    /// The ledger has this entry. Counts only in the process that has claimed it.
+    pub fn ledger_entry(&self, number: Seq, entry: &Entry, written: Written) {
+        if let Some(ledger) = &mut self.lock().ledger {
+            ledger.entry(number, entry, written);
+        }
+    }
+
+    /// All below `durable` is in every required sink; `as_of` knows at which epoch the dataflow's table is a version. Counts
+    /// only in the process that has claimed the ledger.
+    pub fn ledger_open(&self, book: &Book, durable: &Offsets, as_of: impl Fn(TableVersion) -> Option<Epoch>) {
+        let open = open_bindings(book, durable, as_of);
+        if let Some(ledger) = &mut self.lock().ledger {
+            ledger.open = open;
+        }
     }
 
     /// A cut was made, and the sources stood still this long for it.

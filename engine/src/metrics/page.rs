@@ -118,7 +118,18 @@ impl Page {
 
     fn job(&self, lines: &mut Lines<'_>) -> fmt::Result {
         let alone = |number| [(Labels::new(), number)];
-        lines.gauges("epoch", "What the dataflow has come to.", alone(self.0.epoch.0))?;
+        lines.gauges("epoch", "The newest epoch of the dataflow that has begun.", alone(self.0.epoch.0))?;
+        let epochs = self.0.epochs_in_flight();
+        lines.gauges(
+            "epochs_in_flight",
+            "Epochs from the oldest with requests that aren't durable in every required sink to the newest with requests.",
+            alone(epochs.map_or(0, |(oldest, newest)| newest.0.saturating_sub(oldest.0) + 1)),
+        )?;
+        lines.gauges(
+            "oldest_epoch_in_flight",
+            "The oldest epoch with requests that aren't durable in every required sink.",
+            epochs.map(|(oldest, _)| (Labels::new(), oldest.0)),
+        )?;
         let generation = self.0.generation.map(|generation| (Labels::new(), generation.0));
         lines.gauges("generation", "Number of this life of the job.", generation)?;
         if let Some(binding) = &self.0.binding {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::histogram::Histogram;
+use super::ledger::LedgerState;
 use super::status::{
     AnswersStatus, BindingStatus, LatencyStatus, PartitionStatus, RefusedStatus, SinkStatus, StreamStatus,
 };
@@ -35,6 +36,7 @@ pub(super) struct State {
     pub(super) whole: Histogram,
     pub(super) sinks: BTreeMap<SinkName, SinkNumbers>,
     pub(super) ledger_entries: u64,
+    pub(super) ledger: Option<LedgerState>,
     pub(super) cuts: u64,
     pub(super) longest_stop: Duration,
 }
@@ -45,6 +47,7 @@ pub(super) struct PartitionState {
     pub(super) bytes: u64,
     pub(super) in_flight_records: u64,
     pub(super) in_flight_bytes: u64,
+    pub(super) epochs_in_flight: Option<(Epoch, Epoch)>,
     pub(super) end: Offset,
 }
 
@@ -74,6 +77,12 @@ impl State {
         *self.errors.entry(reason.into()).or_default() += requests;
     }
 
+    /// The oldest and the newest epoch that let in what is in flight.
+    pub(super) fn epochs_in_flight(&self) -> Option<(Epoch, Epoch)> {
+        let each = || self.partitions.values().filter_map(|partition| partition.epochs_in_flight);
+        each().map(|(oldest, _)| oldest).min().zip(each().map(|(_, newest)| newest).max())
+    }
+
     /// How far a sink is behind the log's end, in offsets.
     pub(super) fn lag(&self, partition: Partition, next: Offset) -> u64 {
         self.partitions.get(&partition).map_or(0, |partition| partition.end.0.saturating_sub(next.0))
@@ -84,6 +93,7 @@ impl State {
         StreamStatus {
             generation: self.generation,
             epoch: self.epoch,
+            epochs_in_flight: self.epochs_in_flight(),
             binding: self.binding.as_ref().map(|binding| BindingStatus {
                 model: binding.model.clone(),
                 table: binding.table,
@@ -99,6 +109,7 @@ impl State {
             whole: LatencyStatus::of(&self.whole),
             sinks: self.sinks.iter().map(|(name, sink)| (name.clone(), self.sink_status(sink))).collect(),
             ledger_entries: self.ledger_entries,
+            ledger: self.ledger.as_ref().map(LedgerState::status),
             cuts: self.cuts,
             longest_stop_ms: u64::try_from(self.longest_stop.as_millis()).unwrap_or(u64::MAX),
             peak_memory_bytes: peak_memory_bytes(),

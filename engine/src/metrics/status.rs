@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SinkState;
 use super::histogram::Histogram;
+use super::ledger::LedgerStatus;
 use crate::contract::{Guarantee, SinkName};
 use crate::ledger::{AnswerFormat, Generation, TableVersion};
 use crate::log::{Offset, Offsets, Partition};
@@ -16,8 +17,11 @@ use crate::stream::Epoch;
 pub struct StreamStatus {
     /// This life of the job; `None` before it has begun.
     pub generation: Option<Generation>,
-    /// What the dataflow has come to.
+    /// The newest epoch of the dataflow that has begun.
     pub epoch: Epoch,
+    /// The oldest epoch whose requests aren't all durable in every required sink, and the newest that let requests in; of the
+    /// partitions that this process reads. `None` when nothing is in flight.
+    pub epochs_in_flight: Option<(Epoch, Epoch)>,
     /// What new records are bound to; `None` before anything is.
     pub binding: Option<BindingStatus>,
     /// The last binding that was wanted in this life and did not take force, and why; `None` if none was refused.
@@ -40,6 +44,8 @@ pub struct StreamStatus {
     pub sinks: BTreeMap<SinkName, SinkStatus>,
     /// Entries that the ledger has had.
     pub ledger_entries: u64,
+    /// What the ledger holds; `None` in processes that don't write it, and before it is claimed.
+    pub ledger: Option<LedgerStatus>,
     /// Cuts that were made.
     pub cuts: u64,
     /// The longest time that sources stood still for a cut, in milliseconds.

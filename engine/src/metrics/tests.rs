@@ -8,6 +8,8 @@ fn busy() -> StreamMetrics {
     let (topic, files) = (SinkName("topic".into()), SinkName("fi\"les\n".into()));
     metrics.generation(Generation(3));
     metrics.epoch(Epoch(17));
+    metrics.epochs_in_flight(Partition(0), Some((Epoch(12), Epoch(15))));
+    metrics.epochs_in_flight(Partition(1), Some((Epoch(14), Epoch(16))));
     metrics.binding(&Binding {
         model: "5e1f".into(),
         table: TableVersion(4),
@@ -67,6 +69,8 @@ fn every_number_has_its_line() {
         "flightline_sink_state{sink=\"fi\\\"les\\n\",state=\"catching-up\"} 1",
         "flightline_dead_letters_total 2",
         "flightline_epoch 17",
+        "flightline_epochs_in_flight 5",
+        "flightline_oldest_epoch_in_flight 12",
         "flightline_generation 3",
         "flightline_binding_info{model=\"5e1f\",table=\"4\",format=\"1\"} 1",
         "flightline_bindings_refused_total 1",
@@ -119,6 +123,7 @@ fn the_table_in_the_docs_names_every_metric() {
 fn the_status_says_the_same_and_survives_json() {
     let status = busy().status();
     assert_eq!(status.generation, Some(Generation(3)));
+    assert_eq!((status.epoch, status.epochs_in_flight), (Epoch(17), Some((Epoch(12), Epoch(16)))));
     let refused = status.refused.as_ref().unwrap();
     assert_eq!((&*refused.model, &*refused.reason), ("bad", "golden row 3 differs"));
     assert_eq!(status.guarantee, Some(Guarantee::AtLeastOnce), "the weakest");
@@ -158,4 +163,16 @@ fn clones_count_together_and_releasing_too_much_stops_at_nothing() {
     assert_eq!((partition.requests, partition.in_flight_records, partition.in_flight_bytes), (1, 0, 0));
     metrics.permanent_fault(&SinkName("s".into()), "gone");
     assert_eq!(metrics.status().sinks[&SinkName("s".into())].state, SinkState::Failed);
+}
+
+#[test]
+fn epochs_are_in_flight_only_while_something_is() {
+    let metrics = StreamMetrics::new();
+    metrics.epoch(Epoch(9));
+    metrics.epoch(Epoch(8));
+    assert_eq!((metrics.status().epoch, metrics.status().epochs_in_flight), (Epoch(9), None));
+    let idle = metrics.encode();
+    assert!(idle.contains("flightline_epochs_in_flight 0\n") && !idle.contains("oldest_epoch_in_flight"), "{idle}");
+    metrics.epochs_in_flight(Partition(3), Some((Epoch(9), Epoch(9))));
+    assert!(metrics.encode().contains("flightline_epochs_in_flight 1\n"));
 }

@@ -11,12 +11,12 @@ use timely::dataflow::InputHandle;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Input;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::vec::Broadcast;
 use timely::scheduling::SyncActivator;
 use timely::worker::Worker;
 
 use super::Ending;
 use super::message::Message;
+use crate::named::broadcast_named;
 
 /// How long a worker sleeps at most when nobody wakes it.
 pub(super) const NAP: Duration = Duration::from_millis(20);
@@ -36,7 +36,7 @@ impl Bus {
         let (say, wake) = worker.dataflow_named::<u64, _, _>("Control", |scope| {
             let (say, said) = scope.new_input::<Vec<Message>>();
             let mut wake = Vec::new();
-            said.broadcast().sink(Pipeline, "Hear", move |(input, _frontier)| {
+            broadcast_named(said, ("TellAll", "Take")).sink(Pipeline, "Hear", move |(input, _frontier)| {
                 input.for_each(|_time, messages| ear.borrow_mut().extend(messages.drain(..)));
             });
             wake.extend_from_slice(&scope.addr());

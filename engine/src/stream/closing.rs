@@ -116,11 +116,12 @@ impl OpenStretch {
 /// Brings the parts to the workers that `owner` names, and gives `take` there what is whole.
 pub(super) fn close_epochs<'scope>(
     parts: StreamVec<'scope, Epoch, Part>,
+    name: &str,
     owner: impl Fn(Partition) -> u64 + 'static,
     mut take: impl FnMut(Result<Vec<Whole>, String>) + 'static,
 ) -> StreamVec<'scope, Epoch, ()> {
     let home = Exchange::new(move |part: &Part| owner(part.partition()));
-    parts.unary_frontier::<CapacityContainerBuilder<_>, _, _, _>(home, "CloseEpochs", move |_capability, _info| {
+    parts.unary_frontier::<CapacityContainerBuilder<_>, _, _, _>(home, name, move |_capability, _info| {
         let mut closing = Closing::default();
         move |(input, frontier), _output| {
             input.for_each(|time, parts| {

@@ -5,8 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Concat, Input, Probe};
+use timely::dataflow::operators::{Input, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::worker::Worker;
 
@@ -16,7 +15,8 @@ use super::delivery::lines_for;
 use super::job::{Bindings, BoundRecord, JobInputs, StreamJob, TableChange, TableSpread};
 use super::owner::Owners;
 use super::queue::SinkQueue;
-use crate::contract::{Answers, Placement, Selects};
+use crate::contract::{Answers, Placement, Selects, SinkName};
+use crate::named::merge_named;
 
 /// An input whose capability is held by the worker's loop.
 type Handle<D> = InputHandle<Epoch, CapacityContainerBuilder<Vec<D>>>;
@@ -39,8 +39,8 @@ pub(super) struct FlowPlan<R> {
     pub(super) owners: Owners,
     /// The queues of this worker's writers.
     pub(super) outlets: Vec<Outlet>,
-    /// Whether any sink of the job is written by worker 0 alone.
-    pub(super) has_lead_sinks: bool,
+    /// All sinks of the job, and where they are written.
+    pub(super) sinks: Vec<(Placement, SinkName)>,
     pub(super) on_whole: OnWhole,
 }
 
@@ -63,7 +63,7 @@ struct Inputs {
 impl Flow {
     /// Builds it, alike on every worker.
     pub(super) fn build<J: StreamJob>(worker: &mut Worker, job: &J, plan: FlowPlan<J::Ready>) -> Self {
-        let FlowPlan { bindings, spread, owners, outlets, has_lead_sinks, on_whole } = plan;
+        let FlowPlan { bindings, spread, owners, outlets, sinks, on_whole } = plan;
         let (probe, bug, oldest_table) = (ProbeHandle::new(), Rc::default(), Rc::new(Cell::new(Epoch(0))));
         let inputs = worker.dataflow_named("Stream", |scope| {
             let (records_in, records) = scope.new_input::<Vec<BoundRecord>>();
@@ -71,15 +71,17 @@ impl Flow {
             let (table_in, table) = scope.new_input::<Vec<TableChange>>();
             let oldest = Rc::clone(&oldest_table);
             let settled = job.build(scope, JobInputs { records, table, spread, bindings, oldest_table: oldest });
-            let parts = settled.map(Part::Settled).concat(emitted.map(Part::Emitted));
+            let parts = merge_named((settled, Part::Settled), (emitted, Part::Emitted), "GatherEpoch");
             let at = |placement| outlets.iter().filter(|outlet| outlet.placement == placement).cloned().collect();
             let home = move |partition| owners.worker(partition).get() as u64;
-            if has_lead_sinks {
+            if sinks.iter().any(|(placement, _)| *placement == Placement::OnLead) {
                 let hand_out = hand_out(at(Placement::OnLead), Rc::clone(&bug), None);
-                close_epochs(parts.clone(), |_| 0, hand_out).probe_with(&probe);
+                let name = closing_for(Placement::OnLead, &sinks);
+                close_epochs(parts.clone(), &name, |_| 0, hand_out).probe_with(&probe);
             }
             let hand_out = hand_out(at(Placement::WithPartition), Rc::clone(&bug), Some(on_whole));
-            close_epochs(parts, home, hand_out).probe_with(&probe);
+            let name = closing_for(Placement::WithPartition, &sinks);
+            close_epochs(parts, &name, home, hand_out).probe_with(&probe);
             Inputs { records: records_in, emitted: emitted_in, table: table_in }
         });
         Self { inputs: Some(inputs), now: Epoch(0), probe, bug, oldest_table }
@@ -138,6 +140,13 @@ impl Flow {
     pub(super) fn bug(&self) -> Option<String> {
         self.bug.borrow().clone()
     }
+}
+
+/// What closes epochs is called by the sinks that it hands them to: the same on all workers.
+fn closing_for(placement: Placement, sinks: &[(Placement, SinkName)]) -> String {
+    let names = sinks.iter().filter(|(at, _)| *at == placement).map(|(_, name)| &*name.0);
+    let names = names.collect::<Vec<_>>().join(", ");
+    if names.is_empty() { "Sinks".to_owned() } else { format!("Sinks: {names}") }
 }
 
 /// Puts what is whole into the queues of the writers on this worker.

@@ -11,6 +11,7 @@ use super::retry::Trial;
 use crate::contract::{Fault, Source, TableRows, TableSource, Transient};
 use crate::failpoint;
 use crate::ledger::{Book, Entry, LedgerLog, Seq, TableVersion};
+use crate::metrics::{MOST_LEDGER_ENTRIES, StreamMetrics, Written};
 
 /// The versions of the table, kept for as long as an answer may be asked for that needs them.
 pub trait TableVersions: Send + Sync {
@@ -105,6 +106,7 @@ pub(super) fn keep_ledger<E: From<News>>(
     asked: &Receiver<Keep>,
     tell: &InboxSender<E>,
     over: &Over,
+    metrics: &StreamMetrics,
     mut trial: Trial,
 ) {
     while let Ok(asked) = asked.recv() {
@@ -117,7 +119,10 @@ pub(super) fn keep_ledger<E: From<News>>(
         };
         let news = loop {
             match ledger.append(&mut book, entry.clone()) {
-                Ok(number) => break News::Appended(number.0, entry.to_line()),
+                Ok(number) => {
+                    metrics.ledger_entry(number, &entry, Written::Now);
+                    break News::Appended(number.0, entry.to_line());
+                }
                 Err(Fault::Transient(fault)) => {
                     if over.within(trial.failed(&fault)) {
                         return;
@@ -130,6 +135,14 @@ pub(super) fn keep_ledger<E: From<News>>(
         if tell.send(news.into()) == Err(Gone) {
             return;
         }
+    }
+}
+
+/// Reads the newest entries of those that the ledger had when this life began. Nothing but what is shown depends on them.
+pub(super) fn tell_newest(ledger: &LedgerLog, below: Seq, metrics: &StreamMetrics) {
+    match ledger.newest(below, MOST_LEDGER_ENTRIES) {
+        Ok(newest) => newest.iter().for_each(|(number, entry)| metrics.ledger_entry(*number, entry, Written::Before)),
+        Err(fault) => tracing::debug!("the newest entries of the ledger can't be shown: {fault}"),
     }
 }
 

@@ -59,6 +59,9 @@ impl<J: StreamJob> StreamWorker<'_, J> {
     pub(super) fn retire(&mut self, oldest_table: Epoch, needed: &Offsets) {
         self.flow.retire_tables_before(oldest_table);
         self.tables.retain(|_, epoch| *epoch >= oldest_table);
+        if self.conductor.is_some() {
+            self.stats.open_bindings(&self.book, needed, &self.tables);
+        }
         let in_use = self.book.in_use(needed);
         self.bindings.retain(|number| in_use.contains_key(&number));
         if self.is_steward {

@@ -15,7 +15,7 @@ use super::events::Event;
 use super::flow::{Flow, FlowPlan, Outlet};
 use super::inbox::{InboxSender, inbox};
 use super::job::{Bindings, StreamJob};
-use super::keeper::{Over, keep_ledger, watch_model, watch_partitions, watch_table};
+use super::keeper::{Over, keep_ledger, tell_newest, watch_model, watch_partitions, watch_table};
 use super::lane::Lane;
 use super::lead::Lead;
 use super::lead_start::LeadStart;
@@ -31,7 +31,7 @@ use super::threads::Threads;
 use super::worker::{Outgoing, Source, State, StreamWorker};
 use super::{Drained, Ending, Epoch, StreamError};
 use crate::cluster::{self, ClusterPlan};
-use crate::contract::{Placement, SinkName, TableRows, table_changes};
+use crate::contract::{SinkName, TableRows, table_changes};
 use crate::ids::{ProcessCount, WorkerCount, WorkerIndex};
 use crate::ledger::TableVersion;
 use crate::log::{Offset, Offsets, Partition};
@@ -108,19 +108,20 @@ fn assemble<'a, J: StreamJob>(
 
     let (outgoing, outlets) = start_writers(shared, started.writers, &started.read_from, &tell, &mut threads)?;
     let bindings = Bindings::default();
-    let has_lead_sinks = setup.sinks.iter().any(|sink| sink.sink.placement() == Placement::OnLead);
+    let sinks = setup.sinks.iter().map(|sink| (sink.sink.placement(), sink.sink.name().clone())).collect();
     let plan = FlowPlan {
         bindings: bindings.clone(),
         spread: started.spread,
         owners: shared.owners,
         outlets,
-        has_lead_sinks,
+        sinks,
         on_whole: stats.on_whole(),
     };
     let mut flow = Flow::build(worker, setup.job.as_ref(), plan);
     let rows = feed_tables(&mut flow, &started.tables, started.lead.as_ref());
     let tables: BTreeMap<TableVersion, Epoch> = started.tables.iter().copied().zip((1..).map(Epoch)).collect();
     flow.advance(Epoch(tables.len() as u64 + 1));
+    stats.epoch(flow.now());
 
     let required: Vec<SinkName> =
         setup.sinks.iter().filter(|sink| sink.required).map(|sink| sink.sink.name().clone()).collect();
@@ -277,9 +278,11 @@ fn start_lead_threads<J>(
     let requests = Arc::clone(&setup.source);
     let (tells, overs, known) = (tell.clone(), Arc::clone(&over), lead.book.partitions());
     threads.start("watch-partitions", move || watch_partitions(requests.as_ref(), known, &tells, &overs))?;
-    let (tells, overs, keeps) = (tell.clone(), Arc::clone(&over), lead.book);
+    let (log, below, metrics) = (lead.ledger.clone(), lead.book.next_seq(), setup.metrics.clone());
+    threads.start("ledger-newest", move || tell_newest(&log, below, &metrics))?;
+    let (tells, overs, keeps, metrics) = (tell.clone(), Arc::clone(&over), lead.book, setup.metrics.clone());
     let trial = Trial::new("ledger", &setup.health);
-    threads.start("ledger", move || keep_ledger(&lead.ledger, keeps, &tasks, &tells, &overs, trial))?;
+    threads.start("ledger", move || keep_ledger(&lead.ledger, keeps, &tasks, &tells, &overs, &metrics, trial))?;
     let (tells, overs, model) = (tell.clone(), Arc::clone(&over), lead.in_force.model.clone());
     threads.start("watch-model", move || watch_model(lead.setup.model, model, &tells, &overs))?;
     let (tells, overs, rows) = (tell.clone(), Arc::clone(&over), rows.clone());

@@ -83,6 +83,7 @@ fn claim<J: StreamJob>(shared: &Shared<J>, index: WorkerIndex, bus: &mut Bus) ->
     let partitions = shared.insistence().insist("asking the request log", || source.partitions())?;
     let (ledger, proposed) = (LedgerLog::new(Arc::clone(state)), shared.proposed);
     let lead = LeadStart::claim(setup, ledger, name, partitions, *nonce, proposed, shared.insistence())?;
+    shared.setup.metrics.ledger_claimed(lead.generation, Arc::clone(&shared.setup.clock));
     bus.tell(Message::Claimed { generation: lead.generation, book: write_book(&lead.book)? });
     Ok(Some(lead))
 }

@@ -10,17 +10,19 @@ use super::closing::Whole;
 use super::flow::OnWhole;
 use crate::clock::Clock;
 use crate::contract::{SinkName, Standing};
-use crate::ledger::{Binding, Generation, Seq};
-use crate::log::{LogRecord, Offset, Partition, Reached};
+use crate::ledger::{Binding, Book, Generation, Seq, TableVersion};
+use crate::log::{LogRecord, Offset, Offsets, Partition, Reached};
 use crate::metrics::{AnswerStatus, Stage, StreamMetrics};
 use crate::stream::Epoch;
 
-/// Stretches that are remembered at most for each partition and sink: beyond it their times are not told.
+/// Stretches that are remembered at most for each partition and sink: beyond it two count as one, that ends with the later.
 const REMEMBERED: usize = 4096;
 
 /// A stretch on its way.
 #[derive(Clone, Copy, Debug)]
 struct Underway {
+    /// When it was let in.
+    epoch: Epoch,
     end: Offset,
     since: Duration,
     records: u64,
@@ -68,12 +70,14 @@ impl Stats {
     pub(super) fn emitted<'a>(
         &mut self,
         partition: Partition,
-        end: Offset,
+        (epoch, end): (Epoch, Offset),
         records: impl ExactSizeIterator<Item = &'a LogRecord>,
     ) {
         let since = self.clock.now();
-        let underway = Underway { end, since, records: records.len() as u64, bytes: bytes_of(records) };
-        remember(self.whole.entry(partition).or_default(), underway);
+        let underway = Underway { epoch, end, since, records: records.len() as u64, bytes: bytes_of(records) };
+        let way = self.whole.entry(partition).or_default();
+        remember(way, underway);
+        self.metrics.epochs_in_flight(partition, epochs(way));
         remember(self.shared.borrow_mut().settling.entry(partition).or_default(), underway);
     }
 
@@ -89,7 +93,7 @@ impl Stats {
                     metrics.took(Stage::Settle, now.saturating_sub(passed.since), passed.records);
                 }
                 let records = whole.settled.len() as u64;
-                let underway = Underway { end: whole.reached.next, since: now, records, bytes: 0 };
+                let underway = Underway { epoch: Epoch(0), end: whole.reached.next, since: now, records, bytes: 0 };
                 for ways in shared.committing.values_mut() {
                     remember(ways.entry(whole.partition).or_default(), underway);
                 }
@@ -113,10 +117,12 @@ impl Stats {
     /// Every required sink has come to `slowest`.
     pub(super) fn released(&mut self, partition: Partition, slowest: Offset) {
         let now = self.clock.now();
-        for Underway { since, records, bytes, .. } in passed(self.whole.entry(partition).or_default(), slowest) {
+        let way = self.whole.entry(partition).or_default();
+        for Underway { since, records, bytes, .. } in passed(way, slowest) {
             self.metrics.took(Stage::Whole, now.saturating_sub(since), records);
             self.metrics.released(partition, records, bytes);
         }
+        self.metrics.epochs_in_flight(partition, epochs(way));
     }
 
     pub(super) fn epoch(&self, epoch: Epoch) {
@@ -125,6 +131,11 @@ impl Stats {
 
     pub(super) fn entries(&self, next: Seq) {
         self.metrics.ledger_entries(next.0);
+    }
+
+    /// What of the ledger is still open.
+    pub(super) fn open_bindings(&self, book: &Book, durable: &Offsets, tables: &BTreeMap<TableVersion, Epoch>) {
+        self.metrics.ledger_open(book, durable, |version| tables.get(&version).copied());
     }
 
     /// What was wanted, and is not going to be in force.
@@ -156,10 +167,24 @@ fn count(metrics: &StreamMetrics, whole: &Whole) {
 }
 
 fn remember(way: &mut Way, underway: Underway) {
-    if way.len() >= REMEMBERED {
-        way.pop_front();
-    }
     way.push_back(underway);
+    if way.len() > REMEMBERED
+        && let Some(oldest) = way.pop_front()
+        && let Some(next) = way.front_mut()
+    {
+        // They are let go together, so nothing that was counted stays counted for ever.
+        *next = Underway {
+            epoch: oldest.epoch,
+            records: oldest.records + next.records,
+            bytes: oldest.bytes + next.bytes,
+            ..*next
+        };
+    }
+}
+
+/// The epochs of the oldest and the newest stretch on this way.
+fn epochs(way: &Way) -> Option<(Epoch, Epoch)> {
+    Some((way.front()?.epoch, way.back()?.epoch))
 }
 
 /// Takes what ends at or before `next`.
@@ -170,4 +195,50 @@ fn passed(way: &mut Way, next: Offset) -> impl Iterator<Item = Underway> {
 
 fn bytes_of<'a>(records: impl Iterator<Item = &'a LogRecord>) -> u64 {
     records.map(|record| record.payload.len() as u64).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    const PARTITION: Partition = Partition(0);
+
+    fn stats() -> Stats {
+        Stats::new(StreamMetrics::new(), Generation(1), Arc::new(ManualClock::new()), [])
+    }
+
+    fn emit(stats: &mut Stats, epoch: u64, offset: u64) {
+        let record = LogRecord { offset: Offset(offset), payload: "text".into() };
+        stats.read(PARTITION, std::slice::from_ref(&record));
+        stats.emitted(PARTITION, (Epoch(epoch), Offset(offset + 1)), [&record].into_iter());
+    }
+
+    #[test]
+    fn an_epoch_is_in_flight_until_all_that_it_let_in_is_durable() {
+        let mut stats = stats();
+        let epochs = |stats: &Stats| stats.metrics.status().epochs_in_flight;
+        assert_eq!(epochs(&stats), None);
+        (0..4).for_each(|at| emit(&mut stats, 7 + 2 * at, at));
+        assert_eq!(epochs(&stats), Some((Epoch(7), Epoch(13))));
+        stats.released(PARTITION, Offset(2));
+        assert_eq!(epochs(&stats), Some((Epoch(11), Epoch(13))));
+        stats.released(PARTITION, Offset(4));
+        assert_eq!(epochs(&stats), None);
+    }
+
+    /// What no longer found a place was forgotten, and counted as in flight for ever.
+    #[test]
+    fn more_stretches_than_are_remembered_are_let_go_together() {
+        let mut stats = stats();
+        let many = REMEMBERED as u64 + 10;
+        (0..many).for_each(|at| emit(&mut stats, at, at));
+        let status = stats.metrics.status();
+        assert_eq!(status.epochs_in_flight, Some((Epoch(0), Epoch(many - 1))));
+        assert_eq!(status.partitions[&PARTITION].in_flight_records, many);
+        stats.released(PARTITION, Offset(many));
+        let status = stats.metrics.status();
+        assert_eq!((status.epochs_in_flight, status.partitions[&PARTITION].in_flight_records), (None, 0));
+        assert_eq!((status.partitions[&PARTITION].in_flight_bytes, status.whole.requests), (0, many));
+    }
 }

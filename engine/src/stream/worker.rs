@@ -146,6 +146,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         match message {
             Message::Moved { epoch, positions } => {
                 self.flow.advance(epoch);
+                self.stats.epoch(self.flow.now());
                 let now = self.shared.setup.clock.now();
                 self.conductor.iter_mut().for_each(|conductor| conductor.moved(&positions, now));
             }
@@ -226,7 +227,7 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             positions.insert(*partition, emission.reached.next);
             let records = emission.records.len() as u64;
             let plain = emission.records.iter().map(|bound| &bound.record);
-            self.stats.emitted(*partition, emission.reached.next, plain);
+            self.stats.emitted(*partition, (self.flow.now(), emission.reached.next), plain);
             let (from, reached) = (emission.from, emission.reached);
             self.flow.emit(Emitted { partition: *partition, from, reached, records }, emission.records);
         }

@@ -11,15 +11,14 @@ use differential_dataflow::operators::arrange::Arranged;
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::trace::implementations::{ContainerChunker, ValBatcher, ValBuilder};
 use differential_dataflow::{AsCollection, Hashable};
+use flightline_engine::named::{broadcast_named, exchange_named};
 use flightline_operators::columns::{Number, StableHasher};
 use flightline_operators::flow::VecStream;
 use flightline_operators::identity::{CopyNumber, RowIdentity};
 use flightline_operators::lookup::{TableTrace, left_lookup};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::Exchange as _;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::vec::Broadcast;
 use timely::progress::Timestamp;
 
 use crate::answer::{Question, Serving};
@@ -41,7 +40,7 @@ where
     type Chunker<T> = ContainerChunker<Vec<TableChange<T>>>;
     // By the usual exchange of an arrangement, all copies of a route would meet again on one worker.
     arrange_core::<_, _, Chunker<T>, ValBatcher<_, _, _, _>, ValBuilder<_, _, _, _>, _>(
-        changes.broadcast(),
+        broadcast_named(changes, ("ShareDistances", "TakeDistances")),
         Pipeline,
         "Distances",
     )
@@ -62,7 +61,7 @@ where
     C: timely::ExchangeData,
 {
     // The hash by which an arrangement by key is shared out.
-    requests.exchange(|(_, request)| request.route_key().hashed())
+    exchange_named(requests, "BringToRoute", |(_, request)| request.route_key().hashed())
 }
 
 /// Looks up the distance of each request, on the worker where it is: in the table as of the time that `as_of` tells from
@@ -97,7 +96,7 @@ where
     C: Clone + 'static,
     B: Ord + 'static,
 {
-    questions.unary::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Answer", move |_capability, _info| {
+    questions.unary::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Predict", move |_capability, _info| {
         move |input, output| {
             input.for_each_time(|time, arrived| {
                 // All that has arrived is answered at once: containers are small, and columns pay by their length.

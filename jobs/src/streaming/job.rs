@@ -6,12 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use flightline_engine::contract::Fault;
 use flightline_engine::ledger::{Binding, Seq};
+use flightline_engine::named::{flat_map_named, merge_named, sort_named};
 use flightline_engine::stream::{
     Bindings, BoundRecord, Epoch, JobInputs, ReadyBinding, Settled, StreamJob, TableChange, TableSpread,
 };
-use timely::dataflow::operators::Concat;
-use timely::dataflow::operators::core::OkErr;
-use timely::dataflow::operators::vec::Map;
 use timely::dataflow::{Scope, StreamVec};
 
 use super::format::check_binding;
@@ -101,7 +99,7 @@ impl StreamJob for FlightsJob {
     ) -> StreamVec<'scope, Epoch, Settled> {
         let JobInputs { records, table, spread, bindings, oldest_table } = inputs;
         let (requests, no_requests) = read_all(records, Known::new(&bindings));
-        let changes = table.flat_map(change);
+        let changes = flat_map_named(table, "ReadDistances", change);
         let (requests, table) = match spread {
             TableSpread::Everywhere => (requests, arrange_everywhere(changes)),
             TableSpread::ByKey => (bring_to_route(requests), arrange_by_route(changes)),
@@ -111,10 +109,10 @@ impl StreamJob for FlightsJob {
         let serving = move |number| Ready::clone(&known(&serving, number).ready);
         let answers = answer(questions, |record: &BoundRecord| record.binding, serving);
         let mut bindings = Known::new(&bindings);
-        let settled = answers.map(move |(BoundRecord { partition, record, binding, .. }, response)| {
+        let answered = move |(BoundRecord { partition, record, binding, .. }, response)| {
             settle(partition, &record, bindings.get(binding), response)
-        });
-        settled.concat(no_requests)
+        };
+        merge_named((answers, answered), (no_requests, |settled| settled), "WriteAnswers")
     }
 }
 
@@ -124,9 +122,11 @@ fn read_all<'scope>(
     records: StreamVec<'scope, Epoch, BoundRecord>,
     mut bindings: Known,
 ) -> (StreamVec<'scope, Epoch, (BoundRecord, Request)>, StreamVec<'scope, Epoch, Settled>) {
-    records.ok_err(move |bound: BoundRecord| match read(bound.partition, &bound.record, bindings.get(bound.binding)) {
-        Ok(request) => Ok((bound, request)),
-        Err(settled) => Err(*settled),
+    sort_named(records, "ParseRequests", move |bound: BoundRecord| {
+        match read(bound.partition, &bound.record, bindings.get(bound.binding)) {
+            Ok(request) => Ok((bound, request)),
+            Err(settled) => Err(*settled),
+        }
     })
 }
 

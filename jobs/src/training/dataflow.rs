@@ -13,8 +13,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use flightline_engine::named::map_named;
 use flightline_engine::progress::Stage;
-use flightline_operators::evaluate::{Trial, judge};
+use flightline_operators::evaluate::{Tally, Trial, judge};
 use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, pair_at_end, to_worker};
 use flightline_operators::forest::{FlatForest, Forest, Smoothing};
 use flightline_operators::grow::{GrowInput, Layout, LocalGrower, grow_forest};
@@ -23,9 +24,10 @@ use flightline_operators::linfa::grow_with_linfa;
 use flightline_operators::settle::settle_keys;
 use flightline_operators::space::{IndexedFeatures, index_features};
 use flightline_operators::table::{BinnedRows, Role, RoledRows};
+use timely::dataflow::ProbeHandle;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Inspect, Probe};
+use timely::dataflow::operators::{Enter, Inspect, Leave, Probe};
 use timely::worker::Worker;
 
 use super::current::{CurrentModel, tell_current};
@@ -73,46 +75,65 @@ pub fn run_worker(
     };
     let current_id = current.as_ref().map(|current| current.id());
     let results = Results::default();
-    let probe = worker.dataflow_named::<Once, _, _>("Train", |scope| {
-        let gathered = |input: &Input, verdict: &Rc<RefCell<Option<Verdict>>>| {
-            gather(scope, input, &stages.read, plan.max_bad_rows, Rc::clone(verdict))
+    let done = ProbeHandle::new();
+    worker.dataflow_named::<Once, _, _>("Train", |scope| {
+        let gathered = |name: &str, input: &Input, verdict: &Rc<RefCell<Option<Verdict>>>| {
+            gather(scope, name, input, &stages.read, plan.max_bad_rows, Rc::clone(verdict))
         };
-        let index = stages.index.clone();
-        let flights = gathered(input, &results.verdict).inspect(move |flights| index.start(flights.len() as u64));
-        let test_flights = test.map(|test| gathered(test, &results.test_verdict));
+        let flights = gathered("ReadRows", input, &results.verdict);
+        let test_flights = test.map(|test| gathered("ReadTestRows", test, &results.test_verdict));
         let tests = test_flights.clone().map(|flights| {
             let features = plan.features.clone();
-            flights.map(move |flights| Rc::new(test_rows(&flights, &features)))
+            map_named(flights, "LabelTestRows", move |flights| Rc::new(test_rows(&flights, &features)))
         });
-        if let Some(tests) = &tests {
-            keep_last(gather_facts(tests.clone()), &results.test_facts);
-        }
-        let tables = roled_tables(flights.clone(), plan, test.is_some());
+        let test_facts = tests.clone().map(|tests| gather_facts(tests, "GatherTestFacts"));
+        let tables = roled_tables(flights.clone(), plan, test.is_some(), &stages.index);
         let indexed = index_features(tables.clone(), plan.params.bins, plan.params.seed);
-        keep_last(indexed.clone(), &results.indexed);
-        keep_last(choose_golden(flights.clone(), tables.clone(), plan.params.seed), &results.golden);
-        keep_last(gather_facts(tables.clone()), &results.facts);
+        let golden = choose_golden(flights.clone(), tables.clone(), plan.params.seed);
+        let facts = gather_facts(tables.clone(), "GatherFacts");
         let of_current = current.map(|current| {
             let (flights, tables) = test_flights.zip(tests.clone()).unwrap_or((flights, tables.clone()));
             pair_at_end(flights, tables, "BinForCurrent", move |flights, table| current.trial(&flights, &table))
         });
 
-        let (inputs, sets) = bin(tables, tests, indexed, stages, &results.verdict);
+        let (inputs, sets) = bin(tables, tests, indexed.clone(), stages, &results.verdict);
         let forest = grow(inputs, plan, stages, &results);
-        keep_last(forest.clone(), &results.forest);
-        let judging = stages.judge.clone();
-        let trials = trials(forest, sets, of_current, plan.params.smoothing)
-            .inspect(move |trials| judging.start(trials.iter().map(|trial| trial.rows.len() as u64).sum()));
-        let judging = stages.judge.clone();
-        let tallies = judge(trials, move |rows| judging.add(rows));
-        keep_last(tallies.clone(), &results.tallies);
-        tallies.probe().0
+        let tallies = judge_all(forest.clone(), sets, of_current, plan.params.smoothing, &stages.judge);
+        scope.region_named("KeepForModel", |inner| {
+            keep_last(indexed.enter(inner), &results.indexed, &done);
+            keep_last(golden.enter(inner), &results.golden, &done);
+            keep_last(facts.enter(inner), &results.facts, &done);
+            if let Some(facts) = test_facts {
+                keep_last(facts.enter(inner), &results.test_facts, &done);
+            }
+            keep_last(forest.enter(inner), &results.forest, &done);
+            keep_last(tallies.enter(inner), &results.tallies, &done);
+        });
     });
-    while !probe.done() {
+    while !done.done() {
         worker.step_or_park(None);
     }
     stages.judge.end();
     results.end(current_id)
+}
+
+/// Judges the new forest, and the current one if there is any; worker 0 gets the tallies.
+fn judge_all<'scope>(
+    forest: VecStream<'scope, Once, Rc<Forest>>,
+    sets: VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>,
+    of_current: Option<VecStream<'scope, Once, Trial>>,
+    smoothing: Smoothing,
+    stage: &Stage,
+) -> VecStream<'scope, Once, Vec<Tally>> {
+    let scope = forest.scope();
+    scope.region_named("Judge", |inner| {
+        let of_current = of_current.map(|trial| trial.enter(inner));
+        let judging = stage.clone();
+        let trials = trials(forest.enter(inner), sets.enter(inner), of_current, smoothing)
+            .inspect(move |trials| judging.start(trials.iter().map(|trial| trial.rows.len() as u64).sum()));
+        let judging = stage.clone();
+        judge(trials, move |rows| judging.add(rows)).leave(scope)
+    })
 }
 
 /// What is judged on each worker: the new forest by each of its sets of rows, then the current one, if there is any.
@@ -139,33 +160,49 @@ fn roled_tables<'scope>(
     flights: VecStream<'scope, Once, Rc<FlightBatch>>,
     plan: &TrainPlan,
     tested_elsewhere: bool,
+    stage: &Stage,
 ) -> VecStream<'scope, Once, Rc<RoledRows>> {
-    let features = plan.features.clone();
-    let rows = flights.map(move |flights| Rc::new(labelled(&flights, &features)));
-    let keys = settle_keys(rows.clone().map(|rows| Rc::clone(&rows.identities)));
+    let (features, stage) = (plan.features.clone(), stage.clone());
+    let rows = map_named(flights, "LabelRows", move |flights| {
+        stage.start(flights.len() as u64);
+        Rc::new(labelled(&flights, &features))
+    });
+    let keys = settle_keys(map_named(rows.clone(), "TakeIdentities", |rows| Rc::clone(&rows.identities)));
     let hold_out = if tested_elsewhere { HoldOut::None } else { plan.hold_out.0 };
     assign_roles(rows, keys, hold_out, plan.params.seed)
 }
 
-fn gather_facts<'scope>(tables: VecStream<'scope, Once, Rc<RoledRows>>) -> VecStream<'scope, Once, Facts> {
-    let facts = tables.map(|table| Facts::of(&table));
-    fold_at_end(
-        facts,
-        to_worker(|_| 0),
-        "GatherFacts",
-        None,
-        |all: &mut Option<Facts>, facts| match all {
+fn gather_facts<'scope>(tables: VecStream<'scope, Once, Rc<RoledRows>>, name: &str) -> VecStream<'scope, Once, Facts> {
+    let scope = tables.scope();
+    scope.region_named(name, |inner| {
+        let facts = map_named(tables.enter(inner), "TakeFacts", |table| Facts::of(&table));
+        let add = |all: &mut Option<Facts>, facts| match all {
             Some(all) => all.merge(&facts),
             None => *all = Some(facts),
-        },
-        |all| all.into_iter().collect(),
-    )
+        };
+        fold_at_end(facts, to_worker(|_| 0), "AddFacts", None, add, |all| all.into_iter().collect()).leave(scope)
+    })
 }
 
 type Binned<'scope> = (VecStream<'scope, Once, GrowInput>, VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>);
 
 /// Bins the rows of each worker: training rows for growing, and all that judges.
 fn bin<'scope>(
+    tables: VecStream<'scope, Once, Rc<RoledRows>>,
+    tests: Option<VecStream<'scope, Once, Rc<RoledRows>>>,
+    indexed: VecStream<'scope, Once, Rc<IndexedFeatures>>,
+    stages: &Stages,
+    verdict: &Rc<RefCell<Option<Verdict>>>,
+) -> Binned<'scope> {
+    let scope = tables.scope();
+    scope.region_named("Bin", |inner| {
+        let tests = tests.map(|tests| tests.enter(inner));
+        let (inputs, sets) = bin_in(tables.enter(inner), tests, indexed.enter(inner), stages, verdict);
+        (inputs.leave(scope), sets.leave(scope))
+    })
+}
+
+fn bin_in<'scope>(
     tables: VecStream<'scope, Once, Rc<RoledRows>>,
     tests: Option<VecStream<'scope, Once, Rc<RoledRows>>>,
     indexed: VecStream<'scope, Once, Rc<IndexedFeatures>>,
@@ -202,6 +239,16 @@ fn grow<'scope>(
     stages: &Stages,
     results: &Results,
 ) -> VecStream<'scope, Once, Rc<Forest>> {
+    let scope = inputs.scope();
+    scope.region_named("Grow", |inner| grow_in(inputs.enter(inner), plan, stages, results).leave(scope))
+}
+
+fn grow_in<'scope>(
+    inputs: VecStream<'scope, Once, GrowInput>,
+    plan: &TrainPlan,
+    stages: &Stages,
+    results: &Results,
+) -> VecStream<'scope, Once, Rc<Forest>> {
     let params = Rc::new(plan.params.clone());
     let (start, add, end) = (stages.grow.clone(), stages.grow.clone(), stages.grow.clone());
     let (worker, peers) = (inputs.scope().index() as u32, inputs.scope().peers());
@@ -226,7 +273,12 @@ fn grow<'scope>(
     forest.inspect(move |_| end.end())
 }
 
-fn keep_last<D: Clone + 'static>(stream: VecStream<'_, Once, D>, cell: &Rc<RefCell<Option<D>>>) {
+/// Keeps the last value; `done` waits for it, too.
+fn keep_last<D: Clone + 'static>(
+    stream: VecStream<'_, Once, D>,
+    cell: &Rc<RefCell<Option<D>>>,
+    done: &ProbeHandle<Once>,
+) {
     let cell = Rc::clone(cell);
-    stream.inspect(move |value| *cell.borrow_mut() = Some(value.clone()));
+    stream.inspect(move |value| *cell.borrow_mut() = Some(value.clone())).probe_with(done);
 }

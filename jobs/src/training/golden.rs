@@ -11,6 +11,7 @@ use flightline_operators::identity::{CopyNumber, Purpose, RowIdentity, Seed};
 use flightline_operators::table::{Role, RoledRows};
 use serde::{Deserialize, Serialize};
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::{Enter, Leave};
 use timely::progress::Timestamp;
 
 use crate::flight::batch::FlightBatch;
@@ -32,6 +33,15 @@ pub struct GoldenRequest {
 
 /// Worker 0 gets the golden rows of all training rows, in the order of their hashes.
 pub(super) fn choose_golden<'scope, T: Timestamp>(
+    flights: VecStream<'scope, T, Rc<FlightBatch>>,
+    tables: VecStream<'scope, T, Rc<RoledRows>>,
+    seed: Seed,
+) -> VecStream<'scope, T, Vec<GoldenRequest>> {
+    let scope = flights.scope();
+    scope.region_named("ChooseGolden", |inner| choose_in(flights.enter(inner), tables.enter(inner), seed).leave(scope))
+}
+
+fn choose_in<'scope, T: Timestamp>(
     flights: VecStream<'scope, T, Rc<FlightBatch>>,
     tables: VecStream<'scope, T, Rc<RoledRows>>,
     seed: Seed,

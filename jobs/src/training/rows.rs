@@ -15,8 +15,8 @@ use flightline_operators::table::{Class, Day, LabelledRows, Role, RoledRows};
 use serde::{Deserialize, Serialize};
 use timely::dataflow::Scope;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::Concat;
 use timely::dataflow::operators::vec::{Broadcast, Map};
+use timely::dataflow::operators::{Concat, Leave};
 use timely::progress::Timestamp;
 
 use crate::failure::Failure;
@@ -68,6 +68,17 @@ impl Verdict {
 ///
 /// The stream carries one table per worker, or nothing when the verdict is bad.
 pub(super) fn gather<'scope, T: Timestamp>(
+    scope: Scope<'scope, T>,
+    name: &str,
+    input: &Input,
+    stage: &Stage,
+    max_bad_rows: f64,
+    verdict: Rc<RefCell<Option<Verdict>>>,
+) -> VecStream<'scope, T, Rc<FlightBatch>> {
+    scope.region_named(name, |inner| gather_in(inner, input, stage, max_bad_rows, verdict).leave(scope))
+}
+
+fn gather_in<'scope, T: Timestamp>(
     scope: Scope<'scope, T>,
     input: &Input,
     stage: &Stage,

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::operators::{Enter, Leave};
 use timely::progress::Timestamp;
 
 use super::{BinLimit, ColumnSummary, FeatureIndex, FeatureSpace, QuantileSample};
@@ -33,6 +34,15 @@ pub struct IndexedFeatures {
 ///
 /// `rows` carries one table per worker.
 pub fn index_features<'scope, T: Timestamp>(
+    rows: VecStream<'scope, T, Rc<RoledRows>>,
+    limit: BinLimit,
+    seed: Seed,
+) -> VecStream<'scope, T, Rc<IndexedFeatures>> {
+    let scope = rows.scope();
+    scope.region_named("IndexFeatures", |inner| index_in(rows.enter(inner), limit, seed).leave(scope))
+}
+
+fn index_in<'scope, T: Timestamp>(
     rows: VecStream<'scope, T, Rc<RoledRows>>,
     limit: BinLimit,
     seed: Seed,

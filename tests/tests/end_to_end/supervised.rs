@@ -71,8 +71,9 @@ fn ended_with_its_agent(running: Running) -> Ended {
     ended
 }
 
+/// The operator of this name, also if it says after a colon for whom it works.
 fn operator<'a>(graph: &'a Graph, name: &str) -> Option<&'a Operator> {
-    graph.operators.iter().find(|operator| operator.name == name)
+    graph.operators.iter().find(|operator| operator.name.split(':').next() == Some(name))
 }
 
 /// The channel into the first input of an operator.
@@ -106,6 +107,14 @@ fn an_agent_is_told_of_each_stage_until_all_have_ended() {
     assert!(last.stream.is_none() && last.health.is_none());
     let graph = last.graph.as_ref().unwrap();
     assert!(operator(graph, "Train").is_some_and(|train| train.is_scope && train.address.0.len() == 1), "{graph:#?}");
+    let stages = graph.operators.iter().filter(|operator| operator.address.0.len() == 2 && operator.is_scope);
+    let stages: Vec<&str> = stages.map(|stage| stage.name.as_str()).collect();
+    for name in ["ReadRows", "SettleKeys", "AssignRoles", "IndexFeatures", "Bin", "Grow", "Judge", "KeepForModel"] {
+        assert!(
+            stages.contains(&name),
+            "the picture of a training reads like its stages, but lacks {name}: {stages:?}"
+        );
+    }
     let binned = operator(graph, "BinRows").unwrap();
     assert!(binned.activations > 0 && binned.active_nanos > 0, "{binned:?}");
     assert!(graph.channels.iter().all(|channel| channel.waiting() == 0), "all is done: {graph:#?}");
@@ -133,11 +142,16 @@ fn an_agent_sees_requests_on_their_way_and_the_stream_ends_with_it() {
         let answered = told.stream.as_ref().is_some_and(|stream| stream.answers.ok >= 100);
         let graph = told.graph.as_ref();
         let came = |name| graph.and_then(|graph| into(graph, name)).map_or(0, |channel| channel.records_received);
-        answered && came("LookUpDistance") >= 100 && came("CloseEpochs") >= 100
+        answered && came("LookUpDistance") >= 100 && came("Sinks") >= 100
     });
     let graph = told.graph.unwrap();
     let stream = operator(&graph, "Stream").unwrap();
-    for name in ["LookUpDistance", "CloseEpochs"] {
+    let usual = ["Map", "FlatMap", "OkErr", "Concatenate", "Exchange"];
+    let nameless = |operator: &&Operator| {
+        operator.address.parent().as_ref() == Some(&stream.address) && usual.contains(&operator.name.as_str())
+    };
+    assert_eq!(graph.operators.iter().find(nameless), None, "the picture of a stream reads like its stages");
+    for name in ["ParseRequests", "LookUpDistance", "Predict", "WriteAnswers", "Sinks"] {
         let operator = operator(&graph, name).unwrap();
         assert_eq!(operator.address.0[0], stream.address.0[0], "{name} is in the stream: {graph:#?}");
         assert!(operator.activations > 0 && operator.active_nanos > 0 && operator.running == 2, "{operator:?}");

@@ -4,7 +4,7 @@ use flightline_engine::supervised::{Address, Graph};
 use maud::{Markup, html};
 
 use super::cluster::stage_line;
-use super::{Part, badge, dataflow, history, sealed, since, stream, why};
+use super::{Part, badge, dataflow, history, ledger, sealed, since, stream, why};
 use crate::job::state::StopHow;
 use crate::ui::words::{clean, counted, span, until};
 use crate::view::{JobView, StreamView};
@@ -15,6 +15,7 @@ pub(in crate::ui) fn parts(view: &JobView, graph: Result<&Graph, &str>, scope: O
     let of_stream = |draw: fn(&StreamView, bool) -> Markup| {
         view.stream.as_ref().map(|stream| draw(stream, is_over)).unwrap_or_default()
     };
+    let of_ledger = view.stream.as_ref().and_then(|stream| Some((stream.ledger.as_ref()?, stream.ledger_entries)));
     vec![
         Part::new("state", &state(view)),
         Part::new("stages", &stages(view)),
@@ -22,6 +23,10 @@ pub(in crate::ui) fn parts(view: &JobView, graph: Result<&Graph, &str>, scope: O
         Part::new("charts", &of_stream(stream::charts)),
         Part::new("places", &of_stream(stream::places)),
         Part::new("graph", &dataflow::section(view, graph, scope)),
+        Part::new(
+            "ledger",
+            &of_ledger.map(|(of_ledger, entries)| ledger::section(view, of_ledger, entries)).unwrap_or_default(),
+        ),
         Part::new("generations", &history::generations(view)),
         Part::new("spec", &spec(view)),
     ]

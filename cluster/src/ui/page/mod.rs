@@ -9,6 +9,7 @@ pub(super) mod dataflow;
 pub(super) mod fault;
 pub(super) mod history;
 pub(super) mod job;
+pub(super) mod ledger;
 pub(super) mod log;
 pub(super) mod login;
 pub(super) mod models;

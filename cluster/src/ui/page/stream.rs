@@ -19,7 +19,7 @@ pub(super) fn figures(view: &StreamView, is_over: bool) -> Markup {
         Some((oldest, newest)) => {
             (count(newest.saturating_sub(oldest) + 1), format!("{} to {}", count(oldest), count(newest)))
         }
-        None => (unknown(), String::new()),
+        None => (count(0), String::new()),
     };
     let in_flight: u64 = view.partitions.values().map(|partition| partition.in_flight).sum();
     let model = view.model.as_deref().map_or_else(unknown, |model| clip(&clean(model), 9));

@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use flightline_engine::contract::SinkName;
 use flightline_engine::ids::{ProcessCount, ProcessIndex};
+use flightline_engine::ledger::{self, Seq, TableVersion};
+use flightline_engine::log::{Offset, OffsetRange, Partition};
+use flightline_engine::metrics::{ByPartition, EntrySays, OpenBinding};
+use flightline_engine::stream::Epoch;
 
 use crate::ids::{Cores, Generation, JobId, Memory, Moment, WorkerName};
 use crate::job::spec::{CarriedFile, JobSpec, Program};
 use crate::job::state::{JobState, StopHow};
 use crate::protocol::StageLine;
 use crate::view::{
-    ClusterView, GenerationView, History, JobLine, JobView, ModelView, PartitionView, ProcessView, SinkView,
-    StreamView, WorkerState, WorkerView,
+    ClusterView, EntryView, GenerationView, History, JobLine, JobView, LedgerView, ModelView, PartitionView,
+    ProcessView, SinkView, StreamView, WorkerState, WorkerView,
 };
 
 /// Now.
@@ -247,6 +252,40 @@ fn wave(at: u64, every: u64, from: f64, by: f64) -> f64 {
     from + by * ((at as f64 / every as f64).sin() + 0.3 * phase)
 }
 
+fn ledger() -> LedgerView {
+    let model = || "9f31c2ab77d0e4b1aa03".into();
+    let ranges = |from: u64, to: u64| ByPartition {
+        partitions: 8,
+        first: (0..8).map(|number| (Partition(number), OffsetRange::new(Offset(from), Offset(to)))).collect(),
+    };
+    let at = ByPartition { partitions: 1, first: BTreeMap::from([(Partition(2), Offset(1_150_021))]) };
+    let open = |entry, table, requests| OpenBinding {
+        entry: Seq(entry),
+        generation: ledger::Generation(4),
+        model: model(),
+        table: TableVersion(table),
+        as_of: Some(Epoch(120_000 + table)),
+        requests,
+    };
+    let bound = |table, requests| EntrySays::Bound { model: model(), table: TableVersion(table), requests };
+    let entry =
+        |number, generation, back: Option<u64>, says| EntryView { number, generation, written: back.map(ago), says };
+    LedgerView {
+        generation: 4,
+        claimed: ago(409),
+        open: vec![open(1203, 41, ranges(1_200_000, 1_216_384)), open(1202, 41, ranges(1_199_360, 1_200_000))],
+        open_in_all: 2,
+        newest: vec![
+            entry(1203, 4, Some(12), bound(41, ranges(1_200_000, 1_216_384))),
+            entry(1202, 4, Some(131), EntrySays::Cut { model: model(), table: TableVersion(41), at }),
+            entry(1201, 4, Some(408), bound(40, ranges(1_150_000, 1_200_000))),
+            entry(1200, 4, Some(409), EntrySays::Registered { sink: SinkName("files".into()) }),
+            entry(1199, 4, Some(409), EntrySays::Claimed),
+            entry(1198, 3, None, bound(40, ranges(1_100_000, 1_150_000))),
+        ],
+    }
+}
+
 fn stream() -> StreamView {
     let samples = || 0..120_u64;
     let sinks = [("kafka", "live", 12), ("mongodb", "retrying", 2140), ("files", "catching-up", 91_233)];
@@ -261,6 +300,7 @@ fn stream() -> StreamView {
         table: Some(41),
         epochs: Some((120_411, 120_415)),
         ledger_entries: Some(1204),
+        ledger: Some(ledger()),
         partitions: (0..8).map(|number| (number, partition(number))).collect(),
         sinks: sinks
             .map(|(name, state, lag)| {

@@ -15,7 +15,8 @@ use crate::job::state::JobState;
 const LONG: Duration = Duration::from_secs(30);
 
 /// The parts of a job's page.
-const OF_A_JOB: [&str; 8] = ["state", "stages", "stream", "charts", "places", "graph", "generations", "spec"];
+const OF_A_JOB: [&str; 9] =
+    ["state", "stages", "stream", "charts", "places", "graph", "ledger", "generations", "spec"];
 
 /// A stream's events as they come.
 struct Events {
@@ -101,7 +102,7 @@ async fn a_stream_sends_all_parts_once_and_then_only_those_that_changed() {
 async fn a_jobs_page_and_a_workers_page_are_followed_too() {
     let served = serve();
     let mut events = Events::open(&served, "/events?of=/jobs/3%3Fscope%3D0.6").await;
-    let parts = events.parts(8).await;
+    let parts = events.parts(9).await;
     assert_eq!(names(&parts), OF_A_JOB);
     assert!(parts[5]["html"].as_str().unwrap().contains("Arrange: distances"));
     let served = serve_worker();

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::{Drained, Ending, StreamError};
 use crate::contract::{SinkName, TableRows};
+use crate::ledger::Generation;
 use crate::log::{Offset, Partition};
-use crate::metrics::StreamStatus;
+use crate::metrics::{EntrySays, EntryStatus, StreamStatus};
 use toy::{World, wait_until};
 
 #[test]
@@ -149,6 +150,68 @@ fn a_required_sink_that_is_away_holds_the_source_back_and_loses_nothing() {
     for sink in [&world.topic, &world.collection, &world.files] {
         world.wait_for(sink);
     }
+    running.stop().unwrap();
+    world.check();
+}
+
+/// All that was told of the ledger was how many entries it has had.
+#[test]
+fn a_job_tells_what_its_ledger_holds() {
+    let world = World::new();
+    let running = world.start(1);
+    world.append(0..100);
+    world.wait_for(&world.topic);
+    running.stop().unwrap();
+    let written = world.book().next_seq();
+    let running = world.start(2);
+    let ledger = || running.metrics.status().ledger;
+    world.append(100..200);
+    world.wait_for(&world.topic);
+    world.want_model("m2");
+    let is_open =
+        |model: &str| ledger().is_some_and(|ledger| ledger.open.first().is_some_and(|open| *open.model == *model));
+    wait_until("the cut is told", || is_open("m2"));
+    let told = ledger().unwrap();
+    assert_eq!((told.generation, told.open_in_all), (Generation(2), told.open.len() as u64));
+    assert_eq!(told.open[0].requests.partitions, u64::from(World::PARTITIONS));
+    let cut = told.newest.iter().find(|entry| matches!(&entry.says, EntrySays::Cut { model, .. } if **model == *"m2"));
+    assert!(cut.is_some_and(|cut| cut.ms_ago.is_some() && cut.generation == Generation(2)), "{told:?}");
+    wait_until("what was there before is told, too", || {
+        ledger().is_some_and(|ledger| ledger.newest.iter().any(|entry| entry.number < written))
+    });
+    for EntryStatus { number, generation, ms_ago, says } in ledger().unwrap().newest {
+        assert_eq!(ms_ago.is_some(), generation == Generation(2), "entry {number} of generation {generation}");
+        assert_eq!(says == EntrySays::Claimed, number == written, "entry {number}");
+    }
+    running.stop().unwrap();
+    world.check();
+}
+
+/// The page showed one epoch in flight, always: the newest was taken for the oldest, too.
+#[test]
+fn epochs_are_in_flight_from_the_oldest_that_a_required_sink_lacks() {
+    let world = World::new();
+    let running = world.start(2);
+    let epochs = || running.metrics.status().epochs_in_flight;
+    world.append(0..100);
+    world.wait_for(&world.topic);
+    world.wait_for(&world.collection);
+    wait_until("nothing is in flight", || epochs().is_none());
+    world.topic.troubles().be_away(true);
+    world.append(100..104);
+    wait_until("something is", || epochs().is_some());
+    let (oldest, _) = epochs().unwrap();
+    let next = Cell::new(104);
+    wait_until("later epochs are, too", || {
+        world.append(next.get()..next.get() + 4);
+        next.set(next.get() + 4);
+        epochs().is_some_and(|(still, newest)| still == oldest && newest.0 > oldest.0 + 3)
+    });
+    assert!(running.metrics.status().epoch >= epochs().unwrap().1);
+    world.topic.troubles().be_away(false);
+    world.wait_for(&world.topic);
+    world.wait_for(&world.collection);
+    wait_until("nothing is in flight again", || epochs().is_none());
     running.stop().unwrap();
     world.check();
 }
