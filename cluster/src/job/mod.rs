@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`check`] | what may be asked for |
 //! | [`spec`] | what was submitted |
 //! | [`state`] | the life cycle, and each legal step of it |
 //! | [`life`] | the processes of one life, and what became of them |
@@ -9,6 +10,7 @@
 //! | [`verdict`] | what follows from the end of a life |
 //! | [`restart`] | how often and how soon there is another one |
 
+pub mod check;
 pub mod life;
 pub mod record;
 pub mod restart;
