@@ -45,6 +45,7 @@ mod secret;
 mod settings;
 pub mod sight;
 
+pub(crate) use command_line::is_passed;
 pub use folder::FolderError;
 pub use household::Household;
 pub use leftovers::Keep;

@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::mistake::Refusal;
-use super::roots::{Roots, normalised};
+use super::roots::{Judged, Roots, normalised, touches};
 use super::{Errand, examine};
+use crate::master::store::{STATE_FILES, STORE};
 
 /// Whether the job may run on this computer: as [`check`](super::check) has it, and also when the symbolic links that are on
 /// the way to each place now are followed. What can't be looked at is refused. Reads the disk.
@@ -14,14 +15,33 @@ use super::{Errand, examine};
 /// # Errors
 /// All mistakes together.
 pub fn check_resolved<'a>(errand: impl Into<Errand<'a>>, roots: &Roots) -> Result<(), Refusal> {
-    let real_roots: Vec<PathBuf> =
-        roots.iter().map(|root| resolved(root).unwrap_or_else(|_| root.to_owned())).collect();
-    let is_really_inside = |path: &Path| {
+    let real = |path: &Path| resolved(path).unwrap_or_else(|_| path.to_owned());
+    let real_roots: Vec<PathBuf> = roots.iter().map(real).collect();
+    let real_own: Vec<PathBuf> = roots.own().map(real).collect();
+    let really = |path: &Path| {
         // The system follows a link before it takes the `..` behind it, so this is asked of the path as it was written.
-        resolved(&roots.working_directory().join(path))
-            .is_ok_and(|real| real_roots.iter().any(|root| real.starts_with(root)))
+        let Ok(real) = resolved(&roots.working_directory().join(path)) else { return Judged::Outside };
+        if !real_roots.iter().any(|root| real.starts_with(root)) {
+            Judged::Outside
+        } else if real_own.iter().any(|own| touches(&real, own)) || is_of_a_master(&real, &real_roots) {
+            Judged::Own
+        } else {
+            Judged::Usable
+        }
     };
-    examine(errand.into(), roots, &|path| roots.hold(path) && is_really_inside(path))
+    examine(errand.into(), roots, &|path| match roots.judge(path) {
+        Judged::Usable => really(path),
+        judged => judged,
+    })
+}
+
+/// Whether a path leads into a folder of a master's state. One that holds a root itself is that of its files only.
+fn is_of_a_master(path: &Path, roots: &[PathBuf]) -> bool {
+    let mut states = path.ancestors().filter(|folder| folder.join(STORE).is_file());
+    states.any(|state| {
+        let holds_a_root = roots.iter().any(|root| root.starts_with(state));
+        !holds_a_root || STATE_FILES.iter().any(|name| path.starts_with(state.join(name)))
+    })
 }
 
 /// The path with the links in that part of it followed that is there.

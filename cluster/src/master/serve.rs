@@ -61,15 +61,19 @@ impl Front {
     /// # Errors
     /// All mistakes, a sentence each.
     pub fn submit(&self, spec: JobSpec) -> Result<JobId, Vec<String>> {
-        let roots: BTreeSet<Vec<String>> = self.desk.read(|cluster| {
+        let mut mistakes: Vec<String> = spec.check().iter().map(ToString::to_string).collect();
+        let roots: BTreeSet<(Vec<String>, Vec<String>)> = self.desk.read(|cluster| {
             let all = cluster.workers().values().filter(|worker| worker.is_there());
-            all.map(|worker| worker.machine.roots.clone()).collect()
+            all.map(|worker| (worker.machine.roots.clone(), worker.machine.own.clone())).collect()
         });
         // Each agent looks again; here somebody is told who can mend it.
-        let checked = roots.iter().filter_map(|roots| Roots::new(roots).ok()).map(|roots| guard::check(&spec, &roots));
-        let refusals: Vec<Refusal> = checked.filter_map(Result::err).collect();
+        let known = roots.iter().filter_map(|(roots, own)| Some(Roots::new(roots).ok()?.without(own)));
+        let refusals: Vec<Refusal> = known.filter_map(|roots| guard::check(&spec, &roots).err()).collect();
         if let Some(refusal) = refusals.first().filter(|_| refusals.len() == roots.len()) {
-            return Err(refusal.0.iter().map(ToString::to_string).collect());
+            mistakes.extend(refusal.0.iter().map(ToString::to_string));
+        }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
         }
         self.desk.change(|cluster, at| cluster.submit(spec, at)).map_err(|broken| vec![broken.to_string()])
     }

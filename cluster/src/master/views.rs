@@ -246,6 +246,7 @@ mod tests {
             cores: Cores(2),
             memory: Memory(4 << 30),
             roots: vec!["/srv".to_owned()],
+            own: Vec::new(),
             version: Rules::default().version,
         }
     }
