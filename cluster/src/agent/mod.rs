@@ -47,6 +47,7 @@ pub mod sight;
 
 pub(crate) use command_line::is_passed;
 pub use folder::FolderError;
+pub(crate) use folder::LOCK;
 pub use household::Household;
 pub use leftovers::Keep;
 pub use privilege::check_user;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::mistake::Refusal;
 use super::roots::{Judged, Roots, normalised, touches};
 use super::{Errand, examine};
+use crate::agent::LOCK;
 use crate::master::store::{STATE_FILES, STORE};
 
 /// Whether the job may run on this computer: as [`check`](super::check) has it, and also when the symbolic links that are on
@@ -23,7 +24,7 @@ pub fn check_resolved<'a>(errand: impl Into<Errand<'a>>, roots: &Roots) -> Resul
         let Ok(real) = resolved(&roots.working_directory().join(path)) else { return Judged::Outside };
         if !real_roots.iter().any(|root| real.starts_with(root)) {
             Judged::Outside
-        } else if real_own.iter().any(|own| touches(&real, own)) || is_of_a_master(&real, &real_roots) {
+        } else if real_own.iter().any(|own| touches(&real, own)) || is_of_the_cluster(&real, &real_roots) {
             Judged::Own
         } else {
             Judged::Usable
@@ -35,12 +36,12 @@ pub fn check_resolved<'a>(errand: impl Into<Errand<'a>>, roots: &Roots) -> Resul
     })
 }
 
-/// Whether a path leads into a folder of a master's state. One that holds a root itself is that of its files only.
-fn is_of_a_master(path: &Path, roots: &[PathBuf]) -> bool {
-    let mut states = path.ancestors().filter(|folder| folder.join(STORE).is_file());
-    states.any(|state| {
-        let holds_a_root = roots.iter().any(|root| root.starts_with(state));
-        !holds_a_root || STATE_FILES.iter().any(|name| path.starts_with(state.join(name)))
+/// Whether a path leads into the folder of some master's state or of some worker, which a file in it shows. In one that holds
+/// a root itself it is a master's files only.
+fn is_of_the_cluster(path: &Path, roots: &[PathBuf]) -> bool {
+    path.ancestors().filter(|folder| [STORE, LOCK].iter().any(|mark| folder.join(mark).is_file())).any(|folder| {
+        let holds_a_root = roots.iter().any(|root| root.starts_with(folder));
+        !holds_a_root || STATE_FILES.iter().any(|name| path.starts_with(folder.join(name)))
     })
 }
 

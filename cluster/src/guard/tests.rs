@@ -245,19 +245,27 @@ fn what_is_the_clusters_own_is_nobodys_even_below_a_root() {
 fn what_is_the_clusters_own_is_found_behind_links_and_wherever_a_master_keeps_its_state() {
     let disk = tempfile::tempdir().unwrap();
     let root = disk.path().join("root");
-    for folder in ["own", "elsewhere/state", "folder"] {
+    for folder in ["own", "elsewhere/state", "folder", "another-worker/job-1"] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
     fs::write(root.join("elsewhere/state/master.redb"), "").unwrap();
+    fs::write(root.join("another-worker/agent.lock"), "").unwrap();
     symlink("own", root.join("link")).unwrap();
     symlink("own/token", root.join("folder/token")).unwrap();
     symlink(root.join("own"), disk.path().join("outside")).unwrap();
     // The folder is named by a link, too.
     let roots = Roots::new([&root]).unwrap().without([disk.path().join("outside")]);
     let asked = |word: &str| check_resolved(Errand { args: &words(&[word]), files: &[] }, &roots);
-    for word in
-        ["own", "own/token", "link/new", "folder/../link", "elsewhere/state/token", "elsewhere/state", "*wn/token"]
-    {
+    for word in [
+        "own",
+        "own/token",
+        "link/new",
+        "folder/../link",
+        "elsewhere/state/token",
+        "elsewhere/state",
+        "another-worker/job-1/secret",
+        "*wn/token",
+    ] {
         let refusal = asked(word).expect_err(word).to_string();
         assert!(refusal.contains("the cluster's own"), "{word}: {refusal}");
     }

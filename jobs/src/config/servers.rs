@@ -131,11 +131,13 @@ fn no_open_secret(kafka: &mut Section<'_, '_>, properties: &BTreeMap<String, Pro
 }
 
 fn no_foreign_code(kafka: &mut Section<'_, '_>, properties: &BTreeMap<String, Property>) -> Result<(), Reported> {
-    properties.keys().filter(|name| brings_foreign_code(name)).fold(Ok(()), |before, name| {
+    let mut outcome = Ok(());
+    for name in properties.keys().filter(|name| brings_foreign_code(name)) {
         let path = format!("kafka.properties.{name}");
         let wrong = format!("`{path}` would make the process load or run foreign code, and may not be set");
-        before.and(Err(kafka.contradiction(&[&path], wrong, "leave it out")))
-    })
+        outcome = Err(kafka.contradiction(&[&path], wrong, "leave it out"));
+    }
+    outcome
 }
 
 impl Secret {
