@@ -1,10 +1,11 @@
 //! May this job run here? The same answer on the master, in submit and on each agent.
 //!
 //! A job is somebody's words: arguments and small files. Whatever in them names a place on the disk must lie below one of
-//! the [`Roots`], and not be the cluster's own; where the job runs is for the agent to say, so its flags are refused; and no setting may bring foreign
-//! code into a process. What a job sets is read by the parser that its programs have, so that no quotes and no escapes make
-//! it another thing here than there. [`check`] is pure. An agent uses [`check_resolved`], which also follows the symbolic links that
-//! stand on its disk now: somebody who can make links below a root at the same time is not held back by it.
+//! the [`Roots`], and not be the cluster's own; where the job runs is for the agent to say, so its flags are refused; and no
+//! setting may bring foreign code into a process. What a job sets is read by the parser that its programs have, so that no
+//! quotes and no escapes make it another thing here than there. [`check`] is pure. An agent uses [`check_resolved`], which also
+//! follows the symbolic links that stand on its disk now: somebody who can make links below a root at the same time is not held
+//! back by it, nor are links that only a pattern leads to.
 //!
 //! What a place is:
 //!

@@ -237,3 +237,70 @@ fn parse<T: DeserializeOwned>(body: &str) -> Result<T, String> {
 fn text(answer: &impl Serialize) -> Result<String, String> {
     serde_json::to_string(answer).map_err(|error| format!("the answer can't be written down (bug): {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use flightline_engine::clock::ManualClock;
+    use flightline_engine::ids::ProcessCount;
+
+    use super::*;
+    use crate::entropy::SystemEntropy;
+    use crate::ids::{Cores, Incarnation, Memory, Moment, WorkerName};
+    use crate::job::spec::Program;
+    use crate::master::state::Rules;
+    use crate::master::store::Store;
+    use crate::protocol::Machine;
+
+    fn spec(args: &[&str]) -> JobSpec {
+        JobSpec {
+            name: "it".to_owned(),
+            program: Program::Train,
+            args: args.iter().map(|&word| word.to_owned()).collect(),
+            files: Vec::new(),
+            processes: ProcessCount::new(1),
+            cores: Cores(1),
+            memory: Memory(1 << 30),
+            supervise: false,
+            every: None,
+        }
+    }
+
+    /// Only the command line asked whether a job makes sense, and a job without a process was taken from programs; and that the
+    /// token itself lay below a root was seen by nobody.
+    #[test]
+    fn a_call_can_ask_for_no_more_than_a_person_and_is_told_all_that_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let cluster = store.load(Rules::default()).unwrap();
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let clock = Arc::new(ManualClock::new());
+        let desk = Arc::new(Desk::new(store, cluster, clock, Arc::new(|| Moment(1)), Arc::clone(&entropy)));
+        let machine = Machine {
+            worker: WorkerName("worker".into()),
+            incarnation: Incarnation(1),
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            page: "http://127.0.0.1:1".to_owned(),
+            mesh_ports: (1, 1),
+            cores: Cores(1),
+            memory: Memory(1 << 30),
+            roots: vec!["/srv".to_owned()],
+            own: vec!["/srv/flightline-cluster".to_owned()],
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        desk.change(|cluster, at| cluster.register(machine, at)).unwrap();
+        let (secret, _) = ClusterSecret::read_or_make(&folder.path().join("secret"), &entropy).unwrap();
+        let front = Front::new(desk, secret, entropy);
+
+        let none = JobSpec { processes: ProcessCount::new(0), cores: Cores(0), ..spec(&["--output", "/etc/x"]) };
+        let told = front.of_user(FromUser::Submit { spec: none.clone() }).unwrap_err();
+        for part in ["0 processes can't be had", "0 cores for each", "argument 2 names \"/etc/x\""] {
+            assert!(told.contains(part), "{part:?} is not in: {told}");
+        }
+        assert_eq!(front.submit(none).unwrap_err().len(), 3);
+        let told = front.submit(spec(&["--output", "flightline-cluster/token"])).unwrap_err();
+        assert!(told[0].contains("the cluster's own"), "{told:?}");
+        assert!(front.desk().read(|cluster| cluster.jobs().is_empty()), "nothing of that became a job");
+        assert_eq!(front.submit(spec(&["--output", "models/x"])), Ok(JobId(1)));
+    }
+}
