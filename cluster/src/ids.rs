@@ -73,6 +73,11 @@ impl From<SubmissionId> for String {
     }
 }
 
+impl Cores {
+    /// More than any computer has: so many of a worker, or of a process, are a mistake.
+    pub const MOST: Self = Self(4096);
+}
+
 /// A worker of the cluster: a name that stays the same when its agent is started again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -105,6 +110,11 @@ impl fmt::Display for ProcessRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Memory(pub u64);
+
+impl Memory {
+    /// More than any computer has, 1 PiB: so much of a worker, or of a process, is a mistake.
+    pub const MOST: Self = Self(1 << 50);
+}
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -171,7 +181,8 @@ mod tests {
 
     #[test]
     fn memory_is_read_as_people_write_it() {
-        for (text, bytes) in [("512M", 512 << 20), ("2g", 2 << 30), ("1 T", 1 << 40), ("2GiB", 2 << 30), ("4096", 4096)]
+        for (text, bytes) in
+            [("512M", 512 << 20), ("2g", 2 << 30), ("1 T", 1 << 40), ("1T", 1 << 40), ("2GiB", 2 << 30), ("4096", 4096)]
         {
             assert_eq!(text.parse(), Ok(Memory(bytes)), "{text}");
         }

@@ -56,6 +56,12 @@ pub enum SecretError {
         /// Its permissions.
         mode: u32,
     },
+    /// It is a folder, a pipe or the like.
+    #[error("{file} is no file, so there is no secret in it: give a file of mode 600 that holds one")]
+    NoFile {
+        /// What was named.
+        file: PathBuf,
+    },
     /// It is empty, too short or too long, or no text.
     #[error(
         "{file} holds no secret: {why}; remove it and a new one is made, or write `head -c 32 /dev/urandom | base64` into it"
@@ -177,6 +183,10 @@ fn read(file: &Path) -> Result<String, SecretError> {
         }
         metadata => metadata.map_err(failed("read"))?,
     };
+    // A pipe would be waited for, perhaps for ever.
+    if !metadata.is_file() {
+        return Err(SecretError::NoFile { file: file.to_owned() });
+    }
     let mode = metadata.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(SecretError::Open { file: file.to_owned(), mode });
@@ -250,6 +260,19 @@ mod tests {
         }
         fs::write(&file, " a token of my own \n").unwrap();
         assert_eq!(Token::read(&file).unwrap().reveal(), "a token of my own");
+    }
+
+    /// A pipe hung the master and `submit` until somebody wrote to it.
+    #[test]
+    fn what_is_no_file_is_no_secret_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+        for file in [pipe.as_path(), folder.path()] {
+            let error = Token::read(file).unwrap_err();
+            assert!(matches!(error, SecretError::NoFile { .. }), "{error}");
+        }
+        assert!(matches!(ClusterSecret::read_or_make(&pipe, &SystemEntropy), Err(SecretError::NoFile { .. })));
     }
 
     #[test]

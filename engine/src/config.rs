@@ -29,11 +29,13 @@
 //! It reads no environment and knows no key.
 
 mod choice;
+mod foreign_code;
 mod in_force;
 mod layer;
 mod mistake;
 mod nearest;
 mod report;
+mod said;
 mod section;
 mod setting;
 mod syntax;
@@ -41,11 +43,13 @@ mod tree;
 mod value;
 
 pub use choice::Choice;
+pub use foreign_code::{FOREIGN_CODE, brings_foreign_code};
 pub use in_force::InForce;
 pub use layer::Layer;
 pub use mistake::{Mistake, Mistakes, Place};
 pub use nearest::nearest;
 pub use report::Reported;
+pub use said::Said;
 pub use section::{Each, Section};
 pub use setting::{Rejection, Setting, plain_name};
 pub use value::Value;

@@ -62,7 +62,8 @@ pub(super) fn environment(variables: impl IntoIterator<Item = (OsString, OsStrin
     passed
 }
 
-fn is_passed(name: &str) -> bool {
+/// Whether a process has this variable of its agent.
+pub(crate) fn is_passed(name: &str) -> bool {
     let begins_with = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     (PASSED.contains(&name) || begins_with(&PASSED_PREFIXES)) && !begins_with(&SECRET_PREFIXES) && name != CORD.0
 }

@@ -20,6 +20,9 @@ use crate::ids::{Generation, JobId, ProcessRef};
 use crate::private::{make_folder, to_write};
 use crate::protocol::life::LifeSpec;
 
+/// The file that shows whose folder it is, and its lock that somebody works there.
+pub(crate) const LOCK: &str = "agent.lock";
+
 /// Why an agent can't work in a folder.
 #[derive(Debug, Error)]
 pub enum FolderError {
@@ -52,7 +55,7 @@ impl WorkFolder {
         make_folder(path).map_err(unusable)?;
         // A process starts elsewhere, so its arguments need the whole path.
         let path = path.canonicalize().map_err(unusable)?;
-        let lock = to_write().create(true).truncate(false).open(path.join("agent.lock"));
+        let lock = to_write().create(true).truncate(false).open(path.join(LOCK));
         let lock = lock.map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, lock }),

@@ -49,7 +49,9 @@ mod secret;
 mod settings;
 pub mod sight;
 
+pub(crate) use command_line::is_passed;
 pub use folder::FolderError;
+pub(crate) use folder::LOCK;
 pub use household::Household;
 pub use leftovers::Keep;
 pub use lives::Wanted;

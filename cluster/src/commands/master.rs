@@ -10,7 +10,7 @@ use flightline_engine::clock::SystemClock;
 use flightline_engine::telemetry::Level;
 use tokio::task::spawn_blocking;
 
-use super::pages::{PageFlags, show};
+use super::pages::{PageFlags, open_calls, open_pages, show};
 use super::{start_logging, stop_on_signal, wall_clock};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::failure::Failure;
@@ -102,6 +102,9 @@ pub fn run(flags: &MasterFlags) -> Result<ExitCode, Failure> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!("master: calls at {address}, pages at {scheme}://{page}/, state in {}", flags.state.display());
     tracing::info!("the token of the pages and of submit is in {}", token_file.display());
+    for warning in [open_pages(page, tls.is_some()), open_calls(address)].into_iter().flatten() {
+        tracing::warn!("{warning}");
+    }
     if token_is_new {
         // To whoever starts it, once: the log of a service is no place for a secret.
         eprintln!("token: {}", token.reveal());

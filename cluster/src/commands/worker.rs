@@ -1,6 +1,7 @@
 //! `worker`: the agent that runs a machine's share of the jobs.
 
 mod env_file;
+mod places;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -14,8 +15,9 @@ use clap::{CommandFactory, Parser};
 use flightline_engine::clock::SystemClock;
 use flightline_engine::telemetry::Level;
 
-use self::env_file::with_variables;
-use super::pages::{PageFlags, show};
+use self::env_file::{Read, with_variables};
+use self::places::{Has, Share, share};
+use super::pages::{PageFlags, open_pages, show};
 use super::{start_logging, stop_on_signal, wall_clock};
 use crate::agent::answers::Answers;
 use crate::agent::link::Link;
@@ -23,7 +25,6 @@ use crate::agent::sight::AgentSight;
 use crate::agent::{Household, JobSecret, Settings, check_user};
 use crate::entropy::{Entropy, SystemEntropy, random};
 use crate::failure::Failure;
-use crate::guard::Roots;
 use crate::ids::{Cores, Incarnation, Memory, WorkerName};
 use crate::port::{answer, callee, listen};
 use crate::protocol::{MOST_OF_A_WORKER, Machine};
@@ -92,7 +93,8 @@ pub struct WorkerFlags {
     /// How long jobs may take to finish what they have begun when this worker is asked to end
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub grace: u64,
-    /// File of NAME=VALUE lines, read before all else; what the environment has already stays
+    /// File of NAME=VALUE lines, read before all else; what the environment has already stays. Those for jobs, such as
+    /// AWS_REGION and FLIGHTLINE_JOB_..., are handed on to them
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// Run jobs as root
@@ -101,6 +103,9 @@ pub struct WorkerFlags {
     /// How its pages are protected.
     #[command(flatten)]
     pub pages: PageFlags,
+    /// Variables of --env-file that are for jobs.
+    #[arg(skip)]
+    pub variables: Vec<(OsString, OsString)>,
 }
 
 impl WorkerFlags {
@@ -112,7 +117,7 @@ impl WorkerFlags {
         let given = command.get_matches_mut();
         let Some(file) = given.get_one::<PathBuf>("env_file") else { return Self::parse() };
         match with_variables(&command, words, &given, file) {
-            Ok(words) => Self::parse_from(words),
+            Ok(Read { words, variables }) => Self { variables, ..Self::parse_from(words) },
             Err(mistake) => command.error(ErrorKind::ValueValidation, mistake).exit(),
         }
     }
@@ -138,8 +143,10 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
     check_user(rustix::process::geteuid().as_raw(), flags.allow_root).map_err(Failure::usage)?;
     start_logging(Level::INFO)?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let executable = std::env::current_exe().map_err(Failure::storage)?;
+    let programs = executable.parent().unwrap_or(Path::new("/"));
+    let share = checked(flags, programs)?;
     let secret = secret(&flags.secret_file)?;
-    let roots = roots(flags)?;
     let calls = listen(&joined(&flags.host, flags.rpc_port)).map_err(Failure::cluster)?;
     let address = calls.local_addr().map_err(Failure::cluster)?;
     let tls = flags.pages.tls()?;
@@ -149,9 +156,10 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
     let (token, _) = Token::read_or_make(&token_file, &entropy).map_err(Failure::storage)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let own_page = format!("{scheme}://{}", joined(&flags.host, page.port()));
-    let machine = machine(flags, &roots, (address, own_page), &entropy)?;
+    let machine = machine(flags, &share, (address, own_page), &entropy)?;
 
-    let settings = Settings::new(flags.work.clone(), roots).map_err(Failure::storage)?;
+    let mut settings = Settings::new(flags.work.clone(), share.roots).map_err(Failure::storage)?;
+    settings.environment.extend(flags.variables.iter().cloned());
     let (of_jobs, wall) = (secret.clone(), wall_clock());
     let job_secret = move |job, generation| JobSecret::new(of_jobs.of_job(job, generation));
     let household = Household::start(settings, job_secret, move || wall()).map_err(Failure::storage)?;
@@ -163,6 +171,9 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
         machine.memory,
         flags.master
     );
+    if let Some(warning) = open_pages(page, tls.is_some()) {
+        tracing::warn!("{warning}");
+    }
     tracing::info!("its pages are at {scheme}://{page}/, their token in {}", token_file.display());
 
     let caller = || Caller::new(&flags.master, Role::Agent, secret.bytes(), Arc::clone(&entropy));
@@ -235,32 +246,20 @@ async fn drain(link: &Link, household: &Arc<Household>, grace: Duration) -> Resu
     Ok(())
 }
 
-fn roots(flags: &WorkerFlags) -> Result<Roots, Failure> {
+/// What this worker has for jobs.
+fn checked(flags: &WorkerFlags, programs: &Path) -> Result<Share, Failure> {
     let here = std::env::current_dir().map_err(Failure::storage)?;
-    let folders: Vec<PathBuf> = match flags.roots.as_slice() {
-        [] => vec![here],
-        roots => roots.iter().map(|root| here.join(root)).collect(),
-    };
-    Roots::new(folders).map_err(Failure::usage)
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+    let has = Has { cores: Cores(cores).min(Cores::MOST), memory: all_memory() };
+    share(flags, &here, programs, has).map_err(|mistakes| Failure::usage(mistakes.join("; ")))
 }
 
 fn machine(
     flags: &WorkerFlags,
-    roots: &Roots,
+    share: &Share,
     (address, page): (SocketAddr, String),
     entropy: &dyn Entropy,
 ) -> Result<Machine, Failure> {
-    let all_cores =
-        || std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
-    let cores = flags.cores.unwrap_or_else(all_cores);
-    if cores == 0 {
-        return Err(Failure::usage("--cores 0 leaves nothing to run jobs on: give at least 1"));
-    }
-    let memory = match flags.memory {
-        Some(memory) => memory,
-        None => all_memory()
-            .ok_or_else(|| Failure::usage("this system doesn't say how much memory it has: give --memory"))?,
-    };
     let incarnation = random::<8>(entropy).map_err(Failure::cluster)?;
     let port = address.port();
     Ok(Machine {
@@ -270,9 +269,10 @@ fn machine(
         port,
         page,
         mesh_ports: flags.mesh_ports,
-        cores: Cores(cores),
-        memory,
-        roots: roots.iter().map(|root| root.display().to_string()).collect(),
+        cores: share.cores,
+        memory: share.memory,
+        roots: share.roots.iter().map(|root| root.display().to_string()).collect(),
+        own: share.roots.own().map(|own| own.display().to_string()).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

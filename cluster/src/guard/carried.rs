@@ -1,12 +1,12 @@
-//! The files that travel with a job: their names, how large they are, and what they set.
+//! The files that travel with a job: their names, and how large they are.
 
 use std::collections::BTreeSet;
 
-use toml::{Table, Value};
+use flightline_engine::config::Layer;
 
-use super::mistake::{Mistake, Whereabouts};
+use super::mistake::Mistake;
+use super::settings::first_of;
 use super::{CARRIED, Errand};
-use crate::job::spec::CarriedFile;
 
 /// The most files that travel with a job.
 pub const MOST_FILES: usize = 16;
@@ -35,9 +35,9 @@ pub(super) fn mistakes(errand: Errand<'_>) -> Vec<Mistake> {
             mistakes.push(Mistake::SameName(file.name.clone()));
         }
         if file.name.ends_with(".toml")
-            && let Err(error) = file.text.parse::<Table>()
+            && let Err(why) = Layer::text(&file.name, &*file.text).said()
         {
-            mistakes.push(Mistake::NotToml { name: file.name.clone(), why: error.message().to_owned() });
+            mistakes.push(Mistake::NotToml { name: file.name.clone(), why: first_of(&why) });
         }
     }
     if errand.files.len() > MOST_FILES {
@@ -74,32 +74,5 @@ fn wrong_with_name(name: &str) -> Option<&'static str> {
         Some("a name has no control characters")
     } else {
         None
-    }
-}
-
-/// Every text that the files set, and where. A file that is no TOML sets nothing, whatever it is called.
-pub(super) fn settings(files: &[CarriedFile]) -> Vec<(Whereabouts, String)> {
-    let mut found = Vec::new();
-    for file in files {
-        if let Ok(table) = file.text.parse::<Table>() {
-            collect(&file.name, "", &Value::Table(table), &mut found);
-        }
-    }
-    found
-}
-
-fn collect(file: &str, key: &str, value: &Value, found: &mut Vec<(Whereabouts, String)>) {
-    match value {
-        Value::String(text) => {
-            found.push((Whereabouts::Setting { file: file.to_owned(), key: key.to_owned() }, text.clone()));
-        }
-        Value::Array(values) => values.iter().for_each(|value| collect(file, key, value, found)),
-        Value::Table(table) => {
-            for (name, value) in table {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                collect(file, &key, value, found);
-            }
-        }
-        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {}
     }
 }

@@ -11,6 +11,13 @@ use super::carried::{MOST_BYTES, MOST_FILES};
 pub enum Whereabouts {
     /// In this argument, from 1.
     Argument(usize),
+    /// In the value that an argument sets.
+    Flag {
+        /// Which argument, from 1.
+        number: usize,
+        /// The key, with dots.
+        key: String,
+    },
     /// In a carried file.
     Setting {
         /// The name of the file.
@@ -24,6 +31,7 @@ impl fmt::Display for Whereabouts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Argument(number) => write!(f, "argument {number}"),
+            Self::Flag { number, key } => write!(f, "argument {number} ({key})"),
             Self::Setting { file, key } => write!(f, "{key} in the carried file {file}"),
         }
     }
@@ -54,6 +62,17 @@ pub enum Mistake {
         path: String,
         /// The folders that may be used.
         roots: String,
+    },
+    /// The cluster's own, wherever it lies.
+    #[error(
+        "{whereabouts} names {path:?}, which is or holds the cluster's own (its secrets, the master's state, our programs, a \
+         worker's folder or settings): no job has that, below a root or not; name another place"
+    )]
+    Own {
+        /// Where it stands.
+        whereabouts: Whereabouts,
+        /// The place, as it was written.
+        path: String,
     },
     /// A `~`.
     #[error("{whereabouts} names {path:?}, but jobs have no home directory: write the whole path")]
@@ -94,12 +113,31 @@ pub enum Mistake {
     #[error("the job carries {0} bytes, but {MOST_BYTES} are the most: put large files below a root")]
     TooManyBytes(usize),
     /// A configuration that can't be looked through.
-    #[error("the carried file {name} is no TOML: {why}")]
+    #[error("the carried file {name} can't be read: {why}")]
     NotToml {
         /// The name of the file.
         name: String,
         /// What is wrong with it, in one line.
         why: String,
+    },
+    /// A `--set` that can't be read.
+    #[error("argument {number} is no setting: {why}; write --set KEY=VALUE, the value as in TOML")]
+    NoSetting {
+        /// Which argument, from 1.
+        number: usize,
+        /// What is wrong with it, in one line.
+        why: String,
+    },
+    /// A configuration that doesn't travel with the job.
+    #[error(
+        "argument {number} is for the configuration {path:?} of a worker's disk, but a job brings its own: carry the file \
+         and write {{carried}}/NAME, as `submit PROGRAM -- --config FILE` does"
+    )]
+    ConfigThere {
+        /// Which argument, from 1.
+        number: usize,
+        /// What it names.
+        path: String,
     },
     /// A setting of a library that loads or runs what it names.
     #[error("{whereabouts} sets {setting}, which would run foreign code: leave it out")]
@@ -107,8 +145,25 @@ pub enum Mistake {
         /// Where it stands.
         whereabouts: Whereabouts,
         /// The setting.
-        setting: &'static str,
+        setting: String,
     },
+}
+
+impl Mistake {
+    /// Whether it is about what stands in this argument.
+    pub(super) fn is_of_value(&self, argument: usize) -> bool {
+        match self {
+            Self::Outside { whereabouts, .. }
+            | Self::Own { whereabouts, .. }
+            | Self::Home { whereabouts, .. }
+            | Self::ForeignCode { whereabouts, .. }
+            | Self::Zero(whereabouts) => match whereabouts {
+                Whereabouts::Argument(number) | Whereabouts::Flag { number, .. } => *number == argument,
+                Whereabouts::Setting { .. } => false,
+            },
+            _ => false,
+        }
+    }
 }
 
 /// All that is wrong with a job; at least one thing.

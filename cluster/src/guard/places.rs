@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::mistake::{Mistake, Whereabouts};
-use super::roots::Roots;
+use super::roots::{Judged, Roots};
 use super::words::values;
 
 /// What is reached over the network by a client of ours; all else that looks like a URL is taken as a path.
@@ -24,9 +24,6 @@ const REMOTE: [&str; 14] = [
     "viewfs",
 ];
 
-/// Settings of librdkafka that name a library to load, and a command to run.
-const FOREIGN_CODE: [&str; 2] = ["plugin.library.paths", "sasl.kerberos.kinit.cmd"];
-
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Value<'a> {
@@ -40,32 +37,30 @@ enum Value<'a> {
     Ambiguous,
 }
 
-/// What is wrong with the places in a word. `is_inside` is asked for each path as it was written.
-pub(super) fn mistakes(
+/// What is wrong with the places in a word, if something is. `judge` is asked for each path as it was written.
+pub(super) fn mistake(
     whereabouts: &Whereabouts,
     word: &str,
     roots: &Roots,
-    is_inside: &dyn Fn(&Path) -> bool,
-) -> Vec<Mistake> {
+    judge: &dyn Fn(&Path) -> Judged,
+) -> Option<Mistake> {
     if word.contains('\0') {
-        return vec![Mistake::Zero(whereabouts.clone())];
-    }
-    let mut mistakes = Vec::new();
-    for setting in FOREIGN_CODE.into_iter().filter(|setting| names_setting(whereabouts, word, setting)) {
-        mistakes.push(Mistake::ForeignCode { whereabouts: whereabouts.clone(), setting });
+        return Some(Mistake::Zero(whereabouts.clone()));
     }
     // One word may show the same mistake in several of its values; the last is the shortest.
     let outside = |value: &str| {
         Some(Mistake::Outside { whereabouts: whereabouts.clone(), path: value.to_owned(), roots: roots.to_string() })
     };
-    let misplaced = values(word).iter().rev().find_map(|value| match value_of(value) {
+    values(word).iter().rev().find_map(|value| match value_of(value) {
         Value::Home => Some(Mistake::Home { whereabouts: whereabouts.clone(), path: value.clone().into_owned() }),
         Value::Ambiguous => outside(value),
-        Value::Path(path) if !is_inside(Path::new(path)) => outside(value),
-        Value::Path(_) | Value::Remote => None,
-    });
-    mistakes.extend(misplaced);
-    mistakes
+        Value::Path("") | Value::Remote => None,
+        Value::Path(path) => match judge(Path::new(path)) {
+            Judged::Usable => None,
+            Judged::Outside => outside(value),
+            Judged::Own => Some(Mistake::Own { whereabouts: whereabouts.clone(), path: value.clone().into_owned() }),
+        },
+    })
 }
 
 fn value_of(value: &str) -> Value<'_> {
@@ -81,13 +76,6 @@ fn value_of(value: &str) -> Value<'_> {
         },
         Some((scheme, rest)) if rest.starts_with("//") && REMOTE.contains(&scheme.as_str()) => Value::Remote,
         _ => Value::Path(value),
-    }
-}
-
-fn names_setting(whereabouts: &Whereabouts, word: &str, setting: &str) -> bool {
-    match whereabouts {
-        Whereabouts::Argument(_) => word.contains(setting),
-        Whereabouts::Setting { key, .. } => key.contains(setting),
     }
 }
 

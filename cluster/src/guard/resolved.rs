@@ -5,8 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::mistake::Refusal;
-use super::roots::{Roots, normalised};
+use super::roots::{Judged, Roots, normalised, touches};
 use super::{Errand, examine};
+use crate::agent::LOCK;
+use crate::master::store::{STATE_FILES, STORE};
 
 /// Whether the job may run on this computer: as [`check`](super::check) has it, and also when the symbolic links that are on
 /// the way to each place now are followed. What can't be looked at is refused. Reads the disk.
@@ -14,14 +16,33 @@ use super::{Errand, examine};
 /// # Errors
 /// All mistakes together.
 pub fn check_resolved<'a>(errand: impl Into<Errand<'a>>, roots: &Roots) -> Result<(), Refusal> {
-    let real_roots: Vec<PathBuf> =
-        roots.iter().map(|root| resolved(root).unwrap_or_else(|_| root.to_owned())).collect();
-    let is_really_inside = |path: &Path| {
+    let real = |path: &Path| resolved(path).unwrap_or_else(|_| path.to_owned());
+    let real_roots: Vec<PathBuf> = roots.iter().map(real).collect();
+    let real_own: Vec<PathBuf> = roots.own().map(real).collect();
+    let really = |path: &Path| {
         // The system follows a link before it takes the `..` behind it, so this is asked of the path as it was written.
-        resolved(&roots.working_directory().join(path))
-            .is_ok_and(|real| real_roots.iter().any(|root| real.starts_with(root)))
+        let Ok(real) = resolved(&roots.working_directory().join(path)) else { return Judged::Outside };
+        if !real_roots.iter().any(|root| real.starts_with(root)) {
+            Judged::Outside
+        } else if real_own.iter().any(|own| touches(&real, own)) || is_of_the_cluster(&real, &real_roots) {
+            Judged::Own
+        } else {
+            Judged::Usable
+        }
     };
-    examine(errand.into(), roots, &|path| roots.hold(path) && is_really_inside(path))
+    examine(errand.into(), roots, &|path| match roots.judge(path) {
+        Judged::Usable => really(path),
+        judged => judged,
+    })
+}
+
+/// Whether a path leads into the folder of some master's state or of some worker, which a file in it shows. In one that holds
+/// a root itself it is a master's files only.
+fn is_of_the_cluster(path: &Path, roots: &[PathBuf]) -> bool {
+    path.ancestors().filter(|folder| [STORE, LOCK].iter().any(|mark| folder.join(mark).is_file())).any(|folder| {
+        let holds_a_root = roots.iter().any(|root| root.starts_with(folder));
+        !holds_a_root || STATE_FILES.iter().any(|name| path.starts_with(folder.join(name)))
+    })
 }
 
 /// The path with the links in that part of it followed that is there.

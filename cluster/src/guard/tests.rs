@@ -159,6 +159,127 @@ fn no_setting_brings_foreign_code() {
     assert!(with_args(&["--set=kafka.settings.sasl.kerberos.kinit.cmd=sh"]).is_err());
 }
 
+/// Each of these was accepted, and the first one loaded the library: the guard compared letters, the programs read TOML.
+#[test]
+fn quotes_and_escapes_hide_nothing() {
+    for (setting, says) in [
+        (
+            r#"kafka.properties={"plugin\u002elibrary.paths"="\u002ftmp/evil/x.so"}"#,
+            "sets kafka.properties.plugin.library.paths, which would run foreign code",
+        ),
+        (r#"job.state="file:///outside/a""#, r#" (job.state) names "file:///outside/a""#),
+        (r#"job.state="\u0066ile:\u002f/\u002foutside/a""#, r#" (job.state) names "file:///outside/a""#),
+        ("job.state='''\n/outside'''", r#" (job.state) names "/outside""#),
+        ("job={state=\"~/x\"}", r#" (job.state) names "~/x""#),
+        (r#"job.state="\u0000""#, "has a zero byte"),
+        (r#"job.state="fi\tle:///outside/a""#, "names \"file:///outside/a\""),
+        ("job.state=\"open", "argument 2 is no setting: the value of `job.state` is no TOML"),
+        ("job", "argument 2 is no setting: it is no KEY=VALUE"),
+    ] {
+        for args in [["--set", setting], ["x", &format!("--set={setting}")]] {
+            let refusal = with_args(&args).expect_err(setting).to_string();
+            assert!(refusal.contains(says), "{setting}: {refusal}");
+        }
+    }
+    for setting in [r#"job.state="file:///data/\u0061""#, "table.poll=2s", "sinks.files.enabled=false", "a={b=1}"] {
+        assert_eq!(with_args(&["--set", setting]), Ok(()), "{setting}");
+    }
+}
+
+/// The programs take numbers that no `toml::Table` holds; a file with one was none to the guard, whatever else it set.
+#[test]
+fn a_carried_file_is_read_by_the_programs_own_parser() {
+    let text = "[kafka.properties]\nx = 99999999999999999999\nplugin.library.paths = 'x.so'";
+    for name in ["notes", "job.toml"] {
+        let refusal = with_files(&[file(name, text)]).unwrap_err();
+        assert!(matches!(&refusal.0[..], [Mistake::ForeignCode { .. }]), "{name}: {refusal}");
+    }
+}
+
+/// One job could write a configuration below a root, and the next one use it, which nobody had looked at.
+#[test]
+fn a_configuration_travels_with_its_job() {
+    for args in [&["--config", "data/my.toml"][..], &["--config=/data/my.toml"]] {
+        let refusal = with_args(args).unwrap_err();
+        assert!(matches!(&refusal.0[..], [Mistake::ConfigThere { .. }]), "{refusal}");
+    }
+}
+
+/// With the defaults the cluster's own files lie below the root, and a job replaced the master's token by its output.
+#[test]
+fn what_is_the_clusters_own_is_nobodys_even_below_a_root() {
+    let roots =
+        roots().without(["/srv/jobs/flightline-cluster", "/srv/jobs/worker.env", "/data/bin/../flightline-worker"]);
+    let asked = |word: &str| check(Errand { args: &words(&["--set", "a=b", word]), files: &[] }, &roots);
+    for word in [
+        "flightline-cluster/token",
+        "--output=./flightline-cluster",
+        "flightline-cluster/../flightline-cluster/new",
+        "kafka.properties.sasl.password=\"file:flightline-clus\\u0074er/cluster.secret\"",
+        "--secret=file:flightline-cluster/cluster.secret",
+        "worker.env",
+        "/data/flightline-worker/job-1/generation-1/process-0/secret",
+        // Who may replace a folder, or read all that is in it, has what lies in it as well.
+        ".",
+        "/data",
+        "file:///data/",
+        // A pattern that could stand for it.
+        "flightline-*/token",
+        "*/t?ken",
+        "/srv/jobs/*",
+        "**/cluster.secret",
+        "[f]lightline-cluster/cluster.secret",
+        "worker.en?",
+    ] {
+        let refusal = asked(word).expect_err(word).to_string();
+        assert!(refusal.contains("argument 3") && refusal.contains("the cluster's own"), "{word}: {refusal}");
+    }
+    for word in
+        ["", "data/*.parquet", "flightline-state", "flightline-cluster2", "*.jsonl", "/data/2015/**", "models", "-x"]
+    {
+        assert_eq!(asked(word), Ok(()), "{word}");
+    }
+}
+
+#[test]
+fn what_is_the_clusters_own_is_found_behind_links_and_wherever_a_master_keeps_its_state() {
+    let disk = tempfile::tempdir().unwrap();
+    let root = disk.path().join("root");
+    for folder in ["own", "elsewhere/state", "folder", "another-worker/job-1"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    fs::write(root.join("elsewhere/state/master.redb"), "").unwrap();
+    fs::write(root.join("another-worker/agent.lock"), "").unwrap();
+    symlink("own", root.join("link")).unwrap();
+    symlink("own/token", root.join("folder/token")).unwrap();
+    symlink(root.join("own"), disk.path().join("outside")).unwrap();
+    // The folder is named by a link, too.
+    let roots = Roots::new([&root]).unwrap().without([disk.path().join("outside")]);
+    let asked = |word: &str| check_resolved(Errand { args: &words(&[word]), files: &[] }, &roots);
+    for word in [
+        "own",
+        "own/token",
+        "link/new",
+        "folder/../link",
+        "elsewhere/state/token",
+        "elsewhere/state",
+        "another-worker/job-1/secret",
+        "*wn/token",
+    ] {
+        let refusal = asked(word).expect_err(word).to_string();
+        assert!(refusal.contains("the cluster's own"), "{word}: {refusal}");
+    }
+    for word in ["folder", "elsewhere", "folder/new", "elsewhere/other"] {
+        assert_eq!(asked(word), Ok(()), "{word}");
+    }
+    // A master whose state is the root itself: only its files.
+    fs::write(root.join("master.redb"), "").unwrap();
+    assert_eq!(asked("folder"), Ok(()));
+    for word in ["token", "master.redb", "cluster.secret"] {
+        assert!(asked(word).is_err(), "{word}");
+    }
+}
+
 #[test]
 fn roots_are_absolute_and_at_least_one() {
     assert_eq!(Roots::new(["/a", "b"]), Err(RootMistake::Relative("b".into())));

@@ -9,6 +9,11 @@ pub(super) fn values(word: &str) -> Vec<Cow<'_, str>> {
     if let Some(decoded) = without_escapes(word) {
         values.extend(parts(&decoded).into_iter().map(|part| Cow::Owned(part.to_owned())));
     }
+    // Parsers of URLs leave out white space before a URL and control characters anywhere in it.
+    let tidy: String = word.trim().chars().filter(|sign| !sign.is_control()).collect();
+    if tidy != word {
+        values.extend(self::values(&tidy).into_iter().map(|part| Cow::Owned(part.into_owned())));
+    }
     values
 }
 

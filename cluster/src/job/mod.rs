@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`check`] | what may be asked for |
 //! | [`spec`] | what was submitted |
 //! | [`shared`] | the same, held in many places at once |
 //! | [`state`] | the life cycle, and each legal step of it |
@@ -11,6 +12,7 @@
 //! | `last_words` | what a program said of its failure |
 //! | [`restart`] | how often and how soon there is another one |
 
+pub mod check;
 pub(crate) mod last_words;
 pub mod life;
 pub mod record;

@@ -65,11 +65,12 @@ fn too_little(spec: &JobSpec, rooms: &[Room]) -> String {
     if rooms.is_empty() {
         return format!("it needs {needs}, and there is no worker; start one with `worker --master HOST:7077`");
     }
-    let now: usize = rooms.iter().map(|room| room.holds(spec)).sum();
-    let ever: usize = rooms.iter().map(|room| room.would_hold(spec)).sum();
+    let now = rooms.iter().map(|room| room.holds(spec)).fold(0, usize::saturating_add);
+    let ever = rooms.iter().map(|room| room.would_hold(spec)).fold(0, usize::saturating_add);
     if ever < spec.processes.get() {
-        let (all_cores, all_memory) =
-            rooms.iter().fold((0, 0), |(cores, memory), room| (cores + room.all_cores.0, memory + room.all_memory.0));
+        let (all_cores, all_memory) = rooms.iter().fold((0_u32, 0_u64), |(cores, memory), room| {
+            (cores.saturating_add(room.all_cores.0), memory.saturating_add(room.all_memory.0))
+        });
         return format!(
             "it needs {needs}, and all {} together ({}, {}) have room for {ever}; add workers, or ask for less",
             counted(rooms.len(), "worker"),
@@ -141,6 +142,15 @@ mod tests {
         let why = place(&spec(1, 9, 1), &rooms(&[(8, 8), (8, 8)])).unwrap_err();
         assert!(why.contains("all 2 workers together (16 cores, 16.0 GiB) have room for 0; add workers"), "{why}");
         assert!(place(&spec(1, 1, 1), &[]).unwrap_err().contains("there is no worker"));
+    }
+
+    /// Two workers that said they had so much ended the master, in the sum.
+    #[test]
+    fn no_number_of_cores_is_too_large_to_be_told() {
+        let mut rooms = rooms(&[(0, 0), (0, 0)]);
+        rooms.iter_mut().for_each(|room| (room.all_cores, room.all_memory) = (Cores(u32::MAX), Memory(1 << 63)));
+        let why = place(&JobSpec { memory: Memory(u64::MAX), ..spec(1, 1, 1) }, &rooms).unwrap_err();
+        assert!(why.contains("all 2 workers together (4294967295 cores"), "{why}");
     }
 
     proptest! {

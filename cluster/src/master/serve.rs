@@ -72,19 +72,20 @@ impl Front {
         if let Some(job) = submission.and_then(|id| self.desk.read(|cluster| cluster.submitted(id))) {
             return Ok(job);
         }
-        let mistakes = too_long(&spec);
-        if !mistakes.is_empty() {
-            return Err(mistakes);
-        }
-        let roots: BTreeSet<Vec<String>> = self.desk.read(|cluster| {
+        let mut mistakes: Vec<String> = spec.check().iter().map(ToString::to_string).collect();
+        mistakes.extend(too_long(&spec));
+        let roots: BTreeSet<(Vec<String>, Vec<String>)> = self.desk.read(|cluster| {
             let all = cluster.workers().values().filter(|worker| worker.is_there());
-            all.map(|worker| worker.machine.roots.clone()).collect()
+            all.map(|worker| (worker.machine.roots.clone(), worker.machine.own.clone())).collect()
         });
         // Each agent looks again; here somebody is told who can mend it.
-        let checked = roots.iter().filter_map(|roots| Roots::new(roots).ok()).map(|roots| guard::check(&spec, &roots));
-        let refusals: Vec<Refusal> = checked.filter_map(Result::err).collect();
+        let known = roots.iter().filter_map(|(roots, own)| Some(Roots::new(roots).ok()?.without(own)));
+        let refusals: Vec<Refusal> = known.filter_map(|roots| guard::check(&spec, &roots).err()).collect();
         if let Some(refusal) = refusals.first().filter(|_| refusals.len() == roots.len()) {
-            return Err(refusal.0.iter().map(ToString::to_string).collect());
+            mistakes.extend(refusal.0.iter().map(ToString::to_string));
+        }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
         }
         self.desk.submit(spec, submission).map_err(|why| vec![why.to_string()])
     }

@@ -92,6 +92,15 @@ struct KeptWorker {
     standing: Standing,
 }
 
+/// The name of the file, in the folder of a master's state.
+pub(crate) const STORE: &str = "master.redb";
+
+/// Where a master keeps its state if nobody says otherwise.
+pub(crate) const STATE_FOLDER: &str = "flightline-cluster";
+
+/// What stands in such a folder, as far as nobody says otherwise.
+pub(crate) const STATE_FILES: [&str; 3] = [STORE, "cluster.secret", "token"];
+
 /// An open store.
 pub struct Store {
     file: PathBuf,
@@ -111,7 +120,7 @@ impl Store {
     /// # Errors
     /// Another master has it, or it can't be read.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let file = folder.join("master.redb");
+        let file = folder.join(STORE);
         // Configurations of jobs, which stand in it, are for nobody else.
         let open = make_folder(folder).and_then(|()| to_write().read(true).create(true).truncate(false).open(&file));
         let open = open.map_err(|error| io(&file, "opened", &error))?;

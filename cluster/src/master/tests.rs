@@ -53,6 +53,7 @@ fn machine(at: usize, incarnation: u64, cores: u32) -> Machine {
         cores: Cores(cores),
         memory: Memory(16 << 30),
         roots: vec!["/srv".to_owned()],
+        own: Vec::new(),
         version: "1".to_owned(),
     }
 }

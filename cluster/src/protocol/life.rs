@@ -15,9 +15,6 @@ use crate::rpc::LONGEST_CALL;
 /// The most bytes that a job has as JSON: in a call it stands as a text, in which each sign may take two bytes.
 pub const LONGEST_JOB: usize = LONGEST_CALL / 2 - (4 << 10);
 
-/// The most processes of a job: a life has the address of each.
-pub const MOST_PROCESSES: usize = 10_000;
-
 /// A life of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LifeRef {
@@ -55,20 +52,14 @@ impl LifeSpec {
     }
 }
 
-/// Why a job can't be told to a worker in one call, in a sentence each.
+/// Why a job can't be told to a worker in one call, in a sentence.
 #[must_use]
-pub fn too_long(spec: &JobSpec) -> Vec<String> {
-    let mut mistakes = Vec::new();
+pub fn too_long(spec: &JobSpec) -> Option<String> {
     let bytes = serde_json::to_string(spec).map_or(usize::MAX, |text| text.len());
-    if bytes > LONGEST_JOB {
-        mistakes.push(format!(
+    (bytes > LONGEST_JOB).then(|| {
+        format!(
             "the job has {bytes} bytes when it is written down with all of its arguments and files, but {LONGEST_JOB} are the \
              most: put large files below a root"
-        ));
-    }
-    let processes = spec.processes.get();
-    if processes > MOST_PROCESSES {
-        mistakes.push(format!("the job has {processes} processes, but {MOST_PROCESSES} are the most: ask for fewer"));
-    }
-    mistakes
+        )
+    })
 }

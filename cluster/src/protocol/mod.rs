@@ -42,6 +42,9 @@ pub struct Machine {
     pub memory: Memory,
     /// Folders below which jobs may have their files.
     pub roots: Vec<String>,
+    /// Files and folders below them that no job may use: those of the cluster itself.
+    #[serde(default)]
+    pub own: Vec<String>,
     /// The version of its programs.
     pub version: String,
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use flightline_engine::ids::{ProcessCount, ProcessIndex};
 
-use super::life::{LONGEST_JOB, LifeRef, LifeSpec, MOST_PROCESSES, too_long};
+use super::life::{LONGEST_JOB, LifeRef, LifeSpec, too_long};
 use super::messages::{AgentId, FromAgent, FromUser, Heard, Orders};
 use super::{MOST_OF_A_WORKER, ProcessOrder, Wish};
 use crate::entropy::SystemEntropy;
 use crate::ids::{Cores, Generation, Incarnation, JobId, Memory, ProcessRef, SubmissionId, WorkerName};
+use crate::job::check::MOST_PROCESSES;
 use crate::job::spec::{CarriedFile, JobSpec, Program};
 use crate::rpc::seal::{Answer, Call, Role};
 use crate::rpc::{LONGEST_ANSWER, LONGEST_CALL};
@@ -64,7 +65,7 @@ pub(crate) fn agent() -> AgentId {
 #[test]
 fn the_largest_job_can_be_submitted_and_fetched_and_a_larger_one_is_refused() {
     let spec = largest_job();
-    assert_eq!(too_long(&spec), [""; 0]);
+    assert_eq!(too_long(&spec), None);
     assert!(
         called(&FromUser::Submit { id: SubmissionId::draw(&SystemEntropy).unwrap(), spec: spec.clone() })
             <= LONGEST_CALL
@@ -72,10 +73,9 @@ fn the_largest_job_can_be_submitted_and_fetched_and_a_larger_one_is_refused() {
     let hosts = vec![format!("{}:65535", "h".repeat(HOST)); MOST_PROCESSES];
     assert!(answered(&LifeSpec { spec: spec.clone().into(), hosts }) <= LONGEST_ANSWER);
 
-    let args = vec!["\"\"".to_owned()];
-    let processes = ProcessCount::new(MOST_PROCESSES + 1);
-    let mistakes = too_long(&JobSpec { args, processes, ..spec });
-    assert!(mistakes[0].contains("put large files below a root") && mistakes[1].contains("10000"), "{mistakes:?}");
+    let files = [&spec.files[..], &spec.files[..]].concat();
+    let mistake = too_long(&JobSpec { files, ..spec }).unwrap();
+    assert!(mistake.contains("put large files below a root"), "{mistake}");
 }
 
 #[test]

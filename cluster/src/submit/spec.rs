@@ -19,23 +19,8 @@ const CARRYING: &str = "--config";
 /// All mistakes, a sentence each.
 pub fn spec(program: Program, flags: &RunFlags) -> Result<JobSpec, Vec<String>> {
     let mut mistakes = Vec::new();
-    if flags.processes == 0 || flags.cores == 0 {
-        mistakes.push("--processes and --cores are at least 1".to_owned());
-    }
-    if !program.spreads() && (flags.processes > 1 || flags.cores > 1) {
-        mistakes.push(format!("{program} runs in one process on one core: leave --processes and --cores out"));
-    }
-    if flags.supervise && flags.every.is_some() {
-        mistakes.push("--supervise runs for ever and --every comes to an end: give one of them".to_owned());
-    }
-    if flags.every.is_some_and(|every| every.as_secs() == 0) {
-        mistakes.push("--every is at least a second".to_owned());
-    }
     let (args, files) = carry(&flags.args, &mut mistakes);
-    if !mistakes.is_empty() {
-        return Err(mistakes);
-    }
-    Ok(JobSpec {
+    let spec = JobSpec {
         name: flags.name.clone().unwrap_or_else(|| program.to_string()),
         program,
         args,
@@ -45,7 +30,9 @@ pub fn spec(program: Program, flags: &RunFlags) -> Result<JobSpec, Vec<String>> 
         memory: flags.memory,
         supervise: flags.supervise,
         every: flags.every,
-    })
+    };
+    let mistakes: Vec<String> = spec.check().iter().map(ToString::to_string).chain(mistakes).collect();
+    if mistakes.is_empty() { Ok(spec) } else { Err(mistakes) }
 }
 
 /// Replaces each `--config FILE` by the place that its copy will have.

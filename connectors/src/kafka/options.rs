@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use flightline_engine::config::brings_foreign_code;
 use thiserror::Error;
 
 /// How topics are made that aren't there.
@@ -91,6 +92,7 @@ const SHORTEST_SILENCE: Duration = Duration::from_secs(2);
 
 const DELIVERY: &str = "what a sink promises depends on it; choose the sink's guarantee instead";
 const READING: &str = "where reading begins and what was read is decided by the job's ledger and its sinks";
+const FOREIGN: &str = "the process would load or run foreign code; leave it out";
 const TIMES: &str = "the job waits by its own clock; choose the timeouts of the section instead";
 
 /// The settings that are ours, and why.
@@ -130,6 +132,9 @@ impl KafkaOptions {
             return Err(KafkaOptionsError::NoBrokers);
         }
         for name in self.properties.keys() {
+            if brings_foreign_code(name) {
+                return Err(KafkaOptionsError::Ours { name: name.clone(), reason: FOREIGN });
+            }
             if let Some((_, reason)) = OURS.iter().find(|(ours, _)| ours == name) {
                 return Err(KafkaOptionsError::Ours { name: name.clone(), reason });
             }
@@ -167,6 +172,8 @@ impl fmt::Debug for KafkaOptions {
 
 #[cfg(test)]
 mod tests {
+    use flightline_engine::config::FOREIGN_CODE;
+
     use super::*;
 
     fn with(name: &str, value: &str) -> KafkaOptions {
@@ -181,6 +188,15 @@ mod tests {
             assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
         }
         assert_eq!(with("linger.ms", "7").check(), Ok(()));
+    }
+
+    /// A property named a library, and librdkafka loaded it when the client was made.
+    #[test]
+    fn settings_that_would_load_or_run_foreign_code_are_refused() {
+        for name in FOREIGN_CODE.into_iter().chain(["some.later.cmd"]) {
+            let error = with(name, "x.so").check().unwrap_err();
+            assert_eq!(error, KafkaOptionsError::Ours { name: name.to_owned(), reason: FOREIGN });
+        }
     }
 
     #[test]

@@ -129,6 +129,12 @@ pub enum FlagMistake {
         /// What the operating system said.
         reason: io::Error,
     },
+    /// It is a folder, a pipe or the like.
+    #[error("the secret file {} is no file: give one of mode 600 that holds the secret", .file.display())]
+    SecretNoFile {
+        /// What was named.
+        file: PathBuf,
+    },
     /// Others can read the secret.
     #[error("the secret file {file} can be read by others (mode {mode:o}): run `chmod 600 {file}`", file = .file.display())]
     SecretMode {

@@ -3,7 +3,7 @@
 //! It never leaves a process: what is sent are tags that are made with it. Nothing prints it.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -36,6 +36,10 @@ impl MeshSecret {
     /// The file can't be read, others can read it, or it is too short or too long for a secret.
     pub fn read(file: &Path) -> Result<Self, FlagMistake> {
         let unreadable = |reason: io::Error| FlagMistake::SecretUnreadable { file: file.to_owned(), reason };
+        // To open a pipe would wait for whoever writes to it, perhaps for ever.
+        if !fs::metadata(file).map_err(unreadable)?.is_file() {
+            return Err(FlagMistake::SecretNoFile { file: file.to_owned() });
+        }
         let opened = File::open(file).map_err(unreadable)?;
         check_mode(&opened, file)?;
         let mut bytes = Vec::new();
@@ -150,6 +154,17 @@ mod tests {
         assert!(read(&vec![b'x'; 100_000], 0o600).unwrap_err().contains("16 to 4096"));
         let missing = MeshSecret::read(Path::new("/no/such/file")).unwrap_err().to_string();
         assert!(missing.contains("/no/such/file can't be read"), "{missing}");
+    }
+
+    /// A pipe hung the start of a process until somebody wrote to it.
+    #[test]
+    fn what_is_no_file_is_no_secret_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+        for file in [pipe.as_path(), folder.path()] {
+            assert!(matches!(MeshSecret::read(file), Err(FlagMistake::SecretNoFile { .. })), "{}", file.display());
+        }
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::mistake::{Mistake, Place};
+use toml::de::DeTable;
+
+use super::mistake::{Mistake, Mistakes, Place};
+use super::said::{self, Said};
 use super::syntax;
 use super::tree::{self, Branch};
 
@@ -80,6 +83,32 @@ impl Layer {
                 Self { name: one_line(&format!("--set {shown}")), content }
             }
         }
+    }
+
+    /// What it says, value by value, for whoever must judge it before a program reads it.
+    ///
+    /// # Errors
+    /// It isn't as layers are written. Then no program takes anything from it, nor starts with it.
+    pub fn said(&self) -> Result<Vec<Said>, Mistakes> {
+        let mut found = Vec::new();
+        match &self.content {
+            Content::Text(text) => {
+                if let Ok(table) = DeTable::parse(text) {
+                    said::of_table("", table.get_ref(), &mut found);
+                    return Ok(found);
+                }
+            }
+            Content::Flag { path, value } => {
+                match tree::flag_toml(value) {
+                    Ok(Some(toml)) => said::of_value(path, toml.get_ref(), &mut found),
+                    Ok(None) => found.push(Said { key: path.clone(), text: value.clone() }),
+                    Err(_) => return Err(Mistakes(self.parse(0).1)),
+                }
+                return Ok(found);
+            }
+            Content::Missing { .. } => {}
+        }
+        Err(Mistakes(self.parse(0).1))
     }
 
     /// What it says, and what is wrong with how it says that.

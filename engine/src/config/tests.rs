@@ -167,6 +167,30 @@ fn flags_take_toml_or_a_text_without_quotes() {
     }
 }
 
+/// The cluster's guard read flags letter by letter, and programs as TOML: an escape was enough to get past it.
+#[test]
+fn what_a_layer_says_is_told_as_programs_read_it() {
+    let said = |layer: &Layer| -> Vec<String> {
+        layer.said().unwrap().into_iter().map(|said| format!("{}={}", said.key, said.text)).collect()
+    };
+    for (flag, says) in [
+        (r#"a.b="\u002fetc""#, "a.b=/etc"),
+        ("a = '''\n/etc'''", "a=/etc"),
+        (r#"a={"b\u002ec"={d=['x',5]}}"#, "a.b.c.d=x a.b.c.d=5"),
+        ("a=/etc/x", "a=/etc/x"),
+        ("a=b=c", "a=b=c"),
+        ("a=99999999999999999999", "a=99999999999999999999"),
+        ("a=1.5", "a=1.5"),
+    ] {
+        assert_eq!(said(&Layer::flag(flag)).join(" "), says, "{flag}");
+    }
+    let file = Layer::text("my.toml", "a.b = true\n[[c]]\n\"d.e\" = \"\\x2f\"\n[c.f]\ng = 1979-05-27");
+    assert_eq!(said(&file), ["a.b=true", "c.d.e=/", "c.f.g=1979-05-27"]);
+    for layer in [Layer::flag("a"), Layer::flag("a=\"open"), Layer::flag("\"a\"=1"), Layer::text("x", "a = /etc")] {
+        assert!(!layer.said().unwrap_err().0.is_empty(), "{layer:?}");
+    }
+}
+
 #[test]
 fn a_file_that_can_not_be_read_is_a_mistake_among_others() {
     let folder = tempfile::tempdir().unwrap();

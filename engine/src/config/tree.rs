@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::Place;
@@ -79,8 +80,11 @@ impl Branch {
         }
     }
 
-    /// What stands at a path with dots.
+    /// What stands at a path with dots, which may also be in a key itself, as in `"linger.ms" = 5`.
     pub(super) fn find(&self, path: &str) -> Option<&Entry> {
+        if let Some(entry) = self.entries.get(path) {
+            return Some(entry);
+        }
         let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
         let entry = self.entries.get(first)?;
         match (rest, &entry.node) {
@@ -110,16 +114,24 @@ impl Node {
     }
 }
 
-/// The value of a flag: TOML, or a text without quotes.
-pub(super) fn flag_value(written: &str, place: &Place) -> Result<Node, String> {
+/// The value of a flag: TOML; or, as `None`, the text as it was written.
+pub(super) fn flag_toml(written: &str) -> Result<Option<Spanned<DeValue<'_>>>, String> {
     match DeValue::parse(written) {
-        Ok(value) => Ok(Node::from_toml(value.get_ref(), value.span(), written, &|_| place.clone())),
+        Ok(value) => Ok(Some(value)),
         Err(error) if written.starts_with(['"', '\'', '[', '{']) => Err(error.message().to_owned()),
-        Err(_) => {
-            let shown = shown(&format!("{written:?}"));
-            Ok(Node::Leaf(Leaf { value: Value::Text(written.to_owned()), shown, place: place.clone() }))
-        }
+        Err(_) => Ok(None),
     }
+}
+
+/// The same as a node.
+pub(super) fn flag_value(written: &str, place: &Place) -> Result<Node, String> {
+    Ok(match flag_toml(written)? {
+        Some(value) => Node::from_toml(value.get_ref(), value.span(), written, &|_| place.clone()),
+        None => {
+            let shown = shown(&format!("{written:?}"));
+            Node::Leaf(Leaf { value: Value::Text(written.to_owned()), shown, place: place.clone() })
+        }
+    })
 }
 
 /// A value for a message: on one line, not too long, and without a password.

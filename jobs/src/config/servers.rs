@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use std::{env, fs};
 
-use flightline_engine::config::{Rejection, Reported, Section, Setting, Value};
+use flightline_engine::config::{Rejection, Reported, Section, Setting, Value, brings_foreign_code};
 use flightline_engine::contract::Guarantee;
 
 use crate::failure::{Failure, FailureKind};
@@ -94,7 +94,10 @@ pub(super) fn kafka(kafka: &mut Section<'_, '_>) -> Result<KafkaConfig, Reported
     let partitions = kafka.read_within("partitions", 1..=super::MOST_PARTITIONS);
     let replication = kafka.read_within("replication", 1..=32_767);
     let transaction_timeout = kafka.read_within("transaction_timeout", SHORTEST_TRANSACTION..=LONGEST_TRANSACTION);
-    let properties = kafka.values::<Property>("properties").and_then(|properties| no_open_secret(kafka, properties));
+    let properties = kafka.values::<Property>("properties").and_then(|properties| {
+        let (secrets, code) = (no_open_secret(kafka, &properties), no_foreign_code(kafka, &properties));
+        secrets.and(code).map(|()| properties)
+    });
     let topics = NewTopics { partitions: partitions?, replication: replication? };
     Ok(KafkaConfig {
         brokers: brokers?,
@@ -113,21 +116,28 @@ pub(super) fn mongodb(mongodb: &mut Section<'_, '_>) -> Result<MongodbConfig, Re
     Ok(MongodbConfig { url: url?, credentials })
 }
 
-fn no_open_secret(
-    kafka: &mut Section<'_, '_>,
-    properties: BTreeMap<String, Property>,
-) -> Result<BTreeMap<String, Property>, Reported> {
+fn no_open_secret(kafka: &mut Section<'_, '_>, properties: &BTreeMap<String, Property>) -> Result<(), Reported> {
     let is_open = |(name, property): &(&String, &Property)| {
         SECRET_PROPERTIES.contains(&name.as_str()) && matches!(property, Property::Plain(_))
     };
     match properties.iter().find(is_open) {
-        None => Ok(properties),
+        None => Ok(()),
         Some((name, _)) => {
             let path = format!("kafka.properties.{name}");
             let wrong = format!("`{path}` is a secret, and may not stand in a configuration");
             Err(kafka.contradiction(&[&path], wrong, "write where it is: \"env:NAME\" or \"file:PATH\""))
         }
     }
+}
+
+fn no_foreign_code(kafka: &mut Section<'_, '_>, properties: &BTreeMap<String, Property>) -> Result<(), Reported> {
+    let mut outcome = Ok(());
+    for name in properties.keys().filter(|name| brings_foreign_code(name)) {
+        let path = format!("kafka.properties.{name}");
+        let wrong = format!("`{path}` would make the process load or run foreign code, and may not be set");
+        outcome = Err(kafka.contradiction(&[&path], wrong, "leave it out"));
+    }
+    outcome
 }
 
 impl Secret {
@@ -277,6 +287,7 @@ impl Setting for ServerUrl {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{assert_told, with};
+    use super::super::{Layer, load};
     use super::*;
 
     #[test]
@@ -309,6 +320,18 @@ mod tests {
         assert_eq!(loaded.config.mongodb.credentials, Some(Secret::File("secret".to_owned())));
         let password = &loaded.config.kafka.properties["sasl.password"];
         assert_eq!(password.look_up("x").unwrap(), env::var("PATH").unwrap());
+    }
+
+    /// A job that somebody had submitted named a library here, and the worker's process loaded it.
+    #[test]
+    fn settings_that_would_load_or_run_foreign_code_are_told_with_their_places_and_all_others() {
+        let text = "[kafka.properties]\n'ssl.providers' = 'x'\nplugin.library.paths = '/x.so'\nsasl.password = 'p'\n\
+                    [mongodb]\nurl = 'x'\n";
+        let code = "would make the process load or run foreign code, and may not be set; leave it out";
+        assert_told(text, &[(2, code), (3, code), (4, "is a secret"), (6, "")]);
+        let escaped = Layer::flag(r#"kafka.properties={"plugin\u002elibrary.paths"="\u002fx.so"}"#);
+        let told = load(&[escaped]).unwrap_err().to_string();
+        assert!(told.contains("`kafka.properties.plugin.library.paths` would make"), "{told}");
     }
 
     #[test]

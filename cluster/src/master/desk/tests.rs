@@ -75,6 +75,7 @@ fn machine() -> Machine {
         cores: Cores(2),
         memory: Memory(1 << 30),
         roots: Vec::new(),
+        own: Vec::new(),
         version: Rules::default().version,
     }
 }

@@ -1,11 +1,14 @@
-//! Of which processes a job's dataflow is asked.
+//! Which jobs are taken, and of which processes a job's dataflow is asked.
 
+use flightline_engine::clock::ManualClock;
 use flightline_engine::ids::ProcessCount;
 
 use super::*;
+use crate::entropy::SystemEntropy;
 use crate::ids::{Cores, Incarnation, Memory, Moment, WorkerName};
 use crate::job::spec::Program;
 use crate::master::state::{At, Rules};
+use crate::master::store::Store;
 use crate::protocol::{HowEnded, Machine, ProcessReport, ProcessState};
 
 fn at(seconds: u64) -> At {
@@ -28,6 +31,7 @@ fn nobody_is_asked_for_what_a_job_runs_that_is_over_or_whose_worker_is_lost() {
             cores: Cores(1),
             memory: Memory(1 << 30),
             roots: Vec::new(),
+            own: Vec::new(),
             version: Rules::default().version,
         };
         cluster.register(machine, at(0)).unwrap();
@@ -63,4 +67,58 @@ fn nobody_is_asked_for_what_a_job_runs_that_is_over_or_whose_worker_is_lost() {
     assert_eq!(asked(&cluster), Ok(1), "it ends, and may still tell");
     cluster.report((&names[0], Incarnation(1)), vec![ended], at(8)).unwrap();
     assert_eq!(asked(&cluster), Err("job 1 is killed: nothing runs".to_owned()));
+}
+
+fn training(args: &[&str]) -> JobSpec {
+    JobSpec {
+        name: "it".to_owned(),
+        program: Program::Train,
+        args: args.iter().map(|&word| word.to_owned()).collect(),
+        files: Vec::new(),
+        processes: ProcessCount::new(1),
+        cores: Cores(1),
+        memory: Memory(1 << 30),
+        supervise: false,
+        every: None,
+    }
+}
+
+/// Only the command line asked whether a job makes sense, and a job without a process was taken from programs; and that the
+/// token itself lay below a root was seen by nobody.
+#[test]
+fn a_call_can_ask_for_no_more_than_a_person_and_is_told_all_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let cluster = store.load(Rules::default()).unwrap();
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let clock = Arc::new(ManualClock::new());
+    let desk = Arc::new(Desk::new(store, cluster, clock.clone(), Arc::new(|| Moment(1)), Arc::clone(&entropy)));
+    let machine = Machine {
+        worker: WorkerName("worker".into()),
+        incarnation: Incarnation(1),
+        host: "127.0.0.1".to_owned(),
+        port: 1,
+        page: "http://127.0.0.1:1".to_owned(),
+        mesh_ports: (1, 1),
+        cores: Cores(1),
+        memory: Memory(1 << 30),
+        roots: vec!["/srv".to_owned()],
+        own: vec!["/srv/flightline-cluster".to_owned()],
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    desk.change(|cluster, at| cluster.register(machine, at).unwrap()).unwrap();
+    let (secret, _) = ClusterSecret::read_or_make(&folder.path().join("secret"), &entropy).unwrap();
+    let front = Front::new(desk, secret, clock, Arc::clone(&entropy));
+
+    let none = JobSpec { processes: ProcessCount::new(0), cores: Cores(0), ..training(&["--output", "/etc/x"]) };
+    let told =
+        front.of_user(FromUser::Submit { id: SubmissionId::draw(&entropy).unwrap(), spec: none.clone() }).unwrap_err();
+    for part in ["0 processes can't be had", "0 cores for each", "argument 2 names \"/etc/x\""] {
+        assert!(told.contains(part), "{part:?} is not in: {told}");
+    }
+    assert_eq!(front.submit(none, None).unwrap_err().len(), 3);
+    let told = front.submit(training(&["--output", "flightline-cluster/token"]), None).unwrap_err();
+    assert!(told[0].contains("the cluster's own"), "{told:?}");
+    assert!(front.desk().read(|cluster| cluster.jobs().is_empty()), "nothing of that became a job");
+    assert_eq!(front.submit(training(&["--output", "models/x"]), None), Ok(JobId(1)));
 }

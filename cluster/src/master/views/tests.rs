@@ -29,6 +29,7 @@ fn machine(worker: &WorkerName) -> Machine {
         cores: Cores(2),
         memory: Memory(4 << 30),
         roots: vec!["/srv".to_owned()],
+        own: Vec::new(),
         version: Rules::default().version,
     }
 }

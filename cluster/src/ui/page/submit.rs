@@ -87,9 +87,6 @@ impl Typed {
             args.extend(["--config".to_owned(), format!("{{carried}}/{CARRIED}")]);
             files.push(CarriedFile { name: CARRIED.to_owned(), text: self.config.replace("\r\n", "\n") });
         }
-        if self.name.chars().count() > 80 {
-            wrong("name", "the name has more than 80 characters".to_owned());
-        }
         let (Some(program), Some(processes), Some(cores), Some(memory), true) =
             (program, processes, cores, memory, mistakes.is_empty())
         else {
@@ -99,7 +96,7 @@ impl Typed {
             "" => program.name().to_owned(),
             name => name.to_owned(),
         };
-        Ok(JobSpec {
+        let spec = JobSpec {
             name,
             program,
             args,
@@ -109,7 +106,9 @@ impl Typed {
             memory,
             supervise: self.supervise.is_some(),
             every,
-        })
+        };
+        let mistakes: Vec<Mistake> = spec.check().iter().map(|why| (why.field(), why.to_string())).collect();
+        if mistakes.is_empty() { Ok(spec) } else { Err(mistakes) }
     }
 }
 
@@ -205,14 +204,12 @@ mod tests {
 
     #[test]
     fn what_is_typed_is_a_job() {
-        let typed = Typed {
-            config: "[job]\r\nname = 'x'".to_owned(),
-            every: "6h".to_owned(),
-            supervise: Some("yes".to_owned()),
-            ..typed()
-        };
+        let typed = Typed { config: "[job]\r\nname = 'x'".to_owned(), every: "6h".to_owned(), ..typed() };
+        let endless = Typed { supervise: Some("yes".to_owned()), name: "n".repeat(101), ..typed.clone() };
+        let fields: Vec<&str> = endless.read().unwrap_err().iter().map(|(field, _)| *field).collect();
+        assert_eq!(fields, ["name", "every"], "what no job can ask for is told at its field");
         let spec = typed.read().unwrap();
-        assert_eq!((spec.name.as_str(), spec.program, spec.supervise), ("predict", Program::Predict, true));
+        assert_eq!((spec.name.as_str(), spec.program, spec.supervise), ("predict", Program::Predict, false));
         assert_eq!(spec.args, ["--bundled", "--live", "--config", "{carried}/job.toml"]);
         assert_eq!((spec.files[0].name.as_str(), spec.files[0].text.as_str()), ("job.toml", "[job]\nname = 'x'"));
         assert_eq!(spec.every.unwrap().as_secs(), 6 * 3600);

@@ -15,8 +15,7 @@ use crate::job::state::JobState;
 const LONG: Duration = Duration::from_secs(30);
 
 /// The parts of a job's page.
-const OF_A_JOB: [&str; 9] =
-    ["state", "stages", "stream", "charts", "places", "graph", "ledger", "generations", "spec"];
+const OF_A_JOB: [&str; 9] = ["state", "stages", "stream", "charts", "places", "graph", "ledger", "generations", "spec"];
 
 /// A stream's events as they come.
 struct Events {

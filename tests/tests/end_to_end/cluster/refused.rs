@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use flightline_cluster::job::state::Phase;
 use flightline_cluster::view::WorkerState;
@@ -34,7 +35,10 @@ fn jobs_that_are_not_ours_or_reach_too_far_are_refused() {
         ("train -- -n2 -p0", "argument 2 is -p, which the agent gives itself"),
         ("train -- --generation 7", "argument 1 is --generation, which the agent gives itself: the master counts them"),
         ("train -- --secret-file x --insecure", "argument 3 is --insecure, which the agent gives itself"),
-        ("train --cores 0 -- --input x", "--processes and --cores are at least 1"),
+        ("train --cores 0 -- --input x", "0 cores for each process can't be had: ask for 1 to 4096"),
+        ("train --processes 0 -- --input x", "0 processes can't be had"),
+        ("train --every 1us -- --input x", "a job can't be run again every 1us: 10s is the least"),
+        ("train --every 584542046090years -- --input x", "a job can't be run again every"),
         ("model --processes 2 -- list", "model runs in one process on one core"),
     ] {
         let ended = cluster.submit(words).finish();
@@ -43,6 +47,86 @@ fn jobs_that_are_not_ours_or_reach_too_far_are_refused() {
     }
     assert_eq!(cluster.list(), [], "nothing of that became a job");
     cluster.stop();
+}
+
+/// The guard compared letters and the programs read TOML: the first of these made a worker load the library, the others left
+/// the roots.
+#[test]
+fn quotes_and_escapes_hide_nothing_from_the_guard() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder, 1);
+    for (setting, says) in [
+        (
+            r#"kafka.properties={"plugin\u002elibrary.paths"="\u002ftmp/evil/x.so"}"#,
+            "sets kafka.properties.plugin.library.paths, which would run foreign code",
+        ),
+        (r#"job.state="file:///outside/a""#, "argument 2 (job.state) names \"file:///outside/a\""),
+        (r#"job.state="\u0066ile:\u002f//outside/a""#, "argument 2 (job.state) names \"file:///outside/a\""),
+    ] {
+        let ended = cluster.submit("predict -- --set").args([setting]).finish();
+        ended.expect(Exit::Usage).says(&[says]).silent();
+    }
+    assert_eq!(cluster.list(), [], "nothing of that became a job");
+    // The programs themselves refuse it, too.
+    let run = folder.run("predict").args(["--set", "kafka.properties.ssl.providers=x", "--dump-config"]).finish();
+    run.expect(Exit::Usage).says(&["`kafka.properties.ssl.providers` would make the process load or run foreign code"]);
+    cluster.stop();
+}
+
+/// As everything is by default, what the master and the workers have for themselves lies below the jobs' root. A job replaced
+/// the master's token by its output.
+#[test]
+fn what_is_the_clusters_own_is_no_jobs() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder, 1);
+    std::os::unix::fs::symlink(STATE, folder.join("link")).unwrap();
+    let token = folder.read(format!("{STATE}/token"));
+    for words in [
+        "distances -- --input flights.parquet --output flightline-cluster/token --replace",
+        "predict -- --set kafka.properties.sasl.password=\"file:flightline-cluster/cluster.secret\"",
+        "train -- --input flightline-*/master.redb",
+        "train -- --input worker-0/token",
+        "extract -- --output . --replace",
+    ] {
+        let ended = cluster.submit(words).finish();
+        ended.expect(Exit::Usage).says(&["which is or holds the cluster's own"]).silent();
+    }
+    assert_eq!(cluster.list(), [], "nothing of that became a job");
+    // Only the agent can see a link.
+    let job = cluster.run("distances -- --input flights.parquet --output link/token --replace");
+    let view = cluster.wait_until_job_is(job, Phase::Failed);
+    let state = &view.generations[0].processes[0].state;
+    assert!(state.contains("link/token") && state.contains("the cluster's own"), "{view:#?}");
+    assert_eq!(folder.read(format!("{STATE}/token")), token);
+    cluster.stop();
+}
+
+#[test]
+fn a_worker_that_has_nothing_to_offer_is_refused_with_all_that_is_wrong() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder, 0);
+    let words = "--work me --rpc-port 0 --ui 127.0.0.1:0 --root no-such-folder --cores 4294967295";
+    let ended = cluster.agent_line("me", words).finish();
+    ended.expect(Exit::Usage).says(&["no-such-folder can't be used", "--cores 4294967295 can't be: give 1 to 4096"]);
+    folder.write("worker.env", "FLIGHTLINE_MASTR=head:7077\nFLIGHTLINE_WORKER_CORE=1\n");
+    let ended = folder.run("worker").words("--allow-root --env-file worker.env").finish();
+    ended.expect(Exit::Usage).says(&["no variable FLIGHTLINE_MASTR", "no variable FLIGHTLINE_WORKER_CORE"]);
+    assert_eq!(cluster.status().workers.len(), 0);
+    cluster.stop();
+}
+
+/// Whoever opens a pipe waits until somebody writes to it, and nobody did.
+#[test]
+fn a_secret_in_a_pipe_is_refused_and_not_waited_for() {
+    let folder = Folder::new();
+    assert!(Command::new("mkfifo").args(["-m", "600"]).arg(folder.join("pipe")).status().unwrap().success());
+    for (program, words) in
+        [("submit", "--token-file pipe list"), ("distances", "--input x --output y -n 2 -p 0 --secret-file pipe")]
+    {
+        folder.run(program).words(words).finish().expect(Exit::Usage).says(&["pipe is no file"]);
+    }
+    let master = folder.run("master").words("--rpc 127.0.0.1:0 --ui 127.0.0.1:0 --token-file pipe").finish();
+    master.expect(Exit::Storage).says(&["pipe is no file"]);
 }
 
 /// The agent looks again, and follows links, which the master can't see.

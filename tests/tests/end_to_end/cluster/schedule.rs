@@ -25,7 +25,7 @@ fn a_training_on_a_schedule_comes_again_promotes_only_what_is_better_and_can_be_
     let folder = Folder::new();
     folder.write("rows.jsonl", json_lines(&sample(4_000, 0)));
     let cluster = Cluster::start(&folder, 1);
-    let line = "train --cores 2 --every 2s -- --json --models models --promote if-better --input rows.jsonl";
+    let line = "train --cores 2 --every 10s -- --json --models models --promote if-better --input rows.jsonl";
     let first = cluster.run(line);
     assert_eq!(verdict(&cluster, first), (true, "none-was-current".to_owned()));
     let model = current(&folder);

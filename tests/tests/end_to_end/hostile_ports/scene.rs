@@ -177,6 +177,7 @@ impl Mute {
             cores: Cores(2),
             memory: Memory(4 << 30),
             roots: vec![folder.path().display().to_string()],
+            own: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let over = Arc::new(AtomicBool::new(false));

@@ -51,6 +51,7 @@ fn obey(master: &HttpPort, disk: &Path) -> (Arc<Household>, Runtime) {
         cores: Cores(80),
         memory: Memory(64 << 30),
         roots: vec![disk.join("root").display().to_string()],
+        own: Vec::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let address = master.local_addr().to_string();
