@@ -96,11 +96,11 @@ fn a_job_that_carries_much_to_many_processes_runs_and_ends_and_so_does_the_next_
     });
     let large = front.submit(large, None).unwrap();
     until("all of them are there", || (household.reports().len() == 20).then_some(()));
-    let small = front.submit(spec(Program::Model, "exit 0", |_| {}), None).unwrap();
+    let small = front.submit(spec(Program::Model, "exit 0", |spec| spec.cores = Cores(1)), None).unwrap();
     until("the other one is done", || (phase(small) == Phase::Completed).then_some(()));
     front.stop(large, StopHow::Kill).unwrap();
     until("it is killed", || (phase(large) == Phase::Killed).then_some(()));
-    let next = front.submit(spec(Program::Model, "exit 0", |_| {}), None).unwrap();
+    let next = front.submit(spec(Program::Model, "exit 0", |spec| spec.cores = Cores(1)), None).unwrap();
     until("the worker is used afterwards", || (phase(next) == Phase::Completed).then_some(()));
 }
 
