@@ -6,7 +6,7 @@
 import { DESK, becomes, holds, isLedTo, logIn, must, scenario } from "./lib/scene.mjs";
 
 /** Operators that the dataflow of a stream must show. */
-const OPERATORS = ["Distances", "LookUpDistance", "Answer", "CloseEpochs"];
+const OPERATORS = ["ParseRequests", "Distances", "LookUpDistance", "Predict", "WriteAnswers", "GatherEpoch"];
 
 async function submit(page, config) {
   await page.click("nav >> text=Submit");

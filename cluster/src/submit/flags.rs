@@ -114,7 +114,7 @@ pub struct RunFlags {
     /// Memory of each process; one that uses more is ended
     #[arg(long, value_name = "SIZE", default_value = "1G")]
     pub memory: Memory,
-    /// It runs for ever: whatever ends it, it is started again
+    /// It runs until it is stopped: it is started again unless it is wrong, or crashes five times in a row
     #[arg(long)]
     pub supervise: bool,
     /// Run it again so long after each start: 24h, 30m

@@ -46,6 +46,8 @@ fn state(view: &JobView) -> Markup {
                     a.button.plain href=(format!("/jobs/{}/stop", line.id)) { "Stop" }
                     a.button.danger href=(format!("/jobs/{}/kill", line.id)) { "Kill" }
                 }
+            } @else if line.schedule.is_some() {
+                div.actions { a.button.plain href=(format!("/jobs/{}/stop", line.id)) { "End the schedule" } }
             }
         }
         p.standing aria-live="polite" {
@@ -60,6 +62,9 @@ fn state(view: &JobView) -> Markup {
             @if line.restarts > 0 { ", " (counted(line.restarts, "restart")) }
             " · " (counted(view.spec.processes.get() as u64, "process")) " of " (counted(u64::from(view.spec.cores.0), "core"))
             " and " (view.spec.memory)
+            @if let Some(first) = line.schedule.filter(|first| *first != line.id) {
+                " · a run of the schedule of " a href=(format!("/jobs/{first}")) { "job " (first) }
+            }
             @if let Some(next) = line.next_run { " · runs again " (until(view.now, next)) }
             " · " a href=(format!("/api/jobs/{}", line.id)) { "JSON" }
         }
@@ -108,8 +113,14 @@ fn quoted(arg: &str) -> String {
 }
 
 /// The page that asks whether it is meant.
-pub(in crate::ui) fn confirm(view: &JobView, how: StopHow, seal: &str, fault: Option<&str>) -> Markup {
+pub(in crate::ui) fn confirm(view: &JobView, how: StopHow, seal: &str) -> Markup {
+    let is_over = view.line.state.is_over();
     let (verb, action, what) = match how {
+        _ if is_over => (
+            "End the schedule of",
+            "stop",
+            "There is no next run. One that is at work finishes what it has begun and ends (SIGTERM).",
+        ),
         StopHow::Stop => (
             "Stop",
             "stop",
@@ -121,17 +132,22 @@ pub(in crate::ui) fn confirm(view: &JobView, how: StopHow, seal: &str, fault: Op
             "Its processes end at once (SIGKILL). A stream loses and doubles nothing: if it is submitted again, it goes on from what its sinks have. Of a training nothing is left.",
         ),
     };
+    let fault = (is_over && view.line.schedule.is_none()).then_some("It is over already.");
     let id = view.line.id;
     html! {
         section.card.narrow {
             h1 { (verb) " job " (id) "?" }
-            @if let Some(fault) = fault { p.notice.alarm role="alert" { (clean(fault)) } }
             p { strong { (clean(&view.line.name)) } " is " (badge(view.line.state.phase())) }
-            p { (what) }
-            form.actions method="post" action=(format!("/jobs/{id}/{action}")) {
-                (sealed(seal))
-                button.danger[how == StopHow::Kill] type="submit" { (verb) " it" }
-                a.button.plain href=(format!("/jobs/{id}")) { "Leave it" }
+            @if let Some(fault) = fault {
+                p.notice.alarm role="alert" { (fault) }
+                p { a.button.plain href=(format!("/jobs/{id}")) { "Back to it" } }
+            } @else {
+                p { (what) }
+                form.actions method="post" action=(format!("/jobs/{id}/{action}")) {
+                    (sealed(seal))
+                    button.danger[how == StopHow::Kill] type="submit" { (verb) " it" }
+                    a.button.plain href=(format!("/jobs/{id}")) { "Leave it" }
+                }
             }
         }
     }

@@ -46,8 +46,7 @@ async fn confirm(
     let view = site.see(move |sight| sight.job(id)).await?;
     let view = view.ok_or_else(|| Fault::not_found("there is no such job, or it is forgotten"))?;
     let seal = seal(&caller).unwrap_or_default();
-    let fault = view.line.state.is_over().then_some("It is over already.");
-    let body = job_page::confirm(&view, how, &seal, fault);
+    let body = job_page::confirm(&view, how, &seal);
     let title = format!("Job {id}, {}", view.line.name);
     let around = Frame { whose: &site.0.whose, title: &title, menu: "", events: None, seal: Some(&seal) };
     Ok(html(StatusCode::OK, frame(&around, "alone", &body)))

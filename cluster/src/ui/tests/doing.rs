@@ -15,6 +15,7 @@ use super::{Made, Served, access, bearer, form, hasty, master, sample, serve, wi
 use crate::ids::{Cores, Generation, JobId};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::ui::page::job::confirm;
 use crate::ui::{Settings, Sight};
 use crate::view::{ClusterView, JobView, LogPiece, ModelView};
 
@@ -33,6 +34,18 @@ async fn jobs_are_stopped_and_killed_by_people_and_programs() {
     assert!(late.code == StatusCode::CONFLICT && late.body.contains("Job 5 is over already."));
     assert_eq!(served.ask(bearer("POST", "/api/jobs/5/stop", "")).await.code, StatusCode::CONFLICT);
     assert_eq!(served.ask(bearer("POST", "/api/jobs/77/stop", "")).await.code, StatusCode::NOT_FOUND);
+}
+
+/// The page said that such a job is over, and let nobody end what comes after it.
+#[test]
+fn a_schedule_can_be_ended_where_a_run_of_it_is_over() {
+    let mut view = sample::job(JobId(5)).unwrap();
+    assert!(view.line.state.is_over());
+    let page = |view: &_| confirm(view, StopHow::Stop, "a seal").into_string();
+    assert!(page(&view).contains("It is over already.") && !page(&view).contains("<form"));
+    view.line.schedule = Some(JobId(2));
+    let asks = page(&view);
+    assert!(asks.contains("End the schedule of job 5?") && asks.contains("action=\"/jobs/5/stop\""), "{asks}");
 }
 
 #[tokio::test]

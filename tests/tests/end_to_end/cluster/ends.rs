@@ -37,7 +37,7 @@ fn a_training_that_is_killed_ends_at_once_and_who_waits_is_told() {
     let processes = cluster.processes(job);
     let told = cluster.submit(&format!("kill {job}")).succeed();
     assert!(told.stderr.contains("job 1 was asked to end"), "{told}");
-    let ended = waiting.end_within(flightline_tests::DEADLINE);
+    let ended = waiting.end_within(DEADLINE);
     assert_eq!(ended.status.code(), Some(128 + 9), "{ended}");
     assert!(ended.stderr.contains("killed"), "{ended}");
     assert!(!processes.iter().any(JobProcess::is_alive));
@@ -68,7 +68,7 @@ fn a_job_that_drains_can_be_killed() {
     cluster.wait_until_job_is(job, Phase::Running);
     let process = cluster.processes(job)[0];
     // What stands still doesn't drain.
-    process.signal(flightline_tests::Signal::STOP);
+    process.signal(Signal::STOP);
     wait_until("it stands still", || process.is_paused());
     cluster.submit(&format!("stop {job}")).succeed();
     cluster.wait_until_job_is(job, Phase::Stopping);
