@@ -28,7 +28,7 @@ function graphBut(before) {
 /** Whether each chart has a line. */
 function chartsHaveLines() {
   const charts = [...document.querySelectorAll(".chart")];
-  return charts.length === 4 && charts.every((chart) => chart.querySelector("path.line[d^=M]"));
+  return charts.length === 6 && charts.every((chart) => chart.querySelector("path.line[d^=M]"));
 }
 
 async function watch(page) {

@@ -127,6 +127,22 @@ pub struct JobSpec {
     pub every: Option<Duration>,
 }
 
+impl JobSpec {
+    /// The same with what a schedule implies: a training promotes its model only if that is better than the present one, unless
+    /// its arguments say something else.
+    #[must_use]
+    pub fn as_scheduled(mut self) -> Self {
+        let says = self.args.iter().any(|arg| arg == PROMOTE || arg.starts_with("--promote="));
+        if self.every.is_some() && self.program == Program::Train && !says {
+            self.args.extend([PROMOTE, "if-better"].map(str::to_owned));
+        }
+        self
+    }
+}
+
+/// The flag of `train`.
+const PROMOTE: &str = "--promote";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +156,23 @@ mod tests {
         for foreign in ["sh", "../train", "/bin/train", "Train", ""] {
             assert!(foreign.parse::<Program>().unwrap_err().to_string().contains("train, predict"), "{foreign}");
         }
+    }
+
+    #[test]
+    fn who_trains_on_a_schedule_promotes_only_what_is_better() {
+        let spec = |program, every: bool, args: &[&str]| {
+            let args = args.iter().map(|&word| word.to_owned()).collect();
+            let (cores, memory, processes) = (Cores(1), Memory(1 << 30), ProcessCount::new(1));
+            let (name, every) = ("it".to_owned(), every.then_some(Duration::from_secs(60)));
+            let spec =
+                JobSpec { name, program, args, files: Vec::new(), processes, cores, memory, supervise: false, every };
+            spec.as_scheduled().args.join(" ")
+        };
+        assert_eq!(spec(Program::Train, true, &["--trees", "3"]), "--trees 3 --promote if-better");
+        assert_eq!(spec(Program::Train, true, &["--promote", "always"]), "--promote always");
+        assert_eq!(spec(Program::Train, true, &["--promote=never"]), "--promote=never");
+        assert_eq!(spec(Program::Train, false, &["--trees", "3"]), "--trees 3");
+        assert_eq!(spec(Program::Distances, true, &["--trees", "3"]), "--trees 3");
     }
 
     #[test]

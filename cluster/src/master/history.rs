@@ -21,6 +21,10 @@ struct Sample {
     at: Moment,
     generation: Generation,
     answered: u64,
+    /// Requests that were read of each partition.
+    read: BTreeMap<u32, u64>,
+    /// Requests of all partitions that each sink is done with.
+    done: BTreeMap<String, u64>,
     partition_lag: BTreeMap<u32, u64>,
     sink_lag: BTreeMap<String, u64>,
     latency: (f64, f64),
@@ -50,22 +54,25 @@ impl Histories {
     pub(super) fn of(&self, job: JobId) -> History {
         let Some(samples) = self.0.get(&job) else { return History::default() };
         let mut history = History::default();
-        let partitions: Vec<u32> = names(samples, |sample| &sample.partition_lag);
-        let sinks: Vec<String> = names(samples, |sample| &sample.sink_lag);
-        let mut before: Option<&Sample> = None;
-        for sample in samples {
-            history.moments.push(sample.at);
-            history.answers.push(before.map_or(0.0, |before| sample.rate_since(before)));
-            history.latency.push(sample.latency);
-            for partition in &partitions {
-                let lag = sample.partition_lag.get(partition).copied().unwrap_or(0);
-                history.partition_lag.entry(*partition).or_default().push(lag);
-            }
-            for sink in &sinks {
-                let lag = sample.sink_lag.get(sink).copied().unwrap_or(0);
-                history.sink_lag.entry(sink.clone()).or_default().push(lag);
-            }
-            before = Some(sample);
+        let before = std::iter::once(None).chain(samples.iter().map(Some));
+        let pairs: Vec<(Option<&Sample>, &Sample)> = before.zip(samples).collect();
+        history.moments = samples.iter().map(|sample| sample.at).collect();
+        history.latency = samples.iter().map(|sample| sample.latency).collect();
+        history.answers = rates(&pairs, |sample| Some(sample.answered));
+        for partition in names(samples, |sample| &sample.read) {
+            history.partition_rate.insert(partition, rates(&pairs, |sample| sample.read.get(&partition).copied()));
+        }
+        for sink in names(samples, |sample| &sample.done) {
+            let rate = rates(&pairs, |sample| sample.done.get(&sink).copied());
+            history.sink_rate.insert(sink, rate);
+        }
+        for partition in names(samples, |sample| &sample.partition_lag) {
+            let lag = samples.iter().map(|sample| sample.partition_lag.get(&partition).copied().unwrap_or(0));
+            history.partition_lag.insert(partition, lag.collect());
+        }
+        for sink in names(samples, |sample| &sample.sink_lag) {
+            let lag = samples.iter().map(|sample| sample.sink_lag.get(&sink).copied().unwrap_or(0)).collect();
+            history.sink_lag.insert(sink, lag);
         }
         history
     }
@@ -74,6 +81,17 @@ impl Histories {
 fn names<K: Clone + Ord>(samples: &VecDeque<Sample>, of: impl Fn(&Sample) -> &BTreeMap<K, u64>) -> Vec<K> {
     let all: BTreeSet<&K> = samples.iter().flat_map(|sample| of(sample).keys()).collect();
     all.into_iter().cloned().collect()
+}
+
+/// What a count grows by in each second; nothing across lives, which count from 0, nor from where it wasn't known yet.
+fn rates(pairs: &[(Option<&Sample>, &Sample)], count: impl Fn(&Sample) -> Option<u64>) -> Vec<f64> {
+    let rate = |(before, sample): &(Option<&Sample>, &Sample)| {
+        let before = before.filter(|before| before.generation == sample.generation)?;
+        let (seconds, grown) =
+            (sample.at.since(before.at).as_secs_f64(), count(sample)?.saturating_sub(count(before)?));
+        (seconds > 0.0).then(|| grown as f64 / seconds)
+    };
+    pairs.iter().map(|pair| rate(pair).unwrap_or(0.0)).collect()
 }
 
 /// What the processes of one life of a job say of themselves.
@@ -94,13 +112,19 @@ impl Sample {
             at,
             generation,
             answered: 0,
+            read: BTreeMap::new(),
+            done: BTreeMap::new(),
             partition_lag: BTreeMap::new(),
             sink_lag: BTreeMap::new(),
             latency: (0.0, 0.0),
         };
         for status in statuses {
             sample.answered += status.answers.ok + status.answers.error;
+            for (partition, read) in &status.partitions {
+                *sample.read.entry(partition.0).or_default() += read.requests;
+            }
             for (name, sink) in &status.sinks {
+                *sample.done.entry(name.to_string()).or_default() += sink.next.values().map(|next| next.0).sum::<u64>();
                 *sample.sink_lag.entry(name.to_string()).or_default() += sink.lag.values().sum::<u64>();
                 for (partition, lag) in sink.lag.iter().filter(|_| sink.required) {
                     let slowest = sample.partition_lag.entry(partition.0).or_default();
@@ -112,14 +136,5 @@ impl Sample {
             sample.latency = (sample.latency.0.max(p50), sample.latency.1.max(p99));
         }
         sample
-    }
-
-    /// Answers per second since an earlier sample; nothing across lives, which count from 0.
-    fn rate_since(&self, before: &Self) -> f64 {
-        let seconds = self.at.since(before.at).as_secs_f64();
-        if seconds <= 0.0 || self.generation != before.generation {
-            return 0.0;
-        }
-        self.answered.saturating_sub(before.answered) as f64 / seconds
     }
 }

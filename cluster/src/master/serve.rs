@@ -72,6 +72,7 @@ impl Front {
         if let Some(job) = submission.and_then(|id| self.desk.read(|cluster| cluster.submitted(id))) {
             return Ok(job);
         }
+        let spec = spec.as_scheduled();
         let mut mistakes: Vec<String> = spec.check().iter().map(ToString::to_string).collect();
         mistakes.extend(too_long(&spec));
         let roots: BTreeSet<(Vec<String>, Vec<String>)> = self.desk.read(|cluster| {

@@ -13,7 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   submit train --wait -- --preset accurate            trains on the cluster, shows its progress, ends with its exit code
   submit train --processes 3 --cores 2 -- --trees 100
-  submit train --every 24h -- --promote if-better     each day; the new model is used only if it is better
+  submit train --every 24h                            each day; the new model is used only if it is better
   submit predict --supervise -- --config my.toml      runs for ever; my.toml travels with it
   submit list                                         all jobs
   submit status 3                                     one job: its lives, its processes, why each ended

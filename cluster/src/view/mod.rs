@@ -239,6 +239,12 @@ pub struct History {
     pub moments: Vec<Moment>,
     /// Answers per second.
     pub answers: Vec<f64>,
+    /// Requests per second that were read of each partition.
+    #[serde(default)]
+    pub partition_rate: BTreeMap<u32, Vec<f64>>,
+    /// Requests per second whose answers became durable in each sink.
+    #[serde(default)]
+    pub sink_rate: BTreeMap<String, Vec<f64>>,
     /// Lag in requests of each partition, to the slowest required sink.
     pub partition_lag: BTreeMap<u32, Vec<u64>>,
     /// Lag in requests of each sink, over all partitions.

@@ -120,6 +120,37 @@ fn epochs_are_in_flight_from_the_oldest_of_any_process_to_the_newest_of_any() {
     assert_eq!(epochs(None, None), None);
 }
 
+/// Of throughput the charts showed only the whole.
+#[test]
+fn what_is_read_of_each_partition_in_a_second_is_told_and_nothing_across_lives() {
+    let name = WorkerName("a".into());
+    let mut cluster = Cluster::new(Rules::default(), Vec::new(), Vec::new(), JobId(0));
+    cluster.register(machine(&name), at(0)).unwrap();
+    let job = cluster.submit(spec(1), at(1));
+    let mut histories = Histories::default();
+    let mut metrics = StreamMetrics::new();
+    for (second, generation, read) in [(1, 1, 5), (2, 1, 40), (3, 1, 60), (4, 2, 7), (5, 2, 9)] {
+        let id = ProcessRef { job, generation: Generation(generation), process: ProcessIndex::new(0) };
+        let report = |state, stream| ProcessReport { id, state, memory: Memory(0), stream, stages: Vec::new() };
+        if (generation, read) == (2, 7) {
+            let how = HowEnded::Signal(9);
+            let ended = ProcessState::Ended { how, last_lines: Vec::new(), ledger: None };
+            let before = ProcessRef { generation: Generation(1), ..id };
+            let ended = ProcessReport { id: before, ..report(ended, None) };
+            cluster.report((&name, Incarnation(1)), vec![ended], at(second * 1_000 - 500)).unwrap();
+            cluster.tick(at(second * 1_000 - 100));
+            metrics = StreamMetrics::new();
+        }
+        metrics.read(Partition(1), read, 100 * read);
+        let up = report(ProcessState::Up { pid: 7 }, Some(metrics.status()));
+        cluster.report((&name, Incarnation(1)), vec![up], at(second * 1_000)).unwrap();
+        histories.sample(&cluster, Moment(second * 1_000));
+    }
+    let history = job_view(&cluster, &histories, job, Moment(6_000)).unwrap().stream.unwrap().history;
+    assert_eq!(history.moments.len(), 5);
+    assert_eq!(history.partition_rate[&1], [0.0, 40.0, 60.0, 0.0, 9.0]);
+}
+
 /// The page had only the number of its entries.
 #[test]
 fn what_the_ledger_holds_is_told_by_the_process_that_writes_it() {

@@ -1,5 +1,7 @@
 //! What a streaming job says of itself: figures, charts, partitions and sinks.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::{cell, tiles};
@@ -50,28 +52,34 @@ pub(super) fn charts(view: &StreamView, is_over: bool) -> Markup {
         return html! {};
     }
     let moments = &history.moments;
-    let counts = |values: &[u64]| values.iter().map(|value| *value as f64).collect();
-    let throughput = vec![Line { name: "answers".to_owned(), values: history.answers.clone() }];
+    let of_partition = |partition: &u32| format!("partition {partition}");
+    let read = lines(&history.partition_rate, of_partition, |rate| *rate);
+    let done = lines(&history.sink_rate, String::clone, |rate| *rate);
+    let partitions = lines(&history.partition_lag, of_partition, |lag| *lag as f64);
+    let sinks = lines(&history.sink_lag, String::clone, |lag| *lag as f64);
     let latency = [("median", 0), ("99th percentile", 1)].map(|(name, which)| Line {
         name: name.to_owned(),
         values: history.latency.iter().map(|pair| if which == 0 { pair.0 } else { pair.1 }).collect(),
     });
     let latency = if history.latency.is_empty() { Vec::new() } else { latency.into() };
-    let partitions = history
-        .partition_lag
-        .iter()
-        .map(|(partition, lag)| Line { name: format!("partition {partition}"), values: counts(lag) });
-    let sinks = history.sink_lag.iter().map(|(sink, lag)| Line { name: sink.clone(), values: counts(lag) });
-    let throughput = if history.answers.is_empty() { Vec::new() } else { throughput };
+    let answers = vec![Line { name: "answers".to_owned(), values: history.answers.clone() }];
+    let answers = if history.answers.is_empty() { Vec::new() } else { answers };
     let words = |title, unit, line| Words { title, unit, line };
     html! {
         section.charts aria-label="The last minutes" {
-            (chart(words("Throughput", "answers per second", "line"), moments, throughput, short))
+            (chart(words("Answers", "per second", "line"), moments, answers, short))
+            (chart(words("Throughput of partitions", "requests read per second", "partition"), moments, read, short))
+            (chart(words("Throughput of sinks", "requests done per second", "sink"), moments, done, short))
             (chart(words("Latency", "milliseconds from read to durable", "line"), moments, latency, short))
-            (chart(words("Lag of partitions", "requests behind the log’s end", "partition"), moments, partitions.collect(), short))
-            (chart(words("Lag of sinks", "requests behind the log’s end", "sink"), moments, sinks.collect(), short))
+            (chart(words("Lag of partitions", "requests behind the log’s end", "partition"), moments, partitions, short))
+            (chart(words("Lag of sinks", "requests behind the log’s end", "sink"), moments, sinks, short))
         }
     }
+}
+
+/// A line of each series.
+fn lines<K, V>(series: &BTreeMap<K, Vec<V>>, name: impl Fn(&K) -> String, value: impl Fn(&V) -> f64) -> Vec<Line> {
+    series.iter().map(|(key, values)| Line { name: name(key), values: values.iter().map(&value).collect() }).collect()
 }
 
 pub(super) fn places(view: &StreamView, is_over: bool) -> Markup {

@@ -321,6 +321,12 @@ fn stream() -> StreamView {
         history: History {
             moments: samples().map(|at| Moment(NOW.0 - (120 - at) * 5000)).collect(),
             answers: samples().map(|at| wave(at, 9, 5200.0, 900.0)).collect(),
+            partition_rate: (0..8)
+                .map(|number| (number, samples().map(|at| wave(at + u64::from(number), 9, 650.0, 110.0)).collect()))
+                .collect(),
+            sink_rate: sinks
+                .map(|(name, _, _)| (name.to_owned(), samples().map(|at| wave(at, 9, 5200.0, 900.0)).collect()))
+                .into(),
             partition_lag: (0..8)
                 .map(|number| {
                     (number, samples().map(|at| wave(at + u64::from(number) * 7, 11, 200.0, 90.0) as u64).collect())
