@@ -279,11 +279,13 @@ mod tests {
         inside(&lan.space_file(1), at_one);
         let (one, here): (SocketAddr, SocketAddr) = ((lan.address(1), 7000).into(), server.parse().unwrap());
         let reached = |host| inside(&lan.space_file(host), || (answers(one), answers(here)));
-        assert_eq!((reached(0), reached(1)), ((true, true), (true, true)));
+        // A wire that was just put in may take its time, and so may a busy machine.
+        let becomes = |what, wanted| wait_until(what, || (reached(0), reached(1)) == wanted);
+        becomes("all reach all", ((true, true), (true, true)));
         lan.cut(1);
-        assert_eq!((reached(0), reached(1)), ((false, true), (true, false)));
+        becomes("each is alone", ((false, true), (true, false)));
         lan.heal(1);
-        wait_until("all reach all", || (reached(0), reached(1)) == ((true, true), (true, true)));
+        becomes("all reach all again", ((true, true), (true, true)));
     }
 
     #[test]
@@ -309,10 +311,11 @@ mod tests {
         run(&["link", "set", &lan.name(), "alias", &format!("{OWNER}{}", dead.id())]).unwrap();
         let number = lan.number;
         std::mem::forget(lan);
-        // The lowest number that nobody has; another test may have taken it in between, and then it was removed by that.
-        let again = Lan::new(1).unwrap();
-        assert!(again.number <= number);
+        // Who comes takes the lowest number that nobody has, and removes on the way what the dead have left; others, also of
+        // other programs, come and go meanwhile.
+        let mut others = Vec::new();
         wait_until("it has another owner, or none", || {
+            others.push(Lan::new(1));
             let alias = fs::read_to_string(format!("/sys/class/net/{NAME}{number}/ifalias")).unwrap_or_default();
             !alias.trim().ends_with(&format!(" {}", dead.id()))
         });
