@@ -10,5 +10,5 @@ c.ServerApp.ip = "0.0.0.0"
 c.ServerApp.port = 8888
 c.ServerApp.port_retries = 0
 c.ServerApp.open_browser = False
-c.ServerApp.root_dir = "/home/flightline"
+c.ServerApp.root_dir = "/srv/notebook"
 c.LabApp.default_url = "/lab/tree/notebooks/flights.ipynb"
