@@ -166,8 +166,7 @@ up() {
     unless gcloud artifacts repositories describe flightline "${of_project[@]}" --location "$region" -- \
         gcloud artifacts repositories create flightline "${of_project[@]}" --location "$region" --repository-format docker
     run gcloud auth configure-docker "$region-docker.pkg.dev" --quiet
-    run docker build --platform linux/amd64 --build-arg FEATURES=servers,gs --file deploy/Dockerfile \
-        --tag "$image:$tag" .
+    run docker build --platform linux/amd64 --build-arg FEATURES=servers,gs --tag "$image:$tag" .
     run docker push "$image:$tag"
 
     step "the bucket, and our pods' right to it"
