@@ -30,13 +30,21 @@ train() {
 
 stream() {
     jobs=$(submit --json list) || return
-    alive='"name":"stream","program":"predict","state":{"state":"(queued|starting|running|ending|backing-off)"'
-    if printf '%s' "$jobs" | grep -Eq "$alive"; then
+    if stands 'stopping'; then
+        echo "start: the stream is ending" >&2
+        return 5
+    fi
+    if stands '(queued|starting|running|ending|backing-off)'; then
         echo "start: the stream runs already" >&2
         return 0
     fi
     submit predict --name stream --supervise --processes "$STREAM_PROCESSES" --memory "$STREAM_MEMORY" -- \
         --config "$config/job.toml" --config "$config/place.toml"
+}
+
+# Whether the stream is among $jobs, and so.
+stands() {
+    printf '%s' "$jobs" | grep -Eq '"name":"stream","program":"predict","state":\{"state":"'"$1"'"'
 }
 
 case ${1:-} in
