@@ -187,7 +187,9 @@ up() {
     run "${kubectl[@]}" wait job/flightline-mongodb-initiate --for condition=complete --timeout 10m
     run "${kubectl[@]}" rollout status deployment/flightline-master --timeout 10m
     run "${kubectl[@]}" rollout status statefulset/flightline-worker --timeout 10m
-    run "${kubectl[@]}" wait job/flightline-start --for condition=complete --timeout 60m
+    # Until it is over, well or not; to wait for its success alone would be to wait an hour for what has failed.
+    run "${kubectl[@]}" wait job/flightline-start --for 'jsonpath={.status.conditions}' --timeout 65m
+    run "${kubectl[@]}" wait job/flightline-start --for condition=complete --timeout 1m
     run "${kubectl[@]}" rollout status deployment/flightline-web --timeout 10m
     run "${kubectl[@]}" wait service/flightline-web --for 'jsonpath={.status.loadBalancer.ingress}' --timeout 10m
 

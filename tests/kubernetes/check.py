@@ -55,7 +55,7 @@ class World:
     """The manifests, by kind and name."""
 
     def __init__(self, text, programs):
-        self.all = [document for document in yaml.safe_load_all(text) if document]
+        self.all = [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
         self.programs = programs
 
     def of(self, *kinds):
