@@ -1,0 +1,55 @@
+#!/bin/sh
+# One step of the start: `start.sh import`, `start.sh train`, `start.sh stream`. Each does nothing that is done already, so
+# the start may be run again at any time.
+set -eu
+
+config=${FLIGHTLINE_CONFIG:-/etc/flightline}
+data=${FLIGHTLINE_DATA:-/usr/share/flightline/data}
+models=${FLIGHTLINE_MODELS:-/srv/flightline/models}
+
+# Does it again while a server (exit code 4) or the master (exit code 5) is away.
+patiently() {
+    while :; do
+        code=0
+        "$@" || code=$?
+        case $code in
+            4 | 5) echo "start: $1 ended with $code; again in 5 s" >&2; sleep 5 ;;
+            *) return "$code" ;;
+        esac
+    done
+}
+
+train() {
+    if [ -s "$models/current" ]; then
+        echo "start: model $(cat "$models/current") is the current one" >&2
+        return 0
+    fi
+    submit train --wait --processes "$TRAIN_PROCESSES" --memory "$TRAIN_MEMORY" -- \
+        --preset "$TRAIN_PRESET" --input "$data/flights.parquet" --models "$models"
+}
+
+stream() {
+    jobs=$(submit --json list) || return
+    if stands 'stopping'; then
+        echo "start: the stream is ending" >&2
+        return 5
+    fi
+    if stands '(queued|starting|running|ending|backing-off)'; then
+        echo "start: the stream runs already" >&2
+        return 0
+    fi
+    submit predict --name stream --supervise --processes "$STREAM_PROCESSES" --memory "$STREAM_MEMORY" -- \
+        --config "$config/job.toml" --config "$config/place.toml"
+}
+
+# Whether the stream is among $jobs, and so.
+stands() {
+    printf '%s' "$jobs" | grep -Eq '"name":"stream","program":"predict","state":\{"state":"'"$1"'"'
+}
+
+case ${1:-} in
+    import) patiently import distances --config "$config/job.toml" --table "$data/origin_dest_distances.jsonl" ;;
+    train) patiently train ;;
+    stream) patiently stream ;;
+    *) echo "usage: start.sh import|train|stream" >&2; exit 2 ;;
+esac
