@@ -83,7 +83,7 @@ def test_the_new_model_is_the_current_one_and_its_report_can_be_had(
     assert sum(one.importance for one in report.features) == pytest.approx(1)
     qualities = report.qualities()
     assert qualities.loc[report.test.name, "accuracy"] == report.test.quality.accuracy
-    assert list(report.importances().index)[0] == "DepDelay"
+    assert report.importances().index[0] == "DepDelay"
     assert report.confusion().to_numpy().sum() == report.test.quality.rows
     assert list(cluster.models().table()["id"]) == [one.id for one in cluster.models()]
     assert "<html" in model.page()

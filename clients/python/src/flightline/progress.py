@@ -59,10 +59,13 @@ class Bars:
             self._state = state
             self._tqdm.write(f"job {line.id} ({line.name}) is {state}")
         for at, stage in enumerate(line.stages):
+            total = stage.total or (stage.done if stage.ended else None)
             if at == len(self._stages):
-                self._stages.append(self._tqdm(desc=stage.name, unit=f" {stage.unit}", unit_scale=True, leave=True))
+                self._stages.append(self._tqdm(desc=stage.name, total=total, unit=f" {stage.unit}", unit_scale=True))
             bar = self._stages[at]
-            bar.total = stage.total or (stage.done if stage.ended else None)
+            if bar.total != total:
+                # A notebook's bar has its length from the first moment unless it is told so.
+                bar.reset(total)
             bar.n = stage.done
             bar.refresh()
 
