@@ -3,8 +3,9 @@
     python tests/notebook/run.py [--pictures FOLDER]
 
 Needs the package in clients/python with its extra `notebook`, and the binaries: FLIGHTLINE_BIN names their folder, else
-it is target/release. The pictures and the notebook as it ran are left in FOLDER, target/notebook if none is named. It ends
-with 0 only if every cell ran, each picture is there and has something on it, and nothing of the notebook runs any more.
+it is target/release. The pictures and the notebook as it ran are left in FOLDER, target/notebook if none is named. It
+ends with 0 only if every cell ran, each picture is there and has something on it, and nothing of the notebook runs any
+more.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .connection import Connection
-from .errors import FlightlineError, JobFailedError, TooSlowError, UnreachableError
+from .errors import FlightlineError, JobFailedError, NotNowError, TooSlowError, UnreachableError
 from .graph import Graph
 from .logs import ProcessLog
 from .progress import Shows, fitting
@@ -113,15 +113,20 @@ class Job:
         return ProcessLog(self.connection, self.id, generation, process)
 
     def follow(self, process: int = 0) -> Iterator[str]:
-        """The log of a process through all lives that begin while it is followed, until the job is over."""
+        """The log of a process through all lives of the job, until it is over. Of a life that is over, a log that
+        can't be had, since its worker is gone, is left out."""
         told = 0
         while True:
             view = self.view()
-            for life in sorted(view.generations, key=lambda life: life.number):
-                if life.number > told:
+            following = [life for life in sorted(view.generations, key=lambda life: life.number) if life.number > told]
+            for life in following:
+                try:
                     yield from self.log(process, life.number).follow()
-                    told = life.number
-            if view.line.state.is_over and told == max((life.number for life in view.generations), default=0):
+                except NotNowError:
+                    if life.ended is None:
+                        break
+                told = life.number
+            if view.line.state.is_over:
                 return
             time.sleep(LOOK_EVERY)
 
