@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import real
 
-from flightline import CarriedFile, Cluster, Job, JobSpec, Lines, NotNowError, Page
+from flightline import CarriedFile, Cluster, Job, JobSpec, Lines, Page
 
 
 @dataclass
@@ -65,15 +65,8 @@ def stream(world: real.World, cluster: Cluster, trained: Trained) -> Iterator[St
     path = world.folder / config.name
     path.write_text(config.text, encoding="utf-8")
     page = Page(world.start_page(path, f"http://127.0.0.1:{port}"))
-    real.wait_until("the page reaches the stream", lambda: _is_well(page))
+    page.wait_until_ready(timeout=real.DEADLINE)
     yield Stream(job, page, world.folder / "flightline-state/predictions")
     page.close()
     job.stop()
     assert job.wait(timeout=real.DEADLINE, shows=Lines(io.StringIO()), check=False).line.state.state == "stopped"
-
-
-def _is_well(page: Page) -> bool:
-    try:
-        return page.health() == {"status": "OK"}
-    except NotNowError:
-        return False

@@ -188,6 +188,11 @@ partitions = 2
 [sinks.files]
 roll_every = "200ms"
 
+[sinks.columns]
+url = "file:flightline-state/columns"
+format = "parquet"
+roll_every = "200ms"
+
 [http]
 listen = "127.0.0.1:{port}"
 """

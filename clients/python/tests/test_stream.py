@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 import pytest
 import real
 from conftest import Stream
@@ -40,6 +41,22 @@ def test_requests_are_answered_and_the_files_say_the_same(stream: Stream) -> Non
     assert table.index.is_unique
 
 
+def test_files_of_columns_say_the_same_as_those_of_lines(stream: Stream) -> None:
+    asked = stream.page.ask_all([EARLY, Flight("JFK", "XXX", "AA", "2016-12-25", 0)])
+    ids = {answer["UUID"] for answer in asked}
+
+    def rows(name: str) -> list[object]:
+        table = read_files(stream.answers.with_name(name))
+        if table.empty:
+            return []
+        table = table[table["UUID"].isin(ids)].set_index("UUID").sort_index()
+        told = table[["Status", "Error", "Route", "Prediction", "Delay", *(f"P({one})" for one in CLASSES)]]
+        return [[None if pd.isna(value) else value for value in row] for row in told.astype(object).values.tolist()]
+
+    real.wait_until("all answers are in both", lambda: len(rows("predictions")) == len(rows("columns")) == 2)
+    assert rows("columns") == rows("predictions")
+
+
 def test_an_unknown_route_is_an_answer_that_says_so(stream: Stream) -> None:
     answer = stream.page.ask(Flight("JFK", "XXX", "AA", "2016-12-25", 0))
     assert answer["Status"] == "ERROR"
@@ -65,7 +82,7 @@ def test_a_stream_tells_of_its_sinks_and_its_ledger(stream: Stream) -> None:
     told = view.stream
     assert told is not None
     assert told.guarantee in ("exactly-once", "at-least-once")
-    assert set(told.sinks) == {"topic", "collection", "files", "dead-letters"}
+    assert set(told.sinks) == {"topic", "collection", "files", "columns", "dead-letters"}
     assert set(told.partitions) == {0, 1}
     assert told.ledger is not None
     assert told.ledger.generation == view.line.generation

@@ -64,6 +64,9 @@ def table(answers: list[Mapping[str, Any]]) -> pd.DataFrame:
     made: pd.DataFrame = pandas.DataFrame(rows)
     if "Delay" in made:
         made["Delay"] = pandas.Categorical(made["Delay"], categories=CLASSES, ordered=True)
+    if "Prediction" in made:
+        # Beside errors, which have none, whole numbers would become fractions.
+        made["Prediction"] = made["Prediction"].astype("Int64")
     return made
 
 

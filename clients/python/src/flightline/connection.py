@@ -69,13 +69,13 @@ class Connection:
         # A .netrc for this host would silently take the token's place.
         self._session.auth = _Bearer(token)
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> object:
-        """The JSON at a path."""
-        for tried in range(1, TRIES + 1):
+    def get(self, path: str, query: Mapping[str, str] | None = None, tries: int = TRIES) -> object:
+        """The JSON at a path. What can't be had at this moment is asked for again, so many times in all."""
+        for tried in range(1, tries + 1):
             try:
                 return _json(self._call("GET", path, params=query))
             except NotNowError:
-                if tried == TRIES:
+                if tried == tries:
                     raise
                 time.sleep(0.5 * tried)
         raise AssertionError("the loop returns or raises")
@@ -172,4 +172,5 @@ def _json(answer: requests.Response) -> object:
             raise refused(answer.status_code, error)
         if isinstance(value.get("errors"), list | dict):
             raise JsonRefusedError(answer.status_code, value)
-    raise refused(answer.status_code, f"{answer.url} answers with {answer.status_code} {answer.reason}")
+    said = answer.text[:200] if value is not None else answer.reason
+    raise refused(answer.status_code, f"{answer.url} answers with {answer.status_code}: {said}")

@@ -83,7 +83,7 @@ class Job:
                 try:
                     view = self.view()
                     heard = time.monotonic()
-                except UnreachableError:
+                except (UnreachableError, NotNowError):
                     if time.monotonic() - heard > PATIENCE:
                         raise
                 else:

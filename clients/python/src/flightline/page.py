@@ -69,7 +69,7 @@ class Page:
 
     def look(self, request: str) -> dict[str, Any] | None:
         """The answer to a request; None while there is none."""
-        told = self.connection.get(_RESPONSE + request)
+        told = self.connection.get(_RESPONSE + request, tries=1)
         if _field(told, "status") == "WAIT":
             return None
         answer = _field(told, "prediction")
@@ -105,13 +105,32 @@ class Page:
         requests = [self.send(flight) for flight in flights]
         return [self.wait(request, timeout=timeout) for request in requests]
 
+    def wait_until_ready(self, *, timeout: float = PATIENCE) -> None:
+        """Waits until it reaches the stream, with all that it needs.
+
+        Raises:
+            TooSlowError: it doesn't in time; says what it waits for.
+        """
+        ends = time.monotonic() + timeout
+        while True:
+            try:
+                told = self.health()
+                lacks = str(told)
+                if told == {"status": "OK"}:
+                    return
+            except NotNowError as error:
+                lacks = str(error)
+            if time.monotonic() > ends:
+                raise TooSlowError(f"the page doesn't reach its stream within {timeout:g} s: {lacks}")
+            time.sleep(LOOK_EVERY)
+
     def health(self) -> dict[str, Any]:
         """`{"status": "OK"}`, perhaps with what it waits for.
 
         Raises:
             NotNowError: requests can't be sent, or answers not be heard.
         """
-        told = self.connection.get("/health")
+        told = self.connection.get("/health", tries=1)
         _field(told, "status")
         assert isinstance(told, dict)
         return told
