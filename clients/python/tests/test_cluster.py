@@ -74,8 +74,8 @@ def test_the_new_model_is_the_current_one_and_its_report_can_be_had(
     world: real.World, cluster: Cluster, trained: Trained
 ) -> None:
     assert trained.job.view().line.state.is_over
-    model = next(model for model in cluster.models() if len(model.report().features) == 9)
-    assert model.view.current
+    model = cluster.models().current
+    assert model is not None
     report = model.report()
     assert report.model == model.id
     assert report.test is not None
