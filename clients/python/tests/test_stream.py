@@ -99,8 +99,9 @@ def test_the_live_dataflow_is_data_and_a_picture(stream: Stream, tmp_path: Path)
     assert sum(box.share for box in floor.boxes) == pytest.approx(1)
     assert len(graph.table()) == len(graph.operators)
     axes = draw(graph, title="The stream")
-    assert axes.figure is not None
-    axes.figure.savefig(tmp_path / "graph.png")
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(tmp_path / "graph.png")
     shown = "\n".join(text.get_text() for text in axes.texts).replace("\n", "")
     for box in floor.boxes:
         assert box.name.replace(" ", "")[:8] in shown.replace(" ", "")

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .extras import extra
 
@@ -53,20 +53,23 @@ def read_mongodb(url: str, collection: str = COLLECTION, query: Mapping[str, Any
 def table(answers: list[Mapping[str, Any]]) -> pd.DataFrame:
     """A row for each answer: its fields, its `Prediction` in words, and a column for the probability of each class."""
     pandas = extra("pandas", "tables")
+    shares = [f"P({name})" for name in CLASSES]
     rows: list[dict[str, Any]] = []
     for answer in answers:
-        row = dict(answer)
-        probabilities = row.pop("Probabilities", None) or []
-        row |= {f"P({name})": share for name, share in zip(CLASSES, probabilities, strict=False)}
-        prediction = row.get("Prediction")
-        row["Delay"] = None if prediction is None else CLASSES[int(prediction)]
+        # What no answer has is a column all the same, so that who reads it need not ask whether there is one.
+        row = {"Error": None, "Prediction": None, **answer, **dict.fromkeys(shares)}
+        row |= dict(zip(shares, row.pop("Probabilities", None) or [], strict=False))
+        row["Delay"] = None if row["Prediction"] is None else CLASSES[int(row["Prediction"])]
         rows.append(row)
+    if not rows:
+        return cast(
+            "pd.DataFrame", pandas.DataFrame(columns=["UUID", "Status", "Error", "Prediction", *shares, "Delay"])
+        )
     made: pd.DataFrame = pandas.DataFrame(rows)
-    if "Delay" in made:
-        made["Delay"] = pandas.Categorical(made["Delay"], categories=CLASSES, ordered=True)
-    if "Prediction" in made:
-        # Beside errors, which have none, whole numbers would become fractions.
-        made["Prediction"] = made["Prediction"].astype("Int64")
+    made[shares] = made[shares].astype(float)
+    made["Delay"] = pandas.Categorical(made["Delay"], categories=CLASSES, ordered=True)
+    # Beside errors, which have none, whole numbers would become fractions.
+    made["Prediction"] = made["Prediction"].astype("Int64")
     return made
 
 

@@ -65,7 +65,7 @@ class Connection:
         self.address = (address if "://" in address else f"http://{address}").rstrip("/")
         self.timeout = timeout
         self._session = requests.Session()
-        self._session.verify = verify if isinstance(verify, bool) else os.fspath(verify)
+        self._verify = verify if isinstance(verify, bool) else os.fspath(verify)
         # A .netrc for this host would silently take the token's place.
         self._session.auth = _Bearer(token)
 
@@ -108,10 +108,10 @@ class Connection:
     def _call(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401
         url = self.address + path
         headers = {"Accept": "application/json"}
+        # Said of the session only, REQUESTS_CA_BUNDLE in the environment would silently take its place.
+        more |= {"headers": headers, "verify": self._verify, "timeout": self.timeout, "allow_redirects": False}
         try:
-            return self._session.request(
-                method, url, headers=headers, timeout=self.timeout, allow_redirects=False, **more
-            )
+            return self._session.request(method, url, **more)
         except requests.exceptions.SSLError as error:
             raise UnreachableError(f"{self.address} can't be trusted: {error}") from error
         except requests.exceptions.Timeout as error:

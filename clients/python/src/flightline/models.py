@@ -107,8 +107,8 @@ class Report:
     def importances(self) -> pd.DataFrame:
         """The features, the most important first."""
         rows = [{"feature": one.name, "kind": one.kind, "importance": one.importance} for one in self.features]
-        table: pd.DataFrame = extra("pandas", "tables").DataFrame(rows).set_index("feature")
-        return table.sort_values("importance", ascending=False)
+        table: pd.DataFrame = extra("pandas", "tables").DataFrame(rows).sort_values("importance", ascending=False)
+        return table.set_index("feature")
 
     def confusion(self) -> pd.DataFrame:
         """True classes by predicted ones, of the rows that judged it; of those it was trained on if there are none."""
