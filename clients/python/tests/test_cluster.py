@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import real
-import requests
+import requests.certs
 from conftest import Trained
 
 from flightline import (

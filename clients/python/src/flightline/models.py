@@ -108,7 +108,8 @@ class Report:
         """The features, the most important first."""
         rows = [{"feature": one.name, "kind": one.kind, "importance": one.importance} for one in self.features]
         table: pd.DataFrame = extra("pandas", "tables").DataFrame(rows).sort_values("importance", ascending=False)
-        return table.set_index("feature")
+        indexed: pd.DataFrame = table.set_index("feature")
+        return indexed
 
     def confusion(self) -> pd.DataFrame:
         """True classes by predicted ones, of the rows that judged it; of those it was trained on if there are none."""

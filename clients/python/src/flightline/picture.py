@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _WIDE, _HIGH = 0.74, 0.62
 _CHARACTERS = 15
 #: Boxes of a column of the picture, before it goes on in the next row of columns.
-_COLUMNS = 9
+_COLUMNS = 12
+#: How much an arrow over several columns is bent, and how far it rises by that for each column.
+_BEND, _RISE = -0.14, 0.107
 _LINE, _WAITING = "#5b6770", "#c0392b"
 
 
@@ -40,7 +42,9 @@ def draw(graph: Graph, scope: Address | None = None, *, title: str = "", ax: Axe
     for box in floor.boxes:
         _draw_box(ax, box, at[box.address])
     ax.set_xlim(-0.6, wide + 0.6)
-    ax.set_ylim(high + 0.6, low - 0.6)
+    # Arrows over several columns rise above the boxes.
+    longest = max((at[one.target][0] - at[one.source][0] for one in floor.arrows), default=0.0)
+    ax.set_ylim(high + 0.6, low - 0.6 - max(_RISE * longest - 0.5, 0.0))
     ax.set_axis_off()
     ax.set_title(title or "The dataflow: share of the working time, and records along each arrow", fontsize=11)
     return ax
@@ -90,7 +94,7 @@ def _draw_arrow(ax: Axes, arrow: Arrow, at: dict[Address, tuple[float, float]]) 
     begin = (x0 + _WIDE / 2, y0) if forward else (x0, y0 + _HIGH / 2)
     end = (x1 - _WIDE / 2, y1) if forward else (x1, y1 - _HIGH / 2 if y1 > y0 else y1 + _HIGH / 2)
     # An arrow over more than one column would go through the boxes in between.
-    bend = -0.18 if abs(x1 - x0) > 1.5 or not forward else 0.0
+    bend = _BEND if abs(x1 - x0) > 1.5 or not forward else 0.0
     colour = _WAITING if arrow.waiting else _LINE
     ax.add_patch(
         patches.FancyArrowPatch(
@@ -105,7 +109,8 @@ def _draw_arrow(ax: Axes, arrow: Arrow, at: dict[Address, tuple[float, float]]) 
         )
     )
     if arrow.records:
-        middle = ((begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2 - 0.07)
+        rise = _RISE * (end[0] - begin[0]) if bend and forward else 0.0
+        middle = ((begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2 - 0.07 - rise)
         ax.text(*middle, short(arrow.records), ha="center", va="bottom", fontsize=6, color=colour, zorder=4)
 
 
