@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import real
-import requests.certs
+import requests.utils
 from conftest import Trained
 
 from flightline import (
@@ -188,7 +188,7 @@ def test_the_metrics_are_those_of_the_cluster(cluster: Cluster) -> None:
 
 def test_over_tls_only_a_certificate_that_is_trusted_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # It took the place of what the client was told to trust.
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", requests.certs.where())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", requests.utils.DEFAULT_CA_BUNDLE_PATH)
     line = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
     parts = ["-addext", "subjectAltName=DNS:localhost", "-keyout", "site.key", "-out", "site.pem"]
     subprocess.run([*line.split(), *parts], cwd=tmp_path, check=True, capture_output=True)
