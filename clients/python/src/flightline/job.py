@@ -1,0 +1,148 @@
+"""A job that was submitted: where it stands, waiting for it, ending it, its logs and its live dataflow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .connection import Connection
+from .errors import FlightlineError, JobFailedError, NotNowError, TooSlowError, UnreachableError
+from .graph import Graph
+from .logs import ProcessLog
+from .progress import Shows, fitting
+from .shape import read
+from .view import JobView
+
+#: Seconds between two looks at a job.
+LOOK_EVERY = 0.2
+#: Seconds for which a master that is away is waited for: a job goes on without it.
+PATIENCE = 600.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the cluster."""
+
+    connection: Connection
+    id: int
+
+    @property
+    def _path(self) -> str:
+        return f"/api/jobs/{self.id}"
+
+    def view(self) -> JobView:
+        """Where it stands."""
+        return read(JobView, self.connection.get(self._path), self._path)
+
+    def wait(
+        self,
+        *,
+        timeout: float | None = None,
+        shows: Shows | None = None,
+        check: bool = True,
+    ) -> JobView:
+        """Waits until it is over, shows its stages, and gives how it ended.
+
+        Raises:
+            JobFailedError: it has failed, or somebody ended it; not with `check=False`.
+            TooSlowError: it wasn't over within so many seconds. It goes on.
+        """
+        view = self.wait_until(lambda view: view.line.state.is_over, "be over", timeout=timeout, shows=shows)
+        if check and view.line.state.state != "completed":
+            raise JobFailedError(_story(view))
+        return view
+
+    def wait_until_running(self, *, timeout: float | None = None) -> JobView:
+        """Waits until all of its processes are at work.
+
+        Raises:
+            JobFailedError: it is over.
+        """
+        view = self.wait_until(
+            lambda view: view.line.state.is_over or view.line.state.state == "running", "run", timeout=timeout
+        )
+        if view.line.state.is_over:
+            raise JobFailedError(_story(view))
+        return view
+
+    def wait_until(
+        self,
+        is_so: Callable[[JobView], bool],
+        what: str = "be as it is waited for",
+        *,
+        timeout: float | None = None,
+        shows: Shows | None = None,
+    ) -> JobView:
+        """Waits until it is so, and gives what was seen. A master that is away for a while is waited for."""
+        shows = shows or fitting()
+        ends = None if timeout is None else time.monotonic() + timeout
+        heard = time.monotonic()
+        try:
+            while True:
+                try:
+                    view = self.view()
+                    heard = time.monotonic()
+                except (UnreachableError, NotNowError):
+                    if time.monotonic() - heard > PATIENCE:
+                        raise
+                else:
+                    shows.show(view.line)
+                    if is_so(view):
+                        return view
+                if ends is not None and time.monotonic() > ends:
+                    raise TooSlowError(f"job {self.id} didn't come to {what} within {timeout:g} s")
+                time.sleep(LOOK_EVERY)
+        finally:
+            shows.close()
+
+    def stop(self) -> None:
+        """Asks it to finish what it has begun, and to end; and with it the schedule that it is a run of."""
+        self.connection.post(f"{self._path}/stop")
+
+    def kill(self) -> None:
+        """Ends it at once. Nothing is lost or doubled by that either."""
+        self.connection.post(f"{self._path}/kill")
+
+    def log(self, process: int = 0, generation: int | None = None) -> ProcessLog:
+        """The log of one of its processes; of its present or last life, unless a generation says which."""
+        if generation is None:
+            generation = self.view().line.generation
+        if generation is None:
+            raise FlightlineError(f"job {self.id} has not begun yet, so it has no log")
+        return ProcessLog(self.connection, self.id, generation, process)
+
+    def follow(self, process: int = 0) -> Iterator[str]:
+        """The log of a process through all lives of the job, until it is over. Of a life that is over, a log that
+        can't be had, since its worker is gone, is left out."""
+        told = 0
+        while True:
+            view = self.view()
+            following = [life for life in sorted(view.generations, key=lambda life: life.number) if life.number > told]
+            for life in following:
+                try:
+                    yield from self.log(process, life.number).follow()
+                except NotNowError:
+                    if life.ended is None:
+                        break
+                told = life.number
+            if view.line.state.is_over:
+                return
+            time.sleep(LOOK_EVERY)
+
+    def graph(self) -> Graph:
+        """Its dataflow as it is now.
+
+        Raises:
+            NotNowError: it runs no dataflow, or can't be asked at this moment.
+        """
+        path = f"{self._path}/graph"
+        return read(Graph, self.connection.get(path), path)
+
+
+def _story(view: JobView) -> str:
+    line = view.line
+    story = [f"job {line.id} ({line.name}) {line.state}" + ("" if line.exit is None else f", exit code {line.exit}")]
+    for process in view.generations[0].processes if view.generations else []:
+        story += [f"process {process.process}: {said}" for said in process.last_lines[-5:]]
+    return "\n".join(story)

@@ -1,0 +1,198 @@
+"""A real master, real workers and a real page, in a folder of their own on this machine.
+
+`FLIGHTLINE_BIN` names the folder of the binaries; without it, it is `target/release` of this project.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import flightline
+
+PROJECT = Path(__file__).resolve().parents[3]
+DATA = PROJECT / "data"
+#: Seconds until something that must come is given up.
+DEADLINE = 60.0
+_PORTS = range(21_000, 21_900)
+_MESH = 8
+
+
+def binaries() -> Path:
+    """The folder of the binaries."""
+    folder = Path(os.environ.get("FLIGHTLINE_BIN") or PROJECT / "target/release").resolve()
+    missing = [name for name in ("master", "worker", "web", "train", "predict") if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} has no {', '.join(missing)}: build them, or set FLIGHTLINE_BIN to their folder"
+        )
+    return folder
+
+
+def wait_until(what: str, is_so: Callable[[], bool]) -> None:
+    """Waits until it is so."""
+    ends = time.monotonic() + DEADLINE
+    while not is_so():
+        if time.monotonic() > ends:
+            raise TimeoutError(f"{what}: not within {DEADLINE:g} s")
+        time.sleep(0.02)
+
+
+def free_ports(number: int) -> int:
+    """The first of so many ports in a row that nobody has."""
+    for _ in range(100):
+        first = random.choice(_PORTS)
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for port in range(first, first + number):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+    raise OSError(f"there are no {number} free ports in a row")
+
+
+@dataclass
+class Running:
+    """A process, and what it says. It is killed when it is not stopped."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self) -> str:
+        """What it has said on standard error."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for(self, text: str) -> None:
+        """Waits until it says this."""
+
+        def says_it() -> bool:
+            if text in self.said():
+                return True
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended before it said {text!r}\n{self.said()}")
+            return False
+
+        wait_until(f"{self.name} says {text!r}", says_it)
+
+    def stop(self) -> None:
+        """Asks it to end, and kills it if it doesn't."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+@dataclass
+class World:
+    """A folder with data, and what runs in it."""
+
+    folder: Path
+    master: str = ""
+    processes: list[Running] = field(default_factory=list)
+
+    def start(self, program: str, *args: str, name: str = "") -> Running:
+        """Starts a program of ours in the folder."""
+        name = name or program
+        log = self.folder / f"{name}.log"
+        # Whoever runs the tests may have set a cluster of his own.
+        env = {key: value for key, value in os.environ.items() if not key.startswith("FLIGHTLINE_")}
+        with log.open("wb") as told:
+            process = subprocess.Popen(
+                [binaries() / program, *args], cwd=self.folder, env=env, stdout=subprocess.DEVNULL, stderr=told
+            )
+        running = Running(name, process, log)
+        self.processes.append(running)
+        return running
+
+    def start_cluster(self, workers: int, *master_args: str) -> None:
+        """Starts a master, and workers of 2 cores and 2 GiB that it knows."""
+        rpc = free_ports(2)
+        scheme = "https" if "--tls-cert" in master_args else "http"
+        self.master = f"{scheme}://localhost:{rpc + 1}"
+        self.start("master", "--rpc", f"127.0.0.1:{rpc}", "--ui", f"127.0.0.1:{rpc + 1}", *master_args).wait_for(
+            "master: calls at"
+        )
+        for number in range(workers):
+            row = free_ports(_MESH + 2)
+            name = f"worker-{number}"
+            places = ("--rpc-port", str(row), "--ui", f"127.0.0.1:{row + 1}", "--work", name, "--name", name)
+            mesh = ("--mesh-ports", f"{row + 2}-{row + 1 + _MESH}")
+            size = ("--cores", "2", "--memory", "2G", "--allow-root")
+            self.start("worker", "--master", f"127.0.0.1:{rpc}", *places, *mesh, *size, name=name)
+        if workers:
+            with self.cluster() as cluster:
+                wait_until("all workers have come", lambda: _alive(cluster) == workers)
+
+    def cluster(self) -> flightline.Cluster:
+        """The client of the master."""
+        return flightline.Cluster(self.master, token_file=self.token_file)
+
+    @property
+    def token_file(self) -> Path:
+        """The token that the master made."""
+        return self.folder / "flightline-cluster/token"
+
+    def start_page(self, config: Path, job: str) -> str:
+        """Starts the page before a job, and gives its address."""
+        address = f"127.0.0.1:{free_ports(1)}"
+        self.start("web", "--listen", address, "--config", str(config), "--job", job).wait_for("the page is at")
+        return f"http://{address}"
+
+    def stop(self) -> None:
+        """Stops all that runs, the master last."""
+        for running in reversed(self.processes):
+            running.stop()
+
+    def story(self) -> str:
+        """What all have said, for who looks for a fault."""
+        return "\n".join(f"=== {one.name}\n{one.said()[-4000:]}" for one in self.processes)
+
+
+def _alive(cluster: flightline.Cluster) -> int:
+    return sum(worker.state == "alive" for worker in cluster.view().workers)
+
+
+@contextlib.contextmanager
+def world(folder: Path) -> Iterator[World]:
+    """A folder with the bundled data. Everything that was started in it has ended afterwards."""
+    (folder / "data").mkdir(parents=True)
+    for name in ("flights.parquet", "origin_dest_distances.jsonl"):
+        shutil.copy(DATA / name, folder / "data" / name)
+    made = World(folder)
+    try:
+        yield made
+    except BaseException:
+        print(made.story())
+        raise
+    finally:
+        made.stop()
+
+
+def stream_config(port: int) -> str:
+    """A stream that needs no server, answers to be seen in files at once. All paths are below the worker's folder."""
+    return f"""\
+[embedded]
+partitions = 2
+
+[sinks.files]
+roll_every = "200ms"
+
+[sinks.columns]
+url = "file:flightline-state/columns"
+format = "parquet"
+roll_every = "200ms"
+
+[http]
+listen = "127.0.0.1:{port}"
+"""

@@ -1,0 +1,140 @@
+"""The parts that need no server: reading of JSON, jobs as JSON, the layout and the lines of progress."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from flightline import CarriedFile, JobLine, JobSpec, JobState, Lines, ShapeError, StageLine, memory_bytes
+from flightline.answers import CLASSES, read_files, table
+from flightline.graph import Graph
+from flightline.layout import layers, places
+from flightline.shape import read
+
+
+@dataclass
+class Part:
+    """Something to be read."""
+
+    name: str
+    pairs: dict[int, tuple[int, float]]
+    from_: int | None = None
+
+
+def test_what_is_known_is_read_and_the_rest_is_ignored() -> None:
+    part = read(Part, {"name": "a", "pairs": {"3": [1, 2]}, "from": 7, "later": {}})
+    assert part == Part("a", {3: (1, 2.0)}, 7)
+    assert type(part.pairs[3][1]) is float
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ([], "it is list where dict was expected"),
+        ({"name": "a"}, "it has no pairs"),
+        ({"name": None, "pairs": {}}, r"it\.name is nothing where str was expected"),
+        ({"name": "a", "pairs": {"3": [1]}}, r"it\.pairs\.3 has 1 parts instead of 2"),
+        ({"name": "a", "pairs": {"3": [True, 1]}}, r"it\.pairs\.3\[0\] is bool where int was expected"),
+        ({"name": "a", "pairs": {"x": [1, 1]}}, r"it\.pairs has the key 'x' where int was expected"),
+    ],
+)
+def test_what_does_not_fit_is_said_with_its_place(value: object, says: str) -> None:
+    with pytest.raises(ShapeError, match=says):
+        read(Part, value, "it")
+
+
+def test_memory_is_read_as_people_write_it() -> None:
+    for text, amount in (("512M", 512 << 20), ("2g", 2 << 30), ("1 T", 1 << 40), ("2GiB", 2 << 30), ("4096", 4096)):
+        assert memory_bytes(text) == amount
+    for text in ("", "G", "-1G", "much", "0M"):
+        with pytest.raises(ValueError, match="is no amount of memory"):
+            memory_bytes(text)
+
+
+def test_a_carried_file_travels_and_is_never_shown() -> None:
+    file = CarriedFile("job.toml", 'password = "hush"')
+    spec = JobSpec("predict", ("--set", "a=b")).with_config(file)
+    assert "hush" not in repr(spec)
+    told = spec.json()
+    assert told["args"] == ["--set", "a=b", "--config", "{carried}/job.toml"]
+    assert told["files"] == [{"name": "job.toml", "text": file.text}]
+    assert "every" not in told
+    assert replace(spec, every="24h").json()["every"] == "24h"
+
+
+def test_every_arrow_goes_to_a_later_column_but_for_loops() -> None:
+    chance = random.Random(7)
+    for _ in range(50):
+        nodes = list(range(chance.randint(1, 20)))
+        forward = [(a, b) for a in nodes for b in nodes if a < b and chance.random() < 0.2]
+        column = layers(nodes, forward)
+        assert all(column[a] < column[b] for a, b in forward)
+        back = [(b, a) for a, b in forward if chance.random() < 0.2]
+        at = places(nodes, [*forward, *back, (0, 0)])
+        assert len(set(at.values())) == len(nodes), "no two boxes stand at one place"
+
+
+def test_a_floor_adds_up_what_is_within_and_knows_the_edge() -> None:
+    def operator(address: list[int], nanos: int) -> dict[str, object]:
+        told = {"address": address, "name": str(address), "is_scope": len(address) < 3, "active_nanos": nanos}
+        return {**told, "activations": 1, "running": 1}
+
+    def channel(scope: list[int], source: int, target: int, sent: int, received: int) -> dict[str, object]:
+        ends = {
+            "source": {"operator": [*scope, source], "port": 0},
+            "target": {"operator": [*scope, target], "port": 0},
+        }
+        return {"scope": scope, **ends, "records_sent": sent, "records_received": received, "batches": 1}
+
+    graph = read(
+        Graph,
+        {
+            "operators": [operator([0], 1), operator([0, 1], 10), operator([0, 2], 20), operator([0, 2, 1], 70)],
+            "channels": [channel([0], 1, 2, 5, 3), channel([0], 1, 2, 1, 1), channel([0, 2], 0, 1, 4, 4)],
+        },
+    )
+    floor = graph.floor()
+    assert [(box.name, box.nanos, box.share) for box in floor.boxes] == [("[0, 1]", 10, 0.1), ("[0, 2]", 90, 0.9)]
+    assert [(arrow.records, arrow.waiting) for arrow in floor.arrows] == [(6, 2)]
+    assert [box.name for box in graph.floor((0, 2)).boxes] == ["outside", "[0, 2, 1]"]
+    assert Graph([], []).floor().boxes == []
+
+
+def test_lines_are_written_once_for_each_change() -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+    stage = StageLine("read", "rows", 10, 4, ended=False)
+    line = JobLine(
+        id=3, name="it", program="train", state=JobState("running"), submitted=0, ended=None, exit=None, generation=1,
+        cores=1, memory=1, next_run=None, stages=[stage],
+    )  # fmt: skip
+    for shown in (line, line, replace(line, stages=[replace(stage, done=10, ended=True)])):
+        lines.show(shown)
+        lines.show(shown)
+    assert out.getvalue().splitlines() == ["job 3 (it) is running", "  read: 10 rows"]
+
+
+def test_answers_of_files_come_in_order_and_hidden_files_are_the_sinks(tmp_path: Path) -> None:
+    assert read_files(tmp_path / "none").empty
+    for partition, name, uuid in (
+        (10, "0.jsonl", "c"),
+        (2, "5.jsonl", "b"),
+        (2, "0.jsonl", "a"),
+        (2, ".end.jsonl", "x"),
+    ):
+        folder = tmp_path / f"log_partition={partition}"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps({"UUID": uuid, "Status": "ERROR"}) + "\n", encoding="utf-8")
+    assert list(read_files(tmp_path)["UUID"]) == ["a", "b", "c"]
+
+
+def test_an_answer_says_its_class_in_words() -> None:
+    told = table([{"UUID": "a", "Prediction": 3, "Probabilities": [0.1, 0.2, 0.3, 0.4]}, {"UUID": "b", "Error": "no"}])
+    assert told["Delay"][0] == CLASSES[3]
+    assert told[f"P({CLASSES[3]})"][0] == 0.4
+    assert told["Delay"].isna()[1]
