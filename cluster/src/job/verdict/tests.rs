@@ -38,6 +38,7 @@ fn seen(how: HowEnded) -> End {
         how,
         last_lines: vec!["a line".to_owned(), "error: the last words".to_owned(), " ".to_owned()],
         ledger: None,
+        model: None,
     }
 }
 
@@ -92,7 +93,11 @@ fn the_cause_is_told_and_not_what_followed_from_it() {
 #[test]
 fn above_the_ledger_there_is_room_for_another_life() {
     let refused = |ledger| {
-        follows(Program::Predict, true, [End::Seen { how: HowEnded::Code(8), last_lines: Vec::new(), ledger }])
+        follows(
+            Program::Predict,
+            true,
+            [End::Seen { how: HowEnded::Code(8), last_lines: Vec::new(), ledger, model: None }],
+        )
     };
     assert!(matches!(refused(Some(17)), Verdict::Again { above: Generation(17), .. }));
     assert!(matches!(refused(Some(2)), Verdict::Again { above: Generation(3), .. }));

@@ -50,7 +50,7 @@ fn nobody_is_asked_for_what_a_job_runs_that_is_over_or_whose_worker_is_lost() {
     let job = cluster.submit(spec, at(0));
     let asked = |cluster: &Cluster| to_be_asked(cluster, job).map(|processes| processes.len());
     assert_eq!(asked(&cluster), Ok(2));
-    assert!(to_be_asked(&cluster, JobId(9)).unwrap_err().contains("has not been started"));
+    assert!(matches!(to_be_asked(&cluster, JobId(9)), Err(NotHad::Missing(_))));
 
     for second in 1..=6 {
         cluster.report((&names[0], Incarnation(1)), Vec::new(), at(second)).unwrap();
@@ -58,7 +58,7 @@ fn nobody_is_asked_for_what_a_job_runs_that_is_over_or_whose_worker_is_lost() {
     assert_eq!(asked(&cluster), Ok(1), "the other worker is lost");
     let ended = ProcessReport {
         id: to_be_asked(&cluster, job).unwrap()[0],
-        state: ProcessState::Ended { how: HowEnded::Code(3), last_lines: Vec::new(), ledger: None },
+        state: ProcessState::Ended { how: HowEnded::Code(3), last_lines: Vec::new(), ledger: None, model: None },
         memory: Memory(0),
         stream: None,
         stages: Vec::new(),
@@ -66,7 +66,7 @@ fn nobody_is_asked_for_what_a_job_runs_that_is_over_or_whose_worker_is_lost() {
     cluster.stop(job, StopHow::Kill, at(7)).unwrap();
     assert_eq!(asked(&cluster), Ok(1), "it ends, and may still tell");
     cluster.report((&names[0], Incarnation(1)), vec![ended], at(8)).unwrap();
-    assert_eq!(asked(&cluster), Err("job 1 is killed: nothing runs".to_owned()));
+    assert_eq!(asked(&cluster), Err(NotHad::NotAsItStands("job 1 is killed: nothing runs".to_owned())));
 }
 
 fn training(args: &[&str]) -> JobSpec {
@@ -116,9 +116,9 @@ fn a_call_can_ask_for_no_more_than_a_person_and_is_told_all_that_is_wrong() {
     for part in ["0 processes can't be had", "0 cores for each", "argument 2 names \"/etc/x\""] {
         assert!(told.contains(part), "{part:?} is not in: {told}");
     }
-    assert_eq!(front.submit(none, None).unwrap_err().len(), 3);
-    let told = front.submit(training(&["--output", "flightline-cluster/token"]), None).unwrap_err();
+    assert_eq!(front.submit(none, None, false).unwrap_err().len(), 3);
+    let told = front.submit(training(&["--output", "flightline-cluster/token"]), None, false).unwrap_err();
     assert!(told[0].contains("the cluster's own"), "{told:?}");
     assert!(front.desk().read(|cluster| cluster.jobs().is_empty()), "nothing of that became a job");
-    assert_eq!(front.submit(training(&["--output", "models/x"]), None), Ok(JobId(1)));
+    assert_eq!(front.submit(training(&["--output", "models/x"]), None, false), Ok(Submitted::New(JobId(1))));
 }

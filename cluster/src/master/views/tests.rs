@@ -134,7 +134,7 @@ fn what_is_read_of_each_partition_in_a_second_is_told_and_nothing_across_lives()
         let report = |state, stream| ProcessReport { id, state, memory: Memory(0), stream, stages: Vec::new() };
         if (generation, read) == (2, 7) {
             let how = HowEnded::Signal(9);
-            let ended = ProcessState::Ended { how, last_lines: Vec::new(), ledger: None };
+            let ended = ProcessState::Ended { how, last_lines: Vec::new(), ledger: None, model: None };
             let before = ProcessRef { generation: Generation(1), ..id };
             let ended = ProcessReport { id: before, ..report(ended, None) };
             cluster.report((&name, Incarnation(1)), vec![ended], at(second * 1_000 - 500)).unwrap();
@@ -178,10 +178,10 @@ fn what_ended_processes_have_done_is_still_told_when_their_agents_have_forgotten
     for (index, name) in names.iter().enumerate() {
         let done = 10 + index as u64;
         let stage = StageLine { name: "index".to_owned(), unit: "rows".to_owned(), total: done, done, ended: true };
-        let how = HowEnded::Code(0);
+        let (how, model) = (HowEnded::Code(0), (index == 0).then(|| "its id".into()));
         let ended = ProcessReport {
             id: ProcessRef { job, generation: Generation(1), process: ProcessIndex::new(index) },
-            state: ProcessState::Ended { how, last_lines: Vec::new(), ledger: None },
+            state: ProcessState::Ended { how, last_lines: Vec::new(), ledger: None, model },
             memory: Memory(0),
             stream: None,
             stages: vec![stage],
@@ -192,4 +192,6 @@ fn what_ended_processes_have_done_is_still_told_when_their_agents_have_forgotten
     let line = &cluster_view(&cluster, Moment(0), at(4)).jobs[0];
     assert_eq!((line.exit, line.stages.len()), (Some(0), 1), "{line:?}");
     assert_eq!((line.stages[0].done, line.stages[0].total), (21, 21));
+    let view = job_view(&cluster, &Histories::default(), job, Moment(4_000)).unwrap();
+    assert_eq!(view.model.as_deref(), Some("its id"), "the first process says what all have made");
 }

@@ -190,7 +190,8 @@ impl Mute {
                 match caller.call::<Orders>(&orders, WAIT) {
                     Ok(orders) if orders.heard == Heard::Yes => {
                         let processes = orders.processes.into_iter().map(said_of).collect();
-                        let _ = caller.call::<Heard>(&FromAgent::Report { agent: agent.clone(), processes }, WAIT);
+                        let _ = caller
+                            .call::<Heard>(&FromAgent::Report { agent: agent.clone(), processes, ending: false }, WAIT);
                     }
                     _ => drop(caller.call::<Heard>(&FromAgent::Register(machine.clone()), WAIT)),
                 }
