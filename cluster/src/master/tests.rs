@@ -18,6 +18,7 @@ use crate::job::spec::{JobSpec, Program};
 use crate::job::state::{JobState, Phase};
 use crate::protocol::life::LifeRef;
 use crate::protocol::{HowEnded, Machine, ProcessReport, ProcessState, Wish};
+use crate::samples;
 
 const START: u64 = 1_700_000_000_000;
 
@@ -26,17 +27,8 @@ fn rules() -> Rules {
 }
 
 fn spec(processes: usize, cores: u32) -> JobSpec {
-    JobSpec {
-        name: "it".to_owned(),
-        program: Program::Train,
-        args: vec!["--trees".to_owned(), "3".to_owned()],
-        files: Vec::new(),
-        processes: ProcessCount::new(processes),
-        cores: Cores(cores),
-        memory: Memory(1 << 30),
-        supervise: false,
-        every: None,
-    }
+    let spec = samples::spec(Program::Train, &["--trees", "3"]);
+    JobSpec { processes: ProcessCount::new(processes), cores: Cores(cores), ..spec }
 }
 
 fn name(at: usize) -> WorkerName {
@@ -45,17 +37,12 @@ fn name(at: usize) -> WorkerName {
 
 fn machine(at: usize, incarnation: u64, cores: u32) -> Machine {
     Machine {
-        worker: name(at),
         incarnation: Incarnation(incarnation),
         host: format!("host-{at}"),
-        port: 8081,
-        page: format!("http://host-{at}:8081"),
-        mesh_ports: (7100, 7109),
         cores: Cores(cores),
         memory: Memory(16 << 30),
-        roots: vec!["/srv".to_owned()],
-        own: Vec::new(),
         version: "1".to_owned(),
+        ..samples::machine(&name(at).0)
     }
 }
 

@@ -4,20 +4,11 @@ use proptest::prelude::*;
 use super::super::life::Place;
 use super::super::spec::Program;
 use super::*;
-use crate::ids::{Cores, Incarnation, Memory, Moment, WorkerName};
+use crate::ids::{Incarnation, Moment, WorkerName};
+use crate::samples;
 
 fn spec(program: Program, supervise: bool) -> JobSpec {
-    JobSpec {
-        name: "it".to_owned(),
-        program,
-        args: Vec::new(),
-        files: Vec::new(),
-        processes: ProcessCount::new(1),
-        cores: Cores(1),
-        memory: Memory(1 << 30),
-        supervise,
-        every: None,
-    }
+    JobSpec { supervise, ..samples::spec(program, &[]) }
 }
 
 fn life(ends: impl IntoIterator<Item = End>) -> Life {

@@ -5,14 +5,14 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
 use flightline_engine::clock::SystemClock;
-use flightline_engine::ids::ProcessCount;
 
 use super::*;
 use crate::entropy::SystemEntropy;
-use crate::ids::{Cores, Incarnation, WorkerName};
+use crate::ids::{Incarnation, WorkerName};
 use crate::job::spec::Program;
 use crate::master::state::{Changed, Rules};
 use crate::protocol::Machine;
+use crate::samples;
 
 /// Longer than anything takes: who waits so long hangs.
 const HANGS: Duration = Duration::from_secs(60);
@@ -51,33 +51,11 @@ fn desk(room: Option<Memory>) -> (Arc<Desk>, Receiver<()>, SyncSender<bool>) {
 }
 
 fn spec() -> JobSpec {
-    JobSpec {
-        name: "it".to_owned(),
-        program: Program::Train,
-        args: Vec::new(),
-        files: Vec::new(),
-        processes: ProcessCount::new(1),
-        cores: Cores(1),
-        memory: Memory(1),
-        supervise: false,
-        every: None,
-    }
+    samples::spec(Program::Train, &[])
 }
 
 fn machine() -> Machine {
-    Machine {
-        worker: WorkerName("it".into()),
-        incarnation: Incarnation(1),
-        host: "host".to_owned(),
-        port: 1,
-        page: "http://host:1".to_owned(),
-        mesh_ports: (7_100, 7_109),
-        cores: Cores(2),
-        memory: Memory(1 << 30),
-        roots: Vec::new(),
-        own: Vec::new(),
-        version: Rules::default().version,
-    }
+    samples::machine("it")
 }
 
 /// Whatever is asked is answered, also of an async task: what there is, and which processes the worker shall have.

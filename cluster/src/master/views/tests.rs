@@ -13,25 +13,14 @@ use super::*;
 use crate::ids::{Incarnation, WorkerName};
 use crate::job::spec::Program;
 use crate::protocol::{HowEnded, Machine};
+use crate::samples;
 
 fn at(millis: u64) -> At {
     At { now: Moment(millis), up: Duration::from_millis(millis), chance: 0.5 }
 }
 
 fn machine(worker: &WorkerName) -> Machine {
-    Machine {
-        worker: worker.clone(),
-        incarnation: Incarnation(1),
-        host: "host".to_owned(),
-        port: 7078,
-        page: "http://host:8081".to_owned(),
-        mesh_ports: (7100, 7109),
-        cores: Cores(2),
-        memory: Memory(4 << 30),
-        roots: vec!["/srv".to_owned()],
-        own: Vec::new(),
-        version: Rules::default().version,
-    }
+    Machine { cores: Cores(2), memory: Memory(4 << 30), ..samples::machine(&worker.0) }
 }
 
 #[test]
@@ -72,17 +61,8 @@ fn of_many_last_lines_the_newest_are_shown() {
 }
 
 fn spec(processes: usize) -> JobSpec {
-    JobSpec {
-        name: "it".to_owned(),
-        program: Program::Predict,
-        args: Vec::new(),
-        files: Vec::new(),
-        processes: ProcessCount::new(processes),
-        cores: Cores(2),
-        memory: Memory(1 << 30),
-        supervise: true,
-        every: None,
-    }
+    let spec = samples::spec(Program::Predict, &[]);
+    JobSpec { processes: ProcessCount::new(processes), cores: Cores(2), supervise: true, ..spec }
 }
 
 /// What the page shows of a stream with a process on each of two workers, which say this of themselves.

@@ -15,7 +15,7 @@ use super::{OBEY, begin, end_now, id, order, order_with, report, settings, until
 use crate::agent::link::Link;
 use crate::agent::{Household, Wanted};
 use crate::entropy::SystemEntropy;
-use crate::ids::{Cores, Incarnation, JobId, Memory, Moment, WorkerName};
+use crate::ids::{Cores, JobId, Memory, Moment};
 use crate::job::spec::{JobSpec, Program};
 use crate::job::state::{Phase, StopHow};
 use crate::master::desk::Desk;
@@ -28,6 +28,7 @@ use crate::protocol::{HowEnded, Machine, ProcessOrder, Wish};
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
 use crate::rpc::serve::{Handler, Outcome, routes};
+use crate::samples;
 use crate::secret::ClusterSecret;
 use crate::view::{LineState, LineView};
 
@@ -42,17 +43,11 @@ fn start<H: Handler>(master: Arc<H>) -> HttpPort {
 /// An agent's line to this master.
 fn line(household: &Arc<Household>, master: &HttpPort, disk: &Path) -> Arc<Link> {
     let machine = Machine {
-        worker: WorkerName("it".into()),
-        incarnation: Incarnation(1),
-        host: "127.0.0.1".to_owned(),
-        port: 1,
-        page: "http://127.0.0.1:1".to_owned(),
         mesh_ports: (7_100, 7_199),
         cores: Cores(80),
         memory: Memory(64 << 30),
         roots: vec![disk.join("root").display().to_string()],
-        own: Vec::new(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..samples::machine("it")
     };
     let address = master.local_addr().to_string();
     let caller = || Caller::new(&address, Role::Agent, SECRET, Arc::new(SystemEntropy));
