@@ -207,7 +207,7 @@ fn said_of(order: ProcessOrder) -> ProcessReport {
     let state = match order.wish {
         Wish::Run => ProcessState::Starting { pid: 1 },
         Wish::Drain | Wish::Kill => {
-            ProcessState::Ended { how: HowEnded::Ordered, last_lines: Vec::new(), ledger: None }
+            ProcessState::Ended { how: HowEnded::Ordered, last_lines: Vec::new(), ledger: None, model: None }
         }
     };
     ProcessReport { id: order.id, state, memory: Memory(0), stream: None, stages: Vec::new() }
