@@ -35,6 +35,8 @@ pub mod port;
 mod private;
 pub mod protocol;
 pub mod rpc;
+#[cfg(test)]
+mod samples;
 pub mod secret;
 pub mod submit;
 pub mod ui;

@@ -154,7 +154,11 @@ def check_flags(world):
                 if asked:
                     port = ports[asked["port"]]
                     expect(port not in MESH and port not in (7077, 7078), f"{probe} of {program} asks port {port}")
-            expect(container["readinessProbe"]["httpGet"]["path"] == "/health", f"{program} is not asked for its /health")
+            asked = {probe: container[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")}
+            # To end a worker since its master is away would end its jobs, and to end a page since Kafka is brings nothing back.
+            of_page = {"livenessProbe": "/flights/delays/predict_kafka", "readinessProbe": "/health"}
+            right = of_page if program == "web" else {"livenessProbe": "/health", "readinessProbe": "/ready"}
+            expect(asked == right, f"{program} is asked for {asked}")
 
 
 def check_worker(world):

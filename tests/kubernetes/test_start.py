@@ -1,6 +1,5 @@
 """deploy/kubernetes/base/start.sh, with programs in the place of ours that end as they are told."""
 
-import json
 import unittest
 
 from support import ROOT, WithFakes
@@ -20,39 +19,30 @@ class Start(WithFakes):
     def submitted(self):
         return [call for call in self.calls() if call.startswith(("submit train", "submit predict"))]
 
-    def with_jobs(self, *states):
-        """A master that lists a stream in each of these states, as `submit --json list` prints it."""
-        jobs = [{"id": 1, "name": "train", "program": "train", "state": {"state": "running"}}]
-        jobs += [{"id": 2, "name": "stream", "program": "predict", "state": {"state": state, "why": "x"}} for state in states]
-        (self.folder / "jobs.json").write_text(json.dumps(jobs, separators=(",", ":")))
-        self.fake("submit", f'case "$*" in *list) cat {self.folder}/jobs.json ;; esac')
-
-    def test_a_stream_that_is_alive_is_not_submitted_again(self):
-        for state in ("queued", "starting", "running", "ending", "backing-off"):
-            self.with_jobs("failed", state)
-            self.assertEqual(self.start("stream").returncode, 0)
-        self.assertEqual(self.submitted(), [])
-
-    def test_a_stream_that_is_over_is(self):
-        self.with_jobs("failed", "stopped", "killed", "completed")
+    def test_the_stream_is_submitted_unless_it_runs(self):
+        self.fake("submit")
         self.assertEqual(self.start("stream").returncode, 0)
-        self.assertEqual(len(self.submitted()), 1)
-        self.assertIn("--supervise --processes 3", self.submitted()[0])
+        (submitted,) = self.submitted()
+        asked = submitted.split(" -- ")[0].split()
+        self.assertEqual(asked[:5], ["submit", "predict", "--name", "stream", "--unless-running"])
+        self.assertIn("--supervise --processes 3", submitted)
 
-    def test_it_waits_for_a_master_that_is_away_and_for_a_stream_that_is_ending(self):
-        once = 'if mkdir "$CALLS.%s" 2>/dev/null; then %s; fi'
-        self.with_jobs("stopping")
-        listed = self.folder / "jobs.json"
-        stopping = f'case "$*" in *list) cat {listed} ;; esac; echo "[]" > {listed}'
-        self.fake("submit", once % ("away", "exit 5") + "\n" + stopping)
-        self.assertEqual(self.start("stream").returncode, 0)
-        self.assertEqual(len(self.calls()), 6, self.calls())
-        self.assertEqual(len(self.submitted()), 1)
+    def test_a_server_that_is_away_is_waited_for(self):
+        away = 'if mkdir "$CALLS.away" 2>/dev/null; then exit %d; fi'
+        for step, program, code in (("import", "import", 4), ("stream", "submit", 5), ("train", "submit", 5)):
+            self.fake(program, away % code)
+            before = len(self.calls())
+            self.assertEqual(self.start(step).returncode, 0)
+            again = self.calls()[before:]
+            self.assertEqual([call.split()[0] for call in again], [program, "sleep", program])
+            self.assertEqual(again[0], again[2])
+            (self.folder / "calls.away").rmdir()
 
     def test_a_model_that_is_current_is_enough(self):
-        self.with_jobs()
+        self.fake("submit")
         self.assertEqual(self.start("train").returncode, 0)
-        self.assertEqual(len(self.submitted()), 1)
+        (submitted,) = self.submitted()
+        self.assertIn("--name first-model --unless-running --wait", submitted)
         (self.folder / "current").write_text("b43a\n")
         self.assertEqual(self.start("train").returncode, 0)
         self.assertEqual(len(self.submitted()), 1)

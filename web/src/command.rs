@@ -33,7 +33,7 @@ listened on.";
 #[command(name = "web", version, after_help = EXAMPLES)]
 pub struct WebFlags {
     /// Where the page is served; there is no log-in, so think before you name an address that others reach
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5000")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5000", env = "FLIGHTLINE_WEB_LISTEN")]
     pub listen: String,
 
     /// Address of a process of the running job, as it says it at its start; once for each of its processes. Asked only for

@@ -14,6 +14,7 @@ from conftest import Trained
 from flightline import (
     Bars,
     Cluster,
+    ConflictError,
     JobFailedError,
     JobSpec,
     Lines,
@@ -24,7 +25,6 @@ from flightline import (
     Page,
     RefusedJobError,
     ShapeError,
-    TooLateError,
     TooSlowError,
     UnreachableError,
     moment,
@@ -75,8 +75,11 @@ def test_the_new_model_is_the_current_one_and_its_report_can_be_had(
     world: real.World, cluster: Cluster, trained: Trained
 ) -> None:
     assert trained.job.view().line.state.is_over
-    model = cluster.models().current
-    assert model is not None
+    model = trained.job.model()
+    current = cluster.models().current
+    assert current is not None
+    assert current.id == model.id == trained.job.view().model
+    assert cluster.model(model.id).view == current.view == model.view
     report = model.report()
     assert report.model == model.id
     assert report.test is not None
@@ -102,8 +105,26 @@ def test_a_log_is_the_same_in_pieces_and_followed(trained: Trained) -> None:
     piece = log.piece(half)
     assert (piece.from_, piece.text) == (half, text.encode()[half:].decode(errors="replace"))
     assert text.endswith(log.piece().text)
-    with pytest.raises((NotFoundError, NotNowError), match="no process 7"):
+    with pytest.raises(NotFoundError, match="no process 7"):
         trained.job.log(process=7).piece()
+
+
+def test_what_a_job_printed_is_a_log_of_its_own(trained: Trained) -> None:
+    printed = trained.job.log(stream="stdout").text()
+    assert trained.job.model().id in printed
+    assert "".join(trained.job.follow(stream="stdout")) == printed
+    assert printed != trained.job.log().text()
+
+
+def test_a_job_that_runs_is_not_submitted_again_and_one_that_ends_is_waited_for(cluster: Cluster) -> None:
+    spec = JobSpec("train", processes=9, cores=2, name="only one")
+    job = cluster.submit(spec, unless_running=True)
+    assert cluster.submit(spec, unless_running=True).id == job.id
+    job.kill()
+    again = cluster.submit(spec, unless_running=True)
+    assert again.id > job.id
+    assert [line.id for line in cluster.jobs() if line.name == "only one"] == [again.id, job.id]
+    again.kill()
 
 
 def test_all_mistakes_of_a_job_are_raised_at_once(cluster: Cluster) -> None:
@@ -131,17 +152,23 @@ def test_a_job_without_room_waits_and_can_be_killed_once(cluster: Cluster) -> No
     assert "cores" in str(state)
     with pytest.raises(TooSlowError):
         job.wait(timeout=0.0, shows=quiet())
-    with pytest.raises(NotNowError):
+    with pytest.raises(ConflictError, match="has not been started yet"):
         job.graph()
+    with pytest.raises(NotFoundError, match="has made no model"):
+        job.model()
     job.kill()
     assert job.wait(timeout=real.DEADLINE, shows=quiet(), check=False).line.state.state == "killed"
-    with pytest.raises(TooLateError):
+    with pytest.raises(ConflictError):
         job.stop()
 
 
 def test_what_is_not_there_is_said(cluster: Cluster) -> None:
     with pytest.raises(NotFoundError, match="there is no such job, or it is forgotten"):
         cluster.job(10**6).view()
+    with pytest.raises(NotFoundError, match="there is no job"):
+        cluster.job(10**6).stop()
+    with pytest.raises(NotFoundError, match="there is no such model"):
+        cluster.model("c" * 64)
 
 
 def test_a_token_is_found_in_argument_file_and_environment(

@@ -73,22 +73,14 @@ mod tests {
     use flightline_engine::ids::{ProcessCount, ProcessIndex};
 
     use super::*;
-    use crate::ids::{Cores, Generation, JobId, Memory};
+    use crate::ids::{Cores, Generation, JobId};
     use crate::job::spec::Program;
+    use crate::samples;
 
     fn line(program: Program, processes: usize, args: &[&str]) -> String {
         let id = ProcessRef { job: JobId(7), generation: Generation(3), process: ProcessIndex::new(1) };
-        let spec = JobSpec {
-            name: "it".to_owned(),
-            program,
-            args: args.iter().map(|&word| word.to_owned()).collect(),
-            files: Vec::new(),
-            cores: Cores(4),
-            memory: Memory(1 << 30),
-            processes: ProcessCount::new(processes),
-            supervise: false,
-            every: None,
-        };
+        let (cores, processes) = (Cores(4), ProcessCount::new(processes));
+        let spec = JobSpec { cores, processes, ..samples::spec(program, args) };
         let places = Places {
             hostfile: Path::new("/f/hosts"),
             secret: Path::new("/f/secret"),

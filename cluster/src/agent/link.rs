@@ -1,7 +1,7 @@
 //! The agent's line to the master: what is goes there, what shall be comes back.
 //!
 //! A master that can't be reached, or doesn't understand, stops nothing: the processes go on, and both loops try again. One that
-//! doesn't know this agent (any more) is told anew who it is. Only an agent of the same name ends this one.
+//! doesn't know this agent (any more) is told anew who it is; that an agent ends is said in each report. Only an agent of the same name ends this one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use super::report::within_a_call;
 use crate::protocol::Machine;
 use crate::protocol::messages::{AgentId, FromAgent, Heard, Orders};
 use crate::rpc::call::{CallError, Caller};
+use crate::view::{LineState, LineView};
 
 /// Between two reports when nothing happens. A master loses who is silent for a few of these.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -46,6 +47,8 @@ pub struct Link {
     lives: Mutex<Lives>,
     /// Changes with that.
     ordered: watch::Sender<u64>,
+    /// How it stands with the master.
+    standing: watch::Sender<LineState>,
     /// For reports, for orders, and for what they name: a caller makes one call at a time.
     callers: [Arc<Caller>; 3],
 }
@@ -54,14 +57,20 @@ impl Link {
     /// A line for this agent, by three callers of the same master.
     #[must_use]
     pub fn new(household: Arc<Household>, machine: Machine, callers: [Caller; 3]) -> Self {
-        let ordered = watch::Sender::new(0);
-        Self { household, machine, lives: Mutex::default(), ordered, callers: callers.map(Arc::new) }
+        let (ordered, standing) = (watch::Sender::new(0), watch::Sender::new(LineState::Unregistered));
+        Self { household, machine, lives: Mutex::default(), ordered, standing, callers: callers.map(Arc::new) }
     }
 
     /// What this agent says of its machine.
     #[must_use]
     pub const fn machine(&self) -> &Machine {
         &self.machine
+    }
+
+    /// How it stands with which master.
+    #[must_use]
+    pub fn line(&self) -> LineView {
+        LineView { master: self.callers[0].callee().to_owned(), standing: *self.standing.borrow() }
     }
 
     /// What the master said last that this worker shall have.
@@ -97,6 +106,7 @@ impl Link {
         let told = call(&self.callers[0], FromAgent::Register(self.machine.clone()), Duration::ZERO).await;
         let heard = trouble.over(told).await;
         if heard == Some(Heard::Yes) {
+            self.stand(LineState::Registered);
             tracing::info!("registered with the master as worker {}", self.machine.worker);
         }
         heard
@@ -118,18 +128,17 @@ impl Link {
         }
     }
 
-    /// Says that this worker takes no more jobs; tries for a moment only.
+    /// Says that this worker takes no more jobs, from now on whenever it says something; tries for a moment only.
     pub async fn say_drain(&self) {
-        let agent = self.agent();
-        self.say_last(FromAgent::Drain { agent }).await;
+        self.stand(LineState::Draining);
+        self.say_last(self.present()).await;
     }
 
     /// Says how its processes have ended, and goodbye; tries for a moment only. Without their ends the master would take them
     /// for lost, and do again what is done.
     pub async fn say_goodbye(&self) {
-        let (agent, processes) = (self.agent(), within_a_call(self.household.reports()));
-        self.say_last(FromAgent::Report { agent: agent.clone(), processes }).await;
-        self.say_last(FromAgent::Leave { agent }).await;
+        self.say_last(self.present()).await;
+        self.say_last(FromAgent::Leave { agent: self.agent() }).await;
     }
 
     async fn say_last(&self, message: FromAgent) {
@@ -144,14 +153,16 @@ impl Link {
         let mut trouble = Trouble::new("reporting to the master");
         loop {
             changed.mark_unchanged();
-            let processes = within_a_call(self.household.reports());
-            let told =
-                call(&self.callers[0], FromAgent::Report { agent: self.agent(), processes }, Duration::ZERO).await;
+            let told = call(&self.callers[0], self.present(), Duration::ZERO).await;
+            if told.is_err() {
+                self.stand(LineState::Unheard);
+            }
             match trouble.over(told).await {
                 None => continue,
-                Some(Heard::Yes) => {}
+                Some(Heard::Yes) => self.stand(LineState::Registered),
                 Some(Heard::Replaced | Heard::Taken) => return Err(self.replaced()),
                 Some(Heard::Register) => {
+                    self.stand(LineState::Unregistered);
                     if self.register(&mut trouble).await == Some(Heard::Taken) {
                         return Err(self.replaced());
                     }
@@ -215,6 +226,23 @@ impl Link {
         // Under the lock: the older of two could come last.
         self.household.apply(lives.wanted());
         outcome
+    }
+
+    /// How all of its processes are.
+    fn present(&self) -> FromAgent {
+        let ending = *self.standing.borrow() == LineState::Draining;
+        FromAgent::Report { agent: self.agent(), processes: within_a_call(self.household.reports()), ending }
+    }
+
+    /// From now on it stands so. Who ends goes on with that.
+    fn stand(&self, standing: LineState) {
+        self.standing.send_if_modified(|now| {
+            let is_other = *now != LineState::Draining && *now != standing;
+            if is_other {
+                *now = standing;
+            }
+            is_other
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Lives> {

@@ -74,21 +74,13 @@ mod tests {
     use flightline_engine::ids::{ProcessCount, ProcessIndex};
 
     use super::*;
-    use crate::ids::{Cores, Generation, JobId, Memory};
+    use crate::ids::{Generation, JobId};
     use crate::job::spec::{CarriedFile, JobSpec, Program};
+    use crate::samples;
 
     fn life(text: &str) -> LifeSpec {
-        let spec = JobSpec {
-            name: "it".to_owned(),
-            program: Program::Train,
-            args: Vec::new(),
-            files: vec![CarriedFile { name: "a".to_owned(), text: text.to_owned() }],
-            processes: ProcessCount::new(2),
-            cores: Cores(1),
-            memory: Memory(1),
-            supervise: false,
-            every: None,
-        };
+        let files = vec![CarriedFile { name: "a".to_owned(), text: text.to_owned() }];
+        let spec = JobSpec { files, processes: ProcessCount::new(2), ..samples::spec(Program::Train, &[]) };
         LifeSpec { spec: spec.into(), hosts: vec!["a:1".to_owned(), "a:2".to_owned()] }
     }
 

@@ -32,7 +32,7 @@ use super::exiting::is_exiting;
 use super::folder::ProcessFolder;
 use super::log::{LogLimits, LogWriter, last_lines, pump};
 use super::memory::resident;
-use super::said::{is_up, stage_lines};
+use super::said::{is_up, model, stage_lines};
 use crate::ids::{Memory, ProcessRef};
 use crate::protocol::{HowEnded, LogStream, ProcessReport, ProcessState};
 
@@ -277,6 +277,7 @@ impl Process {
                 how: how.clone(),
                 last_lines: last_lines.clone(),
                 ledger: said.and_then(|said| said.ledger_generation).map(|generation| generation.0),
+                model: said.and_then(model),
             },
             None if state.is_up => ProcessState::Up { pid },
             None => ProcessState::Starting { pid },

@@ -71,7 +71,7 @@ mod tests {
         let line = |number: usize| format!("{number:03}{}", "\"".repeat(1_000));
         ProcessReport {
             id: ProcessRef { job: JobId(1), generation: Generation(1), process: ProcessIndex::new(process) },
-            state: ProcessState::Ended { how, last_lines: (0..lines).map(line).collect(), ledger: None },
+            state: ProcessState::Ended { how, last_lines: (0..lines).map(line).collect(), ledger: None, model: None },
             memory: Memory(0),
             stream: None,
             stages: vec![StageLine { name: "x".to_owned(), unit: "y".repeat(9_000), total: 1, done: 1, ended: true }],
@@ -118,12 +118,14 @@ mod tests {
             };
             let mut processes: Vec<ProcessReport> = (0..2 * MOST_OF_A_WORKER).map(report).collect();
             for report in &mut processes {
-                let ProcessState::Ended { last_lines, ledger, .. } = &mut report.state else { panic!() };
+                let ProcessState::Ended { last_lines, ledger, model, .. } = &mut report.state else { panic!() };
                 (*last_lines, *ledger) = (vec!["\"\"".to_owned(); 40], Some(u64::MAX));
+                *model = Some("m".repeat(64).into());
                 report.stages =
                     vec![StageLine { name: "\"".repeat(10), unit: "\"".repeat(30), total: 1, done: 1, ended: true }; 2];
             }
-            let bytes = called(&FromAgent::Report { agent: agent(), processes: within_a_call(processes) });
+            let bytes =
+                called(&FromAgent::Report { agent: agent(), processes: within_a_call(processes), ending: true });
             assert!(bytes <= LONGEST_CALL, "{bytes}");
         }
     }

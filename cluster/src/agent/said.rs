@@ -11,6 +11,12 @@ pub(super) fn is_up(said: &Telemetry) -> bool {
         || said.health.as_ref().is_some_and(|health| health.state == HealthState::Running)
 }
 
+/// The id of the model that it has made. No id is longer.
+pub(super) fn model(said: &Telemetry) -> Option<Box<str>> {
+    const LONGEST: usize = 64;
+    said.made.clone().filter(|id| id.len() <= LONGEST)
+}
+
 /// Its stages.
 pub(super) fn stage_lines(said: &Telemetry) -> Vec<StageLine> {
     said.stages.iter().map(stage_line).collect()

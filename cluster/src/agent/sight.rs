@@ -11,8 +11,8 @@ use super::lives::Wanted;
 use crate::ids::{Cores, Memory, Moment, ProcessRef};
 use crate::master::desk::WallClock;
 use crate::protocol::{LogStream, ProcessReport, ProcessState};
-use crate::ui::WorkerSight;
-use crate::view::{LogPiece, ProcessView, WorkerState, WorkerView};
+use crate::ui::{NotHad, WorkerSight};
+use crate::view::{LineView, LogPiece, ProcessView, WorkerState, WorkerView};
 
 /// An agent, as its pages see it.
 pub struct AgentSight {
@@ -55,8 +55,12 @@ impl WorkerSight for AgentSight {
         (self.wall)()
     }
 
-    fn log(&self, process: ProcessRef, from: Option<u64>) -> Result<LogPiece, String> {
-        self.household.logs(process, LogStream::Stderr, from, LOG_PIECE).map_err(|error| error.to_string())
+    fn line(&self) -> LineView {
+        self.link.line()
+    }
+
+    fn log(&self, process: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad> {
+        self.household.logs(process, stream, from, LOG_PIECE).map_err(|error| NotHad::Missing(error.to_string()))
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

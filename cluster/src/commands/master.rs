@@ -48,16 +48,16 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 #[command(name = "master", version, after_help = EXAMPLES)]
 pub struct MasterFlags {
     /// Where workers and `submit` call
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7077", env = "FLIGHTLINE_MASTER_RPC")]
     pub rpc: String,
     /// Where its pages are
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", env = "FLIGHTLINE_MASTER_UI")]
     pub ui: String,
     /// Folder of models, to be shown on a page
-    #[arg(long, value_name = "DIR", default_value = "models")]
+    #[arg(long, value_name = "DIR", default_value = "models", env = "FLIGHTLINE_MASTER_MODELS")]
     pub models: PathBuf,
     /// Folder of the master's state, and of the secrets that it makes
-    #[arg(long, value_name = "DIR", default_value = "flightline-cluster")]
+    #[arg(long, value_name = "DIR", default_value = "flightline-cluster", env = "FLIGHTLINE_MASTER_STATE")]
     pub state: PathBuf,
     /// The secret that workers have, too; made in the state folder if there is none
     #[arg(long, value_name = "FILE", env = "FLIGHTLINE_CLUSTER_SECRET_FILE")]

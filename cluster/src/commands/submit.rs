@@ -3,9 +3,11 @@
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::sleep;
 
 use flightline_engine::ids::ProcessIndex;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::entropy::{Entropy, SystemEntropy};
@@ -13,14 +15,14 @@ use crate::failure::Failure;
 use crate::ids::{JobId, SubmissionId};
 use crate::job::state::{JobState, StopHow};
 use crate::protocol::LogStream;
-use crate::protocol::messages::FromUser;
+use crate::protocol::messages::{FromUser, Submitted};
 use crate::rpc::call::{CallError, Caller};
 use crate::rpc::seal::Role;
 use crate::secret::Token;
 pub use crate::submit::flags::SubmitFlags;
 use crate::submit::flags::{LogFlags, What};
 use crate::submit::follow::Reading;
-use crate::submit::patience::{WAIT, call_patiently, called};
+use crate::submit::patience::{LOOK_EVERY, WAIT, call_patiently, called};
 use crate::submit::screen::Screen;
 use crate::submit::watch::{Output, log, wait};
 use crate::submit::{show, spec};
@@ -41,16 +43,24 @@ pub fn run(flags: &SubmitFlags) -> Result<ExitCode, Failure> {
         let spec = spec::spec(program, run).map_err(|mistakes| Failure::usage(mistakes.join("; ")))?;
         let id = SubmissionId::draw(&entropy).map_err(Failure::cluster)?;
         let screen = watched("the job may have been submitted; `submit list` shows it".to_owned());
-        let job = submit(&caller, &FromUser::Submit { id, spec }, run.wait, |line| screen.say(line));
-        let job = job.map_err(|error| called(&error))?;
+        let submitted = if run.unless_running {
+            submit_unless_running(&caller, &FromUser::SubmitUnlessRunning { id, spec }, run.wait, |line| {
+                screen.say(line);
+            })
+        } else {
+            submit(&caller, &FromUser::Submit { id, spec }, run.wait, |line| screen.say(line)).map(Submitted::New)
+        };
+        let submitted = submitted.map_err(|error| called(&error))?;
+        let (job, is_new) = (submitted.job(), matches!(submitted, Submitted::New(_)));
+        let what = if is_new { "was submitted" } else { "of that name is at work already: nothing was submitted" };
         if !run.wait {
-            say(flags.json, &serde_json::json!({ "job": job }), || {
-                format!("job {job} was submitted; `submit status {job}` shows how it is\n")
+            say(flags.json, &serde_json::json!({ "job": job, "submitted": is_new }), || {
+                format!("job {job} {what}; `submit status {job}` shows how it is\n")
             })?;
             return Ok(ExitCode::SUCCESS);
         }
         screen.part_with(goes_on(job));
-        screen.say(&format!("job {job} was submitted"));
+        screen.say(&format!("job {job} {what}"));
         return waited(&caller, job, &screen);
     }
     match &flags.what {
@@ -87,12 +97,12 @@ fn token(variable: Option<String>, flags: &SubmitFlags) -> Result<Token, Failure
 ///
 /// # Errors
 /// The master refuses, or can't be reached.
-pub fn submit(
+pub fn submit<A: DeserializeOwned>(
     caller: &Caller,
     submission: &FromUser,
     wait: bool,
     mut say: impl FnMut(&str),
-) -> Result<JobId, CallError> {
+) -> Result<A, CallError> {
     match caller.call(submission, WAIT) {
         Err(error) if error.may_be_done() || wait && error.is_away() => {
             say(&format!("waiting for the master, to hear whether it has the job: {error}"));
@@ -100,6 +110,26 @@ pub fn submit(
         }
         called => called,
     }
+}
+
+/// Submits a job as [`submit`], unless one of its name is at work. One that is coming to its end is waited for, since only then it
+/// is known whether it comes again.
+///
+/// # Errors
+/// The master refuses, or can't be reached.
+pub fn submit_unless_running(
+    caller: &Caller,
+    submission: &FromUser,
+    wait: bool,
+    mut say: impl FnMut(&str),
+) -> Result<Submitted, CallError> {
+    let mut submitted = submit(caller, submission, wait, &mut say)?;
+    while let Submitted::Ending(job) = submitted {
+        say(&format!("waiting for the end of job {job}, which has that name"));
+        sleep(LOOK_EVERY);
+        submitted = call_patiently(caller, submission, &mut say)?;
+    }
+    Ok(submitted)
 }
 
 fn goes_on(job: JobId) -> String {

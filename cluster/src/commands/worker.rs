@@ -14,6 +14,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use flightline_engine::clock::SystemClock;
 use flightline_engine::telemetry::Level;
+use tokio::sync::watch;
 
 use self::env_file::{Read, with_variables};
 use self::places::{Has, Share, share};
@@ -33,6 +34,7 @@ use crate::rpc::seal::Role;
 use crate::rpc::serve::routes;
 use crate::secret::{ClusterSecret, SecretError, Token};
 use crate::ui::{self, Access};
+use crate::view::LineState;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,7 +45,7 @@ Examples:
 It starts our own programs only, those beside itself, and jobs have files only below the folders of --root. SIGTERM drains it:
 its jobs finish what they have begun and go on elsewhere. When it dies, its processes die with it.
 
-Exit codes: 0 asked to end, 2 command line, 4 its folder can't be used, 5 a port can't be had or another worker has its name.";
+Exit codes: 0 asked to end, also while it waits for the secret or for its master; 2 command line, 4 its folder can't be used, 5 a port can't be had or another worker has its name.";
 
 /// Runs jobs for a master, on this machine.
 #[derive(Clone, Debug, Parser)]
@@ -91,7 +93,7 @@ pub struct WorkerFlags {
     )]
     pub secret_file: PathBuf,
     /// How long jobs may take to finish what they have begun when this worker is asked to end
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "FLIGHTLINE_WORKER_GRACE")]
     pub grace: u64,
     /// File of NAME=VALUE lines, read before all else; what the environment has already stays. Those for jobs, such as
     /// AWS_REGION and FLIGHTLINE_JOB_..., are handed on to them
@@ -142,11 +144,13 @@ fn ports(text: &str) -> Result<(u16, u16), String> {
 pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
     check_user(rustix::process::geteuid().as_raw(), flags.allow_root).map_err(Failure::usage)?;
     start_logging(Level::INFO)?;
+    // Before anything is waited for: the first process of a container has no signal handlers but its own.
+    let stop = stop_on_signal("no new jobs, and those that run finish what they have begun (--grace)");
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let executable = std::env::current_exe().map_err(Failure::storage)?;
     let programs = executable.parent().unwrap_or(Path::new("/"));
     let share = checked(flags, programs)?;
-    let secret = secret(&flags.secret_file)?;
+    let Some(secret) = secret(&flags.secret_file, &stop)? else { return Ok(ExitCode::SUCCESS) };
     let calls = listen(&joined(&flags.host, flags.rpc_port)).map_err(Failure::cluster)?;
     let address = calls.local_addr().map_err(Failure::cluster)?;
     let tls = flags.pages.tls()?;
@@ -190,7 +194,6 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
     let routes = routes(answers, Arc::new(secrets), clock, entropy).map_err(Failure::cluster)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::cluster)?;
-    let stop = stop_on_signal("no new jobs, and those that run finish what they have begun (--grace)");
     let ended = runtime.block_on(async {
         let answering = tokio::spawn(answer(calls, routes, stop.subscribe()));
         let showing = tokio::spawn(show(site, pages, tls, stop.subscribe()));
@@ -213,14 +216,16 @@ pub fn run(flags: &WorkerFlags) -> Result<ExitCode, Failure> {
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-/// Reads the cluster's secret. A master on the same machine that starts in this moment may be about to make it.
-fn secret(file: &Path) -> Result<ClusterSecret, Failure> {
+/// Reads the cluster's secret. A master on the same machine that starts in this moment may be about to make it. `None` if this
+/// process is asked to end before that.
+fn secret(file: &Path, stop: &watch::Sender<bool>) -> Result<Option<ClusterSecret>, Failure> {
     const PATIENCE: Duration = Duration::from_secs(10);
     const LOOK_EVERY: Duration = Duration::from_millis(50);
     let begun = Instant::now();
     let mut said = false;
     loop {
         match ClusterSecret::read(file) {
+            Err(SecretError::Missing { .. }) if *stop.borrow() => return Ok(None),
             Err(SecretError::Missing { .. }) if begun.elapsed() < PATIENCE => {
                 if !said {
                     tracing::info!("waiting for the cluster's secret in {}", file.display());
@@ -228,13 +233,17 @@ fn secret(file: &Path) -> Result<ClusterSecret, Failure> {
                 }
                 std::thread::sleep(LOOK_EVERY);
             }
-            read => return read.map_err(Failure::usage),
+            read => return read.map(Some).map_err(Failure::usage),
         }
     }
 }
 
 /// No more jobs; those that run finish what they have begun, while the master still hears how they are.
 async fn drain(link: &Link, household: &Arc<Household>, grace: Duration) -> Result<(), Failure> {
+    if link.line().standing == LineState::Unregistered && household.reports().is_empty() {
+        // Nothing to finish, and nobody to tell.
+        return Ok(());
+    }
     link.say_drain().await;
     let all = Arc::clone(household);
     let ending = tokio::task::spawn_blocking(move || all.shutdown(grace));

@@ -136,19 +136,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::samples;
 
     fn spec() -> JobSpec {
-        JobSpec {
-            name: "it".to_owned(),
-            program: Program::Train,
-            args: Vec::new(),
-            files: Vec::new(),
-            processes: ProcessCount::new(1),
-            cores: Cores(1),
-            memory: Memory(1 << 30),
-            supervise: false,
-            every: None,
-        }
+        samples::spec(Program::Train, &[])
     }
 
     fn fields(spec: &JobSpec) -> Vec<&'static str> {

@@ -50,6 +50,9 @@ pub enum End {
         last_lines: Vec<String>,
         /// The generation that the job's ledger holds, if it was refused for that.
         ledger: Option<u64>,
+        /// The id of the model that it has made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<Box<str>>,
     },
     /// Its worker was lost, and it with it, unless it still runs where nobody hears it.
     Lost {
@@ -79,18 +82,28 @@ impl Place {
 
     /// Takes over from a report of its agent that it has ended; says whether that was new.
     pub fn hear(&mut self, report: &ProcessReport) -> bool {
-        let ProcessState::Ended { how, last_lines, ledger } = &report.state else { return false };
+        let ProcessState::Ended { how, last_lines, ledger, model } = &report.state else { return false };
         // Who was taken for lost and comes back has been replaced by now: what it says changes nothing.
         if self.end.is_some() {
             return false;
         }
-        self.end = Some(End::Seen { how: how.clone(), last_lines: last_lines.clone(), ledger: *ledger });
+        let (how, last_lines, ledger, model) = (how.clone(), last_lines.clone(), *ledger, model.clone());
+        self.end = Some(End::Seen { how, last_lines, ledger, model });
         self.stages.clone_from(&report.stages);
         true
     }
 }
 
 impl End {
+    /// The id of the model that it has made.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        match self {
+            Self::Seen { model, .. } => model.as_deref(),
+            Self::Lost { .. } => None,
+        }
+    }
+
     /// Whether it ended as it should.
     #[must_use]
     pub const fn is_good(&self) -> bool {

@@ -156,24 +156,12 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
-    use flightline_engine::ids::ProcessCount;
-
     use super::super::spec::{JobSpec, Program};
     use super::*;
-    use crate::ids::{Cores, Memory};
+    use crate::samples;
 
     fn job() -> Job {
-        let spec = JobSpec {
-            name: "it".to_owned(),
-            program: Program::Predict,
-            args: Vec::new(),
-            files: Vec::new(),
-            processes: ProcessCount::new(1),
-            cores: Cores(1),
-            memory: Memory(1 << 30),
-            supervise: true,
-            every: None,
-        };
+        let spec = JobSpec { supervise: true, ..samples::spec(Program::Predict, &[]) };
         Job::new(JobId(1), spec, Moment(0))
     }
 

@@ -146,6 +146,7 @@ const PROMOTE: &str = "--promote";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples;
 
     #[test]
     fn programs_are_known_by_name_and_no_others() {
@@ -161,12 +162,8 @@ mod tests {
     #[test]
     fn who_trains_on_a_schedule_promotes_only_what_is_better() {
         let spec = |program, every: bool, args: &[&str]| {
-            let args = args.iter().map(|&word| word.to_owned()).collect();
-            let (cores, memory, processes) = (Cores(1), Memory(1 << 30), ProcessCount::new(1));
-            let (name, every) = ("it".to_owned(), every.then_some(Duration::from_secs(60)));
-            let spec =
-                JobSpec { name, program, args, files: Vec::new(), processes, cores, memory, supervise: false, every };
-            spec.as_scheduled().args.join(" ")
+            let every = every.then_some(Duration::from_secs(60));
+            JobSpec { every, ..samples::spec(program, args) }.as_scheduled().args.join(" ")
         };
         assert_eq!(spec(Program::Train, true, &["--trees", "3"]), "--trees 3 --promote if-better");
         assert_eq!(spec(Program::Train, true, &["--promote", "always"]), "--promote always");

@@ -21,7 +21,7 @@ use super::views::{cluster_view, job_view};
 use crate::entropy::{Entropy, random};
 use crate::ids::{JobId, Memory, Moment, SubmissionId};
 use crate::job::spec::JobSpec;
-use crate::protocol::messages::{AgentId, Heard, Orders};
+use crate::protocol::messages::{AgentId, Heard, Orders, Submitted};
 use crate::view::{ClusterView, JobView};
 
 /// The wall clock, handed in.
@@ -128,21 +128,29 @@ impl Desk {
     }
 
     /// Takes a job in, unless the disk has too little room for it: then nothing has happened, and the master goes on. One of a
-    /// submission that was taken before is that one. When this returns, the job is durable.
+    /// submission that was taken before is that one. With `unless_running` it is taken only if none of its name is there that is
+    /// not over. When this returns, the job is durable.
     ///
     /// # Errors
     /// There is no room, or as [`Desk::change`].
-    pub fn submit(&self, spec: JobSpec, submission: Option<SubmissionId>) -> Result<JobId, NotTaken> {
+    pub fn submit(
+        &self,
+        spec: JobSpec,
+        submission: Option<SubmissionId>,
+        unless_running: bool,
+    ) -> Result<Submitted, NotTaken> {
         let bytes = serde_json::to_string(&spec).map_or(u64::MAX, |text| text.len() as u64);
         let needed = Memory(bytes.saturating_mul(COPIES).saturating_add(RESERVED));
-        if let Some(room) = self.store.room().filter(|room| *room < needed) {
-            return Err(NotTaken::NoRoom { room, needed });
-        }
-        let taken = self.change(|cluster, at| match submission {
-            Some(id) => cluster.submit_once(id, spec, at),
-            None => cluster.submit(spec, at),
-        });
-        Ok(taken?)
+        let too_little = self.store.room().filter(|room| *room < needed);
+        self.change(|cluster, at| {
+            let taken_before = submission.and_then(|id| cluster.submitted(id)).map(Submitted::New);
+            let of_name = || unless_running.then(|| cluster.of_name(&spec.name)).flatten();
+            match (taken_before.or_else(of_name), too_little) {
+                (Some(there), _) => Ok(there),
+                (None, Some(room)) => Err(NotTaken::NoRoom { room, needed }),
+                (None, None) => Ok(Submitted::New(cluster.submit_as(submission, spec, at))),
+            }
+        })?
     }
 
     /// Time goes by. Called often.

@@ -14,6 +14,7 @@ use flightline_engine::clock::Clock;
 use flightline_engine::supervised::Graph;
 
 use crate::protocol::life::LifeRef;
+use crate::ui::NotHad;
 
 /// Nobody waits longer for workers.
 const MOMENT: Duration = Duration::from_millis(300);
@@ -27,7 +28,7 @@ const STALE: Duration = Duration::from_secs(20);
 /// The most jobs whose workers are asked at once.
 const MOST: usize = 16;
 
-type Told = Result<Arc<Graph>, String>;
+type Told = Result<Arc<Graph>, NotHad>;
 
 /// The graphs that were asked for lately.
 pub(super) struct Graphs {
@@ -63,7 +64,7 @@ impl Graphs {
     ///
     /// # Errors
     /// Why it can't be had now, in a sentence.
-    pub(super) fn get(&self, life: LifeRef, ask: impl FnOnce() -> Result<Graph, String> + Send + 'static) -> Told {
+    pub(super) fn get(&self, life: LifeRef, ask: impl FnOnce() -> Result<Graph, NotHad> + Send + 'static) -> Told {
         let now = self.clock.now();
         let age = |entry: &Entry| entry.last.as_ref().map(|(at, _)| now.saturating_sub(*at));
         let mut lives = self.shared.lock();
@@ -79,11 +80,11 @@ impl Graphs {
             let waited = self.shared.told.wait_timeout_while(lives, MOMENT, is_asked);
             lives = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let not_yet = || Err("its workers have not told yet what it runs".to_owned());
+        let not_yet = || Err(NotHad::Away("its workers have not told yet what it runs".to_owned()));
         lives.get(&life).and_then(|entry| entry.last.as_ref()).map_or_else(not_yet, |(_, told)| told.clone())
     }
 
-    fn ask(&self, life: LifeRef, ask: impl FnOnce() -> Result<Graph, String> + Send + 'static) -> bool {
+    fn ask(&self, life: LifeRef, ask: impl FnOnce() -> Result<Graph, NotHad> + Send + 'static) -> bool {
         let (shared, clock) = (Arc::clone(&self.shared), Arc::clone(&self.clock));
         let asking = move || {
             let told = ask().map(Arc::new);
@@ -112,7 +113,11 @@ mod tests {
     use super::*;
     use crate::ids::{Generation, JobId};
 
-    type Tell = SyncSender<Result<Graph, String>>;
+    type Tell = SyncSender<Result<Graph, NotHad>>;
+
+    fn away(why: &str) -> NotHad {
+        NotHad::Away(why.to_owned())
+    }
 
     fn life(job: u64) -> LifeRef {
         LifeRef { job: JobId(job), generation: Generation(1) }
@@ -136,7 +141,7 @@ mod tests {
     fn until_told(mut look: impl FnMut() -> Told) -> Told {
         loop {
             match look() {
-                Err(why) if why.contains("not told yet") => {}
+                Err(why) if why.to_string().contains("not told yet") => {}
                 told => return told,
             }
         }
@@ -149,7 +154,7 @@ mod tests {
         let graphs = Graphs::new(Arc::new(clock.clone()));
         let (tell, asked, look) = workers();
         for _ in 0..3 {
-            assert!(look(&graphs, 1).unwrap_err().contains("have not told yet"));
+            assert!(look(&graphs, 1).unwrap_err().to_string().contains("have not told yet"));
         }
         tell.send(Ok(Graph { truncated: true, ..Graph::default() })).unwrap();
         assert!(until_told(|| look(&graphs, 1)).unwrap().truncated);
@@ -158,14 +163,14 @@ mod tests {
 
         clock.advance(FRESH);
         assert!(look(&graphs, 1).unwrap().truncated, "what was told last, while the next one is on its way");
-        tell.send(Err("a worker is away".to_owned())).unwrap();
+        tell.send(Err(away("a worker is away"))).unwrap();
         while look(&graphs, 1).is_ok() {}
-        assert_eq!(look(&graphs, 1).unwrap_err(), "a worker is away");
+        assert_eq!(look(&graphs, 1).unwrap_err(), away("a worker is away"));
         assert_eq!(asked.load(Ordering::SeqCst), 2);
         clock.advance(STALE);
         assert!(look(&graphs, 2).is_err());
         assert!(!graphs.shared.lock().contains_key(&life(1)), "what nobody looks at is forgotten");
-        tell.send(Err("over".to_owned())).unwrap();
+        tell.send(Err(away("over"))).unwrap();
     }
 
     #[test]
@@ -178,13 +183,13 @@ mod tests {
                 scope.spawn(move || look(graphs, job).unwrap_err());
             }
         });
-        assert!(look(&graphs, 99).unwrap_err().contains("have not told yet"));
-        drop(tell.send(Err("told".to_owned())));
+        assert!(look(&graphs, 99).unwrap_err().to_string().contains("have not told yet"));
+        drop(tell.send(Err(away("told"))));
         while asked.load(Ordering::SeqCst) < MOST {
             thread::yield_now();
         }
         assert_eq!(graphs.shared.lock().values().filter(|entry| entry.is_asked).count().min(MOST - 1), MOST - 1);
-        (1..MOST).for_each(|_| tell.send(Err("told".to_owned())).unwrap());
-        assert_eq!(until_told(|| look(&graphs, 3)).unwrap_err(), "told");
+        (1..MOST).for_each(|_| tell.send(Err(away("told"))).unwrap());
+        assert_eq!(until_told(|| look(&graphs, 3)).unwrap_err(), away("told"));
     }
 }

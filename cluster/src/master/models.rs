@@ -25,21 +25,30 @@ impl Models {
     /// All of them, the newest first.
     #[must_use]
     pub fn list(&self) -> Vec<ModelView> {
-        let current = fs::read_to_string(self.0.join("current")).unwrap_or_default();
+        let current = self.current();
         let Ok(entries) = fs::read_dir(&self.0) else { return Vec::new() };
-        let mut models: Vec<ModelView> = entries
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                let id = entry.file_name().into_string().ok().filter(|name| is_id(name))?;
-                let saved = fs::metadata(entry.path().join("model.json")).ok()?.modified().ok()?;
-                let report =
-                    read(&entry.path().join("report.json")).and_then(|text| serde_json::from_slice(&text).ok());
-                let has_page = entry.path().join("report.html").is_file();
-                Some(ModelView { current: current.trim() == id, id, saved: Moment::from(saved), report, has_page })
-            })
-            .collect();
+        let ids = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut models: Vec<ModelView> = ids.filter_map(|id| self.view(&id, &current)).collect();
         models.sort_by(|one, other| (other.saved, &one.id).cmp(&(one.saved, &other.id)));
         models
+    }
+
+    /// The one of this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<ModelView> {
+        self.view(id, &self.current())
+    }
+
+    fn current(&self) -> String {
+        fs::read_to_string(self.0.join("current")).unwrap_or_default().trim().to_owned()
+    }
+
+    fn view(&self, id: &str, current: &str) -> Option<ModelView> {
+        let folder = is_id(id).then(|| self.0.join(id))?;
+        let saved = fs::metadata(folder.join("model.json")).ok()?.modified().ok()?;
+        let report = read(&folder.join("report.json")).and_then(|text| serde_json::from_slice(&text).ok());
+        let has_page = folder.join("report.html").is_file();
+        Some(ModelView { current: current == id, id: id.to_owned(), saved: Moment::from(saved), report, has_page })
     }
 
     /// The page that a model brings of itself.
@@ -89,6 +98,10 @@ mod tests {
         assert_eq!(models.page(&old).unwrap(), b"<p>it</p>");
         for nobody in [&new, "../secret", "leftover", ""] {
             assert_eq!(models.page(nobody), None, "{nobody}");
+        }
+        assert_eq!(models.get(&old).as_ref(), Some(&listed[1]));
+        for nobody in ["../secret", "leftover", "", &"c".repeat(64)] {
+            assert_eq!(models.get(nobody), None, "{nobody}");
         }
         assert!(Models::new(folder.path().join("nowhere")).list().is_empty());
     }

@@ -100,19 +100,11 @@ mod tests {
 
     use super::*;
     use crate::job::spec::Program;
+    use crate::samples;
 
     fn spec(processes: usize, cores: u32, memory: u64) -> JobSpec {
-        JobSpec {
-            name: "it".to_owned(),
-            program: Program::Train,
-            args: Vec::new(),
-            files: Vec::new(),
-            processes: ProcessCount::new(processes),
-            cores: Cores(cores),
-            memory: Memory(memory << 30),
-            supervise: false,
-            every: None,
-        }
+        let (processes, cores, memory) = (ProcessCount::new(processes), Cores(cores), Memory(memory << 30));
+        JobSpec { processes, cores, memory, ..samples::spec(Program::Train, &[]) }
     }
 
     fn rooms(free: &[(u32, u64)]) -> Vec<Room> {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::desk::{Desk, heard};
 use super::graphs::Graphs;
 use super::orders::life_for;
-use super::state::Cluster;
+use super::state::{Cluster, NotStopped};
 use super::worker::Worker;
 use crate::entropy::Entropy;
 use crate::guard::{self, Refusal, Roots};
@@ -23,12 +23,13 @@ use crate::job::life::Place;
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::protocol::life::{LifeRef, too_long};
-use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders};
+use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders, Submitted};
 use crate::protocol::{LogStream, Machine};
 use crate::rpc::call::{CallError, Caller};
 use crate::rpc::seal::Role;
 use crate::rpc::serve::{Handler, Outcome};
 use crate::secret::ClusterSecret;
+use crate::ui::NotHad;
 use crate::view::{LifeLog, LogPiece, LogTold};
 
 /// No agent waits longer for new orders in one call.
@@ -64,13 +65,19 @@ impl Front {
         &self.desk
     }
 
-    /// Takes a job, or says all that is wrong with it. One that was taken by this submission before is not taken again.
+    /// Takes a job, or says all that is wrong with it. One that was taken by this submission before is not taken again, and with
+    /// `unless_running` none while another one of its name is there that is not over.
     ///
     /// # Errors
     /// All mistakes, a sentence each.
-    pub fn submit(&self, spec: JobSpec, submission: Option<SubmissionId>) -> Result<JobId, Vec<String>> {
+    pub fn submit(
+        &self,
+        spec: JobSpec,
+        submission: Option<SubmissionId>,
+        unless_running: bool,
+    ) -> Result<Submitted, Vec<String>> {
         if let Some(job) = submission.and_then(|id| self.desk.read(|cluster| cluster.submitted(id))) {
-            return Ok(job);
+            return Ok(Submitted::New(job));
         }
         let spec = spec.as_scheduled();
         let mut mistakes: Vec<String> = spec.check().iter().map(ToString::to_string).collect();
@@ -88,25 +95,30 @@ impl Front {
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
-        self.desk.submit(spec, submission).map_err(|why| vec![why.to_string()])
+        self.desk.submit(spec, submission, unless_running).map_err(|why| vec![why.to_string()])
     }
 
     /// Ends a job.
     ///
     /// # Errors
-    /// Why it can't be, in a sentence.
-    pub fn stop(&self, job: JobId, how: StopHow) -> Result<(), String> {
-        let stopped =
-            self.desk.change(|cluster, at| cluster.stop(job, how, at)).map_err(|broken| broken.to_string())?;
-        stopped.map_err(|error| error.to_string())
+    /// There is none, or it has ended.
+    pub fn stop(&self, job: JobId, how: StopHow) -> Result<(), NotHad> {
+        let stopped = self.desk.change(|cluster, at| cluster.stop(job, how, at));
+        stopped.map_err(|broken| NotHad::Away(broken.to_string()))?.map_err(|error| match error {
+            NotStopped::Unknown(_) => NotHad::Missing(error.to_string()),
+            NotStopped::Over(..) => NotHad::NotAsItStands(error.to_string()),
+        })
     }
 
     /// A piece of a process's log, from its agent. Blocks.
     ///
     /// # Errors
-    /// Why it can't be had, in a sentence.
-    pub fn log(&self, id: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, String> {
-        self.ask(id, &FromMaster::Log { id, stream, from }).map_err(|error| error.to_string())
+    /// There is no such process or log, or its agent can't be asked.
+    pub fn log(&self, id: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad> {
+        self.ask(id, &FromMaster::Log { id, stream, from }).map_err(|error| match error {
+            CallError::Refused(_) => NotHad::Missing(error.to_string()),
+            _ => NotHad::Away(error.to_string()),
+        })
     }
 
     /// The same of a certain life of a job or of its last one, for who reads on from life to life. Blocks.
@@ -146,23 +158,23 @@ impl Front {
     /// What the processes of a job's present life run, added up, as their workers told it last. Blocks for a moment.
     ///
     /// # Errors
-    /// Why it can't be had now, in a sentence.
-    pub fn graph(self: &Arc<Self>, job: JobId) -> Result<Graph, String> {
+    /// There is no such job, it runs none, or its workers can't be asked or have not told yet.
+    pub fn graph(self: &Arc<Self>, job: JobId) -> Result<Graph, NotHad> {
         let processes = self.desk.read(|cluster| to_be_asked(cluster, job))?;
-        let Some(first) = processes.first() else { return Err(format!("job {job} runs no dataflow just now")) };
+        let Some(first) = processes.first() else { return Err(no_dataflow(job)) };
         let (front, life) = (Arc::clone(self), LifeRef { job, generation: first.generation });
         self.graphs.get(life, move || front.ask_for_graph(job, &processes)).map(Arc::unwrap_or_clone)
     }
 
     /// The same, of these processes, from their agents.
-    fn ask_for_graph(&self, job: JobId, processes: &[ProcessRef]) -> Result<Graph, String> {
+    fn ask_for_graph(&self, job: JobId, processes: &[ProcessRef]) -> Result<Graph, NotHad> {
         let mut graphs = Vec::new();
         for &id in processes {
             let telemetry: Option<Telemetry> =
-                self.ask(id, &FromMaster::Telemetry { id }).map_err(|error| error.to_string())?;
+                self.ask(id, &FromMaster::Telemetry { id }).map_err(|error| NotHad::Away(error.to_string()))?;
             graphs.extend(telemetry.and_then(|telemetry| telemetry.graph));
         }
-        if graphs.is_empty() { Err(format!("job {job} runs no dataflow just now")) } else { Ok(Graph::merge(graphs)) }
+        if graphs.is_empty() { Err(no_dataflow(job)) } else { Ok(Graph::merge(graphs)) }
     }
 
     /// Asks the agent whose process this is or was.
@@ -200,11 +212,9 @@ impl Front {
                     }
                 })
             }
-            FromAgent::Report { agent: AgentId { worker, incarnation }, processes } => {
-                self.desk.change(|cluster, at| heard(cluster.report((&worker, incarnation), processes, at)))
-            }
-            FromAgent::Drain { agent: AgentId { worker, incarnation } } => {
-                self.desk.change(|cluster, at| heard(cluster.drain(&worker, incarnation, at)))
+            FromAgent::Report { agent: AgentId { worker, incarnation }, processes, ending } => {
+                let tell = if ending { Cluster::drain } else { Cluster::report };
+                self.desk.change(|cluster, at| heard(tell(cluster, (&worker, incarnation), processes, at)))
             }
             FromAgent::Leave { agent: AgentId { worker, incarnation } } => {
                 tracing::info!("worker {worker} goes");
@@ -228,11 +238,15 @@ impl Front {
     fn of_user(&self, message: FromUser) -> Result<String, String> {
         match message {
             FromUser::Submit { id, spec } => {
-                text(&self.submit(spec, Some(id)).map_err(|mistakes| mistakes.join("\n"))?)
+                let submitted = self.submit(spec, Some(id), false).map_err(|mistakes| mistakes.join("\n"))?;
+                text(&submitted.job())
+            }
+            FromUser::SubmitUnlessRunning { id, spec } => {
+                text(&self.submit(spec, Some(id), true).map_err(|mistakes| mistakes.join("\n"))?)
             }
             FromUser::Cluster => text(&self.desk.cluster()),
             FromUser::Job { job } => text(&self.desk.job(job).ok_or_else(|| no_job(job))?),
-            FromUser::Stop { job, how } => text(&self.stop(job, how)?),
+            FromUser::Stop { job, how } => text(&self.stop(job, how).map_err(|why| why.to_string())?),
             FromUser::Log { job, generation, process, stream, from } => {
                 text(&self.life_log(job, generation, (process, stream), from)?)
             }
@@ -244,14 +258,17 @@ fn no_job(job: JobId) -> String {
     format!("there is no job {job}; `submit list` shows all")
 }
 
+fn no_dataflow(job: JobId) -> NotHad {
+    NotHad::NotAsItStands(format!("job {job} runs no dataflow just now"))
+}
+
 /// The processes that can tell what a job runs: those of its present life that have not ended, on workers that are heard.
-fn to_be_asked(cluster: &Cluster, job: JobId) -> Result<Vec<ProcessRef>, String> {
-    let known = cluster.jobs().get(&job);
-    let (known, life) = known
-        .and_then(|known| Some((known, known.life()?)))
-        .ok_or_else(|| format!("job {job} has not been started yet"))?;
+fn to_be_asked(cluster: &Cluster, job: JobId) -> Result<Vec<ProcessRef>, NotHad> {
+    let known = cluster.jobs().get(&job).ok_or_else(|| NotHad::Missing(no_job(job)))?;
+    let not_started = || NotHad::NotAsItStands(format!("job {job} has not been started yet"));
+    let life = known.life().ok_or_else(not_started)?;
     if !known.phase().has_processes() {
-        return Err(format!("job {job} is {}: nothing runs", known.phase()));
+        return Err(NotHad::NotAsItStands(format!("job {job} is {}: nothing runs", known.phase())));
     }
     let is_there = |place: &Place| cluster.workers().get(&place.worker).is_some_and(Worker::is_there);
     let places = life.places.iter().enumerate().filter(|(_, place)| place.end.is_none() && is_there(place));

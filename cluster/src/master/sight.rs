@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use flightline_engine::ids::ProcessIndex;
 use flightline_engine::supervised::Graph;
 use tokio::sync::watch;
 
 use super::models::Models;
 use super::serve::Front;
-use crate::ids::{Generation, JobId, ProcessRef};
+use crate::ids::{JobId, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::protocol::LogStream;
-use crate::ui::Sight;
+use crate::protocol::messages::Submitted;
+use crate::ui::{NotHad, Sight};
 use crate::view::{ClusterView, JobView, LogPiece, ModelView};
 
 /// The master, as its pages see it.
@@ -39,34 +39,36 @@ impl Sight for MasterSight {
         self.front.desk().job(id)
     }
 
-    fn graph(&self, id: JobId) -> Result<Graph, String> {
+    fn graph(&self, id: JobId) -> Result<Graph, NotHad> {
         self.front.graph(id)
     }
 
-    fn log(
-        &self,
-        job: JobId,
-        generation: Generation,
-        process: ProcessIndex,
-        from: Option<u64>,
-    ) -> Result<LogPiece, String> {
-        self.front.log(ProcessRef { job, generation, process }, LogStream::Stderr, from)
+    fn log(&self, process: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad> {
+        self.front.log(process, stream, from)
     }
 
     fn models(&self) -> Vec<ModelView> {
         self.models.list()
     }
 
+    fn model(&self, id: &str) -> Option<ModelView> {
+        self.models.get(id)
+    }
+
     fn model_page(&self, id: &str) -> Option<Vec<u8>> {
         self.models.page(id)
     }
 
-    fn submit(&self, spec: JobSpec) -> Result<JobId, Vec<String>> {
-        self.front.submit(spec, None)
+    fn submit(&self, spec: JobSpec, unless_running: bool) -> Result<Submitted, Vec<String>> {
+        self.front.submit(spec, None, unless_running)
     }
 
-    fn stop(&self, id: JobId, how: StopHow) -> Result<(), String> {
+    fn stop(&self, id: JobId, how: StopHow) -> Result<(), NotHad> {
         self.front.stop(id, how)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.front.desk().broken().borrow().is_none()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

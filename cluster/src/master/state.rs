@@ -180,7 +180,30 @@ impl Cluster {
     /// It is not the agent that the master knows.
     pub fn report(
         &mut self,
+        agent: (&WorkerName, Incarnation),
+        reports: Vec<ProcessReport>,
+        at: At,
+    ) -> Result<(), NotListened> {
+        self.hear(agent, Standing::Alive, reports, at)
+    }
+
+    /// An agent that ends says the same; it takes no more jobs.
+    ///
+    /// # Errors
+    /// It is not the agent that the master knows.
+    pub fn drain(
+        &mut self,
+        agent: (&WorkerName, Incarnation),
+        reports: Vec<ProcessReport>,
+        at: At,
+    ) -> Result<(), NotListened> {
+        self.hear(agent, Standing::Draining, reports, at)
+    }
+
+    fn hear(
+        &mut self,
         (name, incarnation): (&WorkerName, Incarnation),
+        standing: Standing,
         reports: Vec<ProcessReport>,
         at: At,
     ) -> Result<(), NotListened> {
@@ -188,14 +211,13 @@ impl Cluster {
         let listened = self.listened;
         let worker = self.known(name, incarnation)?;
         worker.hear(listened, at.now);
-        let was_lost = worker.standing == Standing::Lost;
-        if was_lost {
-            tracing::info!("worker {name} is heard again");
-            worker.standing = Standing::Alive;
-        }
+        let before = std::mem::replace(&mut worker.standing, standing);
         worker.reports = reports.into_iter().map(|report| (report.id, report)).collect();
         let reports = worker.reports.clone();
-        if was_lost {
+        if before == Standing::Lost {
+            tracing::info!("worker {name} is heard again");
+        }
+        if before != standing {
             self.changed.workers.insert(name.clone());
         }
         for (id, report) in &reports {
@@ -213,17 +235,6 @@ impl Cluster {
         if let Ok(worker) = self.known(name, incarnation) {
             worker.hung_up.get_or_insert(listened);
         }
-    }
-
-    /// An agent takes no more jobs.
-    ///
-    /// # Errors
-    /// It is not the agent that the master knows.
-    pub fn drain(&mut self, name: &WorkerName, incarnation: Incarnation, at: At) -> Result<(), NotListened> {
-        self.known(name, incarnation)?.standing = Standing::Draining;
-        self.changed.workers.insert(name.clone());
-        self.advance(at);
-        Ok(())
     }
 
     /// An agent goes; its processes have ended.

@@ -3,6 +3,7 @@
 mod damage;
 mod game;
 mod steps;
+mod submission;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use crate::job::spec::{JobSpec, Program};
 use crate::job::state::{JobState, Phase};
 use crate::protocol::life::LifeRef;
 use crate::protocol::{HowEnded, Machine, ProcessReport, ProcessState, Wish};
+use crate::samples;
 
 const START: u64 = 1_700_000_000_000;
 
@@ -25,17 +27,8 @@ fn rules() -> Rules {
 }
 
 fn spec(processes: usize, cores: u32) -> JobSpec {
-    JobSpec {
-        name: "it".to_owned(),
-        program: Program::Train,
-        args: vec!["--trees".to_owned(), "3".to_owned()],
-        files: Vec::new(),
-        processes: ProcessCount::new(processes),
-        cores: Cores(cores),
-        memory: Memory(1 << 30),
-        supervise: false,
-        every: None,
-    }
+    let spec = samples::spec(Program::Train, &["--trees", "3"]);
+    JobSpec { processes: ProcessCount::new(processes), cores: Cores(cores), ..spec }
 }
 
 fn name(at: usize) -> WorkerName {
@@ -44,17 +37,12 @@ fn name(at: usize) -> WorkerName {
 
 fn machine(at: usize, incarnation: u64, cores: u32) -> Machine {
     Machine {
-        worker: name(at),
         incarnation: Incarnation(incarnation),
         host: format!("host-{at}"),
-        port: 8081,
-        page: format!("http://host-{at}:8081"),
-        mesh_ports: (7100, 7109),
         cores: Cores(cores),
         memory: Memory(16 << 30),
-        roots: vec!["/srv".to_owned()],
-        own: Vec::new(),
         version: "1".to_owned(),
+        ..samples::machine(&name(at).0)
     }
 }
 
@@ -63,7 +51,7 @@ fn report(id: ProcessRef, state: ProcessState) -> ProcessReport {
 }
 
 fn ended(how: HowEnded) -> ProcessState {
-    ProcessState::Ended { how, last_lines: vec!["error: the last words".to_owned()], ledger: None }
+    ProcessState::Ended { how, last_lines: vec!["error: the last words".to_owned()], ledger: None, model: None }
 }
 
 /// A master with workers that do at once what they are told.
@@ -71,13 +59,16 @@ struct World {
     cluster: Cluster,
     seconds: f64,
     incarnations: BTreeMap<usize, u64>,
+    /// The workers whose agents say that they end.
+    ending: BTreeSet<usize>,
     processes: BTreeMap<(usize, ProcessRef), ProcessState>,
 }
 
 impl World {
     fn new(workers: usize, cores: u32) -> Self {
         let cluster = Cluster::new(rules(), Vec::new(), Vec::new(), JobId(0));
-        let mut world = Self { cluster, seconds: 0.0, incarnations: BTreeMap::new(), processes: BTreeMap::new() };
+        let (incarnations, ending, processes) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        let mut world = Self { cluster, seconds: 0.0, incarnations, ending, processes };
         for at in 0..workers {
             world.come(at, cores);
         }
@@ -92,6 +83,7 @@ impl World {
     fn come(&mut self, at: usize, cores: u32) {
         let incarnation = self.incarnations.entry(at).or_default();
         *incarnation += 1;
+        self.ending.remove(&at);
         let machine = machine(at, *incarnation, cores);
         self.processes.retain(|(worker, _), _| *worker != at);
         self.cluster.register(machine, self.at()).unwrap();
@@ -128,8 +120,15 @@ impl World {
     fn say(&mut self, at: usize) -> Result<(), NotListened> {
         let of_worker = self.processes.iter().filter(|((worker, _), _)| *worker == at);
         let reports = of_worker.map(|((_, id), state)| report(*id, state.clone())).collect();
+        let tell = if self.ending.contains(&at) { Cluster::drain } else { Cluster::report };
         let now = self.at();
-        self.cluster.report((&name(at), Incarnation(self.incarnations[&at])), reports, now)
+        tell(&mut self.cluster, (&name(at), Incarnation(self.incarnations[&at])), reports, now)
+    }
+
+    /// A worker is asked to end, and says so from now on.
+    fn drain(&mut self, at: usize) {
+        self.ending.insert(at);
+        self.say(at).unwrap();
     }
 
     fn all_obey(&mut self, workers: &[usize]) {

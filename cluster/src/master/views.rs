@@ -54,6 +54,7 @@ pub(super) fn job_view(cluster: &Cluster, histories: &Histories, id: JobId, now:
         now,
         spec: JobSpec { files, ..without_files(&job.spec) },
         generations,
+        model: job.lives.iter().rev().find_map(model).map(str::to_owned),
         stream: job.life().and_then(|life| stream(cluster, histories, (id, life.number), now)),
     })
 }
@@ -84,6 +85,11 @@ fn without_files(spec: &JobSpec) -> JobSpec {
         supervise: *supervise,
         every: *every,
     }
+}
+
+/// The model that one of its processes has made.
+fn model(life: &Life) -> Option<&str> {
+    life.places.iter().find_map(|place| place.end.as_ref()?.model())
 }
 
 fn worker_view(cluster: &Cluster, worker: &Worker, cores_taken: Cores, memory_taken: Memory) -> WorkerView {

@@ -23,6 +23,9 @@ pub enum FromAgent {
         agent: AgentId,
         /// All of them.
         processes: Vec<ProcessReport>,
+        /// Whether it ends, and takes no more jobs. Said each time, so that no master forgets it.
+        #[serde(default)]
+        ending: bool,
     },
     /// What shall I have? Answered with [`Orders`], as soon as they are others than those of version `seen`, or `wait_ms` are
     /// over.
@@ -41,11 +44,6 @@ pub enum FromAgent {
         agent: AgentId,
         /// Which one.
         life: LifeRef,
-    },
-    /// Give me no more jobs. Answered with [`Heard`].
-    Drain {
-        /// Who.
-        agent: AgentId,
     },
     /// I am going, and have no process any more. Answered with [`Heard`].
     Leave {
@@ -99,6 +97,13 @@ pub enum FromUser {
         /// What.
         spec: JobSpec,
     },
+    /// Run this, unless a job of its name is at work. Answered with a [`Submitted`].
+    SubmitUnlessRunning {
+        /// Which submission it is.
+        id: SubmissionId,
+        /// What.
+        spec: JobSpec,
+    },
     /// How is the cluster? Answered with a [`ClusterView`](crate::view::ClusterView).
     Cluster,
     /// How is a job? Answered with a [`JobView`](crate::view::JobView).
@@ -126,6 +131,28 @@ pub enum FromUser {
         /// From where, in bytes; the last lines without it.
         from: Option<u64>,
     },
+}
+
+/// What became of a job that was to be submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Submitted {
+    /// It was, as this one; the same one when it comes again.
+    New(JobId),
+    /// It wasn't: this one of its name is at work, or will be again.
+    Running(JobId),
+    /// It wasn't: this one of its name is coming to its end, and nobody knows yet what follows.
+    Ending(JobId),
+}
+
+impl Submitted {
+    /// The job that is there, whoever submitted it.
+    #[must_use]
+    pub const fn job(self) -> JobId {
+        match self {
+            Self::New(job) | Self::Running(job) | Self::Ending(job) => job,
+        }
+    }
 }
 
 /// What the master asks of an agent, as [`Role::Master`](crate::rpc::seal::Role::Master).
@@ -175,7 +202,7 @@ mod tests {
             stages: Vec::new(),
         };
         let agent = AgentId { worker: WorkerName("it".into()), incarnation: Incarnation(1) };
-        let message = FromAgent::Report { agent, processes: vec![report] };
+        let message = FromAgent::Report { agent, processes: vec![report], ending: false };
         let text = serde_json::to_string(&message).unwrap();
         let read: FromAgent = serde_json::from_str(&text).unwrap();
         assert_eq!(read, message);

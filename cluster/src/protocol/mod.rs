@@ -150,6 +150,9 @@ pub enum ProcessState {
         /// The generation that the job's ledger holds, if the process was refused for being no later than that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ledger: Option<u64>,
+        /// The id of the model that it has made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<Box<str>>,
     },
 }
 

@@ -14,6 +14,7 @@ use crate::job::check::MOST_PROCESSES;
 use crate::job::spec::{CarriedFile, JobSpec, Program};
 use crate::rpc::seal::{Answer, Call, Role};
 use crate::rpc::{LONGEST_ANSWER, LONGEST_CALL};
+use crate::samples;
 
 /// The longest name of a host.
 const HOST: usize = 253;
@@ -39,15 +40,13 @@ fn answered(message: &impl serde::Serialize) -> usize {
 /// A job of quotes: each takes four bytes in a call.
 fn largest_job() -> JobSpec {
     let mut spec = JobSpec {
-        name: "it".to_owned(),
-        program: Program::DeadLetters,
-        args: Vec::new(),
         files: vec![CarriedFile { name: "a".to_owned(), text: String::new() }],
         processes: ProcessCount::new(MOST_PROCESSES),
         cores: Cores(u32::MAX),
         memory: Memory(u64::MAX),
         supervise: true,
         every: Some(Duration::MAX),
+        ..samples::spec(Program::DeadLetters, &[])
     };
     let room = LONGEST_JOB - serde_json::to_string(&spec).unwrap().len();
     spec.files[0].text = "\"".repeat(room / 2);

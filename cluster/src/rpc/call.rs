@@ -108,6 +108,9 @@ impl CallError {
     }
 }
 
+/// How calls are made.
+const SCHEME: &str = "http://";
+
 /// Calls one callee.
 pub struct Caller {
     /// `http://host:port`
@@ -139,13 +142,19 @@ impl Caller {
     pub fn new(address: &str, role: Role, secret: &[u8], entropy: Arc<dyn Entropy>) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_connect(Some(PATIENCE)).build();
         Self {
-            base: format!("http://{address}"),
+            base: format!("{SCHEME}{address}"),
             role,
             secret: secret.to_vec(),
             entropy,
             http: Agent::new_with_config(config),
             session: Mutex::new(None),
         }
+    }
+
+    /// Where the callee is: `host:port`.
+    #[must_use]
+    pub fn callee(&self) -> &str {
+        self.base.strip_prefix(SCHEME).unwrap_or(&self.base)
     }
 
     /// Makes a call, whose answer may take `wait`.

@@ -15,6 +15,7 @@ Examples:
   submit train --processes 3 --cores 2 -- --trees 100
   submit train --every 24h                            each day; the new model is used only if it is better
   submit predict --supervise -- --config my.toml      runs for ever; my.toml travels with it
+  submit predict --supervise --name delays --unless-running -- --config my.toml      the same, however often it is asked for
   submit list                                         all jobs
   submit status 3                                     one job: its lives, its processes, why each ended
   submit logs 3 -f                                    follows its log
@@ -105,6 +106,9 @@ pub struct RunFlags {
     /// What people call it; the program's name without it
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Only if no job of that name is at work, or comes again: else its number is said. One that is ending is waited for
+    #[arg(long, requires = "name")]
+    pub unless_running: bool,
     /// Processes, spread over the workers
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub processes: usize,
@@ -191,6 +195,13 @@ mod tests {
             let (asked, run) = flags.what.run().unwrap();
             assert_eq!((asked, run.wait, run.args.len()), (program, true, 2));
         }
+    }
+
+    #[test]
+    fn what_is_looked_for_by_its_name_has_one() {
+        let error = SubmitFlags::try_parse_from(["submit", "train", "--unless-running"]).unwrap_err();
+        assert!(error.to_string().contains("--name <NAME>"), "{error}");
+        assert!(SubmitFlags::try_parse_from(["submit", "train", "--unless-running", "--name", "it"]).is_ok());
     }
 
     #[test]

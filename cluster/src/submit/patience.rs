@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::rpc::call::{CallError, Caller};
 
 /// Between two looks at what somebody waits for.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Who can't be reached for so long is not waited for any longer.
 const LONGEST: Duration = Duration::from_secs(600);

@@ -75,6 +75,9 @@ pub fn job(view: &JobView) -> String {
     for stage in &line.stages {
         text.push_str(&format!("  {}\n", self::stage(stage)));
     }
+    if let Some(model) = &view.model {
+        text.push_str(&format!("  made model {}\n", clean(model)));
+    }
     let mut rows = vec![["life", "process", "worker", "address", "memory", "state"].map(str::to_owned).to_vec()];
     for life in &view.generations {
         for process in &life.processes {

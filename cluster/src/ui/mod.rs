@@ -9,7 +9,7 @@
 //! | `live` | pages that stand open hear what changed |
 //! | `site` | what all requests share, and its bounds |
 //!
-//! Invariants: nothing but `/health`, the log-in page and the files of the pages is shown without the token; an action by a
+//! Invariants: nothing but `/health`, `/ready`, the log-in page and the files of the pages is shown without the token; an action by a
 //! page needs the secret of its session and the origin of these pages; no call of a [`Sight`] runs on an async task; calls and
 //! streams are bounded; a page needs nothing from another host and holds no script or style, and its headers forbid them.
 //! It decides nothing about jobs: that is the master's.
@@ -31,5 +31,5 @@ mod words;
 
 pub use access::Access;
 pub use routes::{master, worker};
-pub use sight::{Sight, WorkerSight};
+pub use sight::{NotHad, Sight, WorkerSight};
 pub use site::{Pages, Settings};

@@ -1,14 +1,29 @@
 //! What the pages see of the master, or of a worker's agent, and what they can ask of it. The one seam between them.
 
-use flightline_engine::ids::ProcessIndex;
 use flightline_engine::supervised::Graph;
+use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::ids::Moment;
-use crate::ids::{Generation, JobId, ProcessRef};
+use crate::ids::{JobId, Moment, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
-use crate::view::{ClusterView, JobView, LogPiece, ModelView, WorkerView};
+use crate::protocol::LogStream;
+use crate::protocol::messages::Submitted;
+use crate::view::{ClusterView, JobView, LineView, LogPiece, ModelView, WorkerView};
+
+/// Why something can't be had or done, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotHad {
+    /// There is no such thing, or it is forgotten.
+    #[error("{0}")]
+    Missing(String),
+    /// What it is of doesn't allow it as it stands.
+    #[error("{0}")]
+    NotAsItStands(String),
+    /// Who has it can't be reached, or has not told yet.
+    #[error("{0}")]
+    Away(String),
+}
 
 /// What the master's pages see. Methods may block: they are called on threads for that, at most
 /// [`Settings::calls`](super::Settings::calls) at a time.
@@ -22,38 +37,38 @@ pub trait Sight: Send + Sync + 'static {
     /// The dataflow of a job's present life, summed over its processes.
     ///
     /// # Errors
-    /// Why there is none now, in a sentence: its workers can't be asked, or it does not run.
-    fn graph(&self, id: JobId) -> Result<Graph, String>;
+    /// There is no such job, its workers can't be asked, or it does not run.
+    fn graph(&self, id: JobId) -> Result<Graph, NotHad>;
 
-    /// A piece of a process's log: from a place on, or the end of it.
+    /// A piece of one of a process's logs: from a place on, or the end of it.
     ///
     /// # Errors
-    /// Why it can't be had, in a sentence.
-    fn log(
-        &self,
-        job: JobId,
-        generation: Generation,
-        process: ProcessIndex,
-        from: Option<u64>,
-    ) -> Result<LogPiece, String>;
+    /// There is none, or its worker can't be asked.
+    fn log(&self, process: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad>;
 
     /// The models in the registry, the newest first.
     fn models(&self) -> Vec<ModelView>;
 
+    /// One of them.
+    fn model(&self, id: &str) -> Option<ModelView>;
+
     /// The page that a model brings of itself: foreign HTML, which is shown in a sandbox.
     fn model_page(&self, id: &str) -> Option<Vec<u8>>;
 
-    /// Takes a job in.
+    /// Takes a job in; with `unless_running` only if none of its name is there that is not over.
     ///
     /// # Errors
     /// All mistakes in it, a sentence each.
-    fn submit(&self, spec: JobSpec) -> Result<JobId, Vec<String>>;
+    fn submit(&self, spec: JobSpec, unless_running: bool) -> Result<Submitted, Vec<String>>;
 
     /// Asks a job to end.
     ///
     /// # Errors
-    /// Why that can't be, in a sentence.
-    fn stop(&self, id: JobId, how: StopHow) -> Result<(), String>;
+    /// There is no such job, or it has ended.
+    fn stop(&self, id: JobId, how: StopHow) -> Result<(), NotHad>;
+
+    /// Whether calls are taken. Never blocks.
+    fn is_ready(&self) -> bool;
 
     /// A number that changes whenever any of this may have.
     fn changes(&self) -> watch::Receiver<u64>;
@@ -67,11 +82,14 @@ pub trait WorkerSight: Send + Sync + 'static {
     /// Now, by the agent's clock: what "ago" is counted from.
     fn now(&self) -> Moment;
 
-    /// A piece of a process's log: from a place on, or the end of it.
+    /// How it stands with its master. Never blocks.
+    fn line(&self) -> LineView;
+
+    /// A piece of one of a process's logs: from a place on, or the end of it.
     ///
     /// # Errors
     /// Why it can't be had, in a sentence.
-    fn log(&self, process: ProcessRef, from: Option<u64>) -> Result<LogPiece, String>;
+    fn log(&self, process: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad>;
 
     /// A number that changes whenever any of this may have.
     fn changes(&self) -> watch::Receiver<u64>;

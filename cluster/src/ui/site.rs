@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::access::Access;
 use super::page::Whose;
+use super::sight::NotHad;
 
 /// People and programs that may see a cluster are few; each page that stands open holds a connection.
 const SERVER: Limits = Limits {
@@ -123,6 +124,17 @@ impl Fault {
 
     pub(super) fn not_found(what: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, what)
+    }
+}
+
+impl From<NotHad> for Fault {
+    fn from(why: NotHad) -> Self {
+        let code = match why {
+            NotHad::Missing(_) => StatusCode::NOT_FOUND,
+            NotHad::NotAsItStands(_) => StatusCode::CONFLICT,
+            NotHad::Away(_) => StatusCode::BAD_GATEWAY,
+        };
+        Self::new(code, why.to_string())
     }
 }
 

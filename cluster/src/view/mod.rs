@@ -71,6 +71,29 @@ pub enum WorkerState {
     Gone,
 }
 
+/// How a worker's agent stands with its master: what `/health` and `/ready` of an agent say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineView {
+    /// Where that master takes calls.
+    pub master: String,
+    /// How.
+    pub standing: LineState,
+}
+
+/// How an agent stands with its master, as the agent sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineState {
+    /// It has not registered yet, or the master has forgotten it.
+    Unregistered,
+    /// It is registered, and the master listens.
+    Registered,
+    /// It is registered, but its last report reached nobody.
+    Unheard,
+    /// It ends, and takes no more jobs.
+    Draining,
+}
+
 /// A process of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessView {
@@ -140,6 +163,9 @@ pub struct JobView {
     pub generations: Vec<GenerationView>,
     /// What a streaming job says of itself.
     pub stream: Option<StreamView>,
+    /// The id of the model that a training has made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// A life of a job.

@@ -24,27 +24,14 @@ train() {
         echo "start: model $(cat "$models/current") is the current one" >&2
         return 0
     fi
-    submit train --wait --processes "$TRAIN_PROCESSES" --memory "$TRAIN_MEMORY" -- \
+    # One that an earlier try has begun is waited for.
+    submit train --name first-model --unless-running --wait --processes "$TRAIN_PROCESSES" --memory "$TRAIN_MEMORY" -- \
         --preset "$TRAIN_PRESET" --input "$data/flights.parquet" --models "$models"
 }
 
 stream() {
-    jobs=$(submit --json list) || return
-    if stands 'stopping'; then
-        echo "start: the stream is ending" >&2
-        return 5
-    fi
-    if stands '(queued|starting|running|ending|backing-off)'; then
-        echo "start: the stream runs already" >&2
-        return 0
-    fi
-    submit predict --name stream --supervise --processes "$STREAM_PROCESSES" --memory "$STREAM_MEMORY" -- \
+    submit predict --name stream --unless-running --supervise --processes "$STREAM_PROCESSES" --memory "$STREAM_MEMORY" -- \
         --config "$config/job.toml" --config "$config/place.toml"
-}
-
-# Whether the stream is among $jobs, and so.
-stands() {
-    printf '%s' "$jobs" | grep -Eq '"name":"stream","program":"predict","state":\{"state":"'"$1"'"'
 }
 
 case ${1:-} in

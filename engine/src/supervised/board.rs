@@ -57,6 +57,7 @@ struct Posted {
     run: Run,
     stream: Option<(Health, StreamMetrics)>,
     ledger_generation: Option<Generation>,
+    made: Option<Box<str>>,
     changed: bool,
     end: End,
 }
@@ -106,6 +107,11 @@ impl Board {
         self.post(|posted| posted.ledger_generation = Some(generation));
     }
 
+    /// What was made and saved.
+    pub(super) fn has_made(&self, id: &str) {
+        self.post(|posted| posted.made = Some(id.into()));
+    }
+
     /// Asks for a snapshot now.
     pub(super) fn changed(&self) {
         self.post(|_| {});
@@ -140,7 +146,7 @@ impl Board {
     pub(super) fn snapshot(&self) -> Telemetry {
         let posted = self.lock();
         let (stages, run, stream) = (posted.stages.clone(), posted.run.clone(), posted.stream.clone());
-        let ledger_generation = posted.ledger_generation;
+        let (ledger_generation, made) = (posted.ledger_generation, posted.made.clone());
         // Those who post don't wait for what follows.
         drop(posted);
         let (health, metrics) = stream.unzip();
@@ -152,6 +158,7 @@ impl Board {
             memory_bytes: memory_bytes(),
             peak_memory_bytes: peak_memory_bytes(),
             ledger_generation,
+            made,
         }
     }
 

@@ -62,6 +62,13 @@ pub fn ledger_holds(generation: Generation) {
     }
 }
 
+/// Tells the agent the id of what this process has made and saved.
+pub fn has_made(id: &str) {
+    if let Some(board) = BOARD.get() {
+        board.has_made(id);
+    }
+}
+
 /// Sends a last snapshot before the process ends, and waits for that; not for long if the agent doesn't read.
 pub fn finish() {
     if let Some(board) = BOARD.get() {

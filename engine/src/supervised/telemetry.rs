@@ -34,6 +34,9 @@ pub struct Telemetry {
     /// low: the next start must have a higher one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger_generation: Option<Generation>,
+    /// The id of what it has made and saved, when it has: of a trained model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Box<str>>,
 }
 
 /// How a stage of the work stands. Each process of a cluster counts its own share.

@@ -12,6 +12,7 @@ use console::Term;
 use flightline_engine::cluster::{self, ClusterFlags, ClusterPlan};
 use flightline_engine::process::peak_memory_bytes;
 use flightline_engine::progress::{Progress, Unit};
+use flightline_engine::supervised;
 use flightline_operators::forest::{FeatureSubset, Impurity, Smoothing};
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::identity::Seed;
@@ -251,6 +252,7 @@ fn finish(
         [file("report.html", report.html()), file("report.json", report.json())]
     };
     let id = model.save(&plan.models, &files(&report))?;
+    supervised::has_made(&report.model);
     if report.promotion.promoted {
         registry.promote(&id)?;
     }

@@ -14,6 +14,8 @@
 //! | `logs` | that what processes say can be read |
 //! | `pages` | that people can do all of it on the pages, with a browser |
 //! | `lost_answers` | that a job is submitted once, whatever becomes of the master meanwhile |
+//! | `once` | that a job is not submitted while one of its name runs |
+//! | `ready` | what health checks are told, and that agents that wait end at once |
 //! | `orphans` | that no process outlives its agent |
 
 mod carried;
@@ -22,8 +24,10 @@ mod ends;
 mod kills;
 mod logs;
 mod lost_answers;
+mod once;
 mod orphans;
 mod pages;
+mod ready;
 mod refused;
 mod room;
 mod schedule;

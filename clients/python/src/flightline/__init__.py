@@ -4,6 +4,7 @@ from .answers import CLASSES
 from .cluster import Cluster
 from .connection import Connection, find_token
 from .errors import (
+    ConflictError,
     FlightlineError,
     JobFailedError,
     MissingExtraError,
@@ -15,7 +16,6 @@ from .errors import (
     RefusedJobError,
     ServerError,
     ShapeError,
-    TooLateError,
     TooSlowError,
     UnreachableError,
 )
@@ -34,6 +34,7 @@ __all__ = [
     "CarriedFile",
     "Cluster",
     "ClusterView",
+    "ConflictError",
     "Connection",
     "Flight",
     "FlightlineError",
@@ -61,7 +62,6 @@ __all__ = [
     "ServerError",
     "ShapeError",
     "StageLine",
-    "TooLateError",
     "TooSlowError",
     "UnreachableError",
     "WorkerView",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from types import TracebackType
 
 from .connection import Connection, JsonRefusedError, find_token
-from .errors import RefusedJobError, ShapeError
-from .job import Job
-from .models import Model, Models
+from .errors import ConflictError, RefusedJobError, ShapeError
+from .job import LOOK_EVERY, Job
+from .models import Model, Models, model_of
 from .shape import read
 from .spec import JobSpec
-from .view import ClusterView, ModelView
+from .view import ClusterView, JobLine, ModelView
 
 #: Where a master has its pages when nobody says something else.
 ADDRESS = "http://127.0.0.1:8080"
@@ -39,23 +40,34 @@ class Cluster:
         """Workers and jobs."""
         return read(ClusterView, self.connection.get("/api/cluster"), "/api/cluster")
 
+    def jobs(self) -> list[JobLine]:
+        """All jobs, the newest first."""
+        return read(list[JobLine], self.connection.get("/api/jobs"), "/api/jobs")
+
     def job(self, number: int) -> Job:
         """The job of this number, whether there is one or not."""
         return Job(self.connection, number)
 
-    def submit(self, spec: JobSpec) -> Job:
-        """Submits a job. When no answer comes (`UnreachableError`), look whether it is there before you do it again.
+    def submit(self, spec: JobSpec, *, unless_running: bool = False) -> Job:
+        """Submits a job. With `unless_running` it is the job of that name that is at work already, if there is one; one
+        that is ending is waited for. Without it, when no answer comes (`UnreachableError`), look whether it is there
+        before you do it again.
 
         Raises:
             RefusedJobError: the master doesn't take it; has all mistakes.
         """
-        try:
-            told = self.connection.post("/api/jobs", spec.json())
-        except JsonRefusedError as error:
-            mistakes = error.value.get("errors")
-            raise RefusedJobError(
-                [str(one) for one in mistakes] if isinstance(mistakes, list) else [str(error)]
-            ) from None
+        path = "/api/jobs?unless_running=true" if unless_running else "/api/jobs"
+        while True:
+            try:
+                told = self.connection.post(path, spec.json())
+                break
+            except ConflictError:
+                time.sleep(LOOK_EVERY)
+            except JsonRefusedError as error:
+                mistakes = error.value.get("errors")
+                raise RefusedJobError(
+                    [str(one) for one in mistakes] if isinstance(mistakes, list) else [str(error)]
+                ) from None
         number = told.get("id") if isinstance(told, dict) else None
         if not isinstance(number, int):
             raise ShapeError(f"/api/jobs answers {told!r} instead of the job's number")
@@ -65,6 +77,10 @@ class Cluster:
         """The models of the registry, the newest first."""
         told = read(list[ModelView], self.connection.get("/api/models"), "/api/models")
         return Models(Model(self.connection, view) for view in told)
+
+    def model(self, model: str) -> Model:
+        """The model of this id."""
+        return model_of(self.connection, model)
 
     def metrics(self) -> str:
         """The cluster's figures as Prometheus reads them."""

@@ -12,13 +12,13 @@ from typing import Any
 import requests
 
 from .errors import (
+    ConflictError,
     NotAllowedError,
     NotFoundError,
     NotNowError,
     NoTokenError,
     ServerError,
     ShapeError,
-    TooLateError,
     UnreachableError,
 )
 
@@ -150,7 +150,7 @@ def refused(status: int, sentence: str) -> ServerError:
         401: NotAllowedError,
         403: NotAllowedError,
         404: NotFoundError,
-        409: TooLateError,
+        409: ConflictError,
         429: NotNowError,
         502: NotNowError,
         503: NotNowError,

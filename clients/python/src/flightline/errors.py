@@ -33,12 +33,12 @@ class NotFoundError(ServerError):
     """There is no such thing, or it is forgotten (404)."""
 
 
-class TooLateError(ServerError):
-    """It can't be done any more, such as ending a job that is over (409)."""
+class ConflictError(ServerError):
+    """It can't be as things stand, such as ending a job that is over, or the dataflow of one that waits (409)."""
 
 
 class NotNowError(ServerError):
-    """It can't be had at this moment: ask again (429, 502, 503)."""
+    """Too much at once, or who has it can't be reached: ask again (429, 502, 503)."""
 
 
 class RefusedJobError(ServerError):

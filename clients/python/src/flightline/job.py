@@ -7,9 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .connection import Connection
-from .errors import FlightlineError, JobFailedError, NotNowError, TooSlowError, UnreachableError
+from .errors import (
+    FlightlineError,
+    JobFailedError,
+    NotFoundError,
+    NotNowError,
+    TooSlowError,
+    UnreachableError,
+)
 from .graph import Graph
-from .logs import ProcessLog
+from .logs import ProcessLog, Stream
+from .models import Model, model_of
 from .progress import Shows, fitting
 from .shape import read
 from .view import JobView
@@ -104,29 +112,44 @@ class Job:
         """Ends it at once. Nothing is lost or doubled by that either."""
         self.connection.post(f"{self._path}/kill")
 
-    def log(self, process: int = 0, generation: int | None = None) -> ProcessLog:
-        """The log of one of its processes; of its present or last life, unless a generation says which."""
+    def model(self) -> Model:
+        """The model that it has made.
+
+        Raises:
+            NotFoundError: it has made none, or not yet; or the master's folder of models doesn't have it.
+        """
+        made = self.view().model
+        if made is None:
+            raise NotFoundError(404, f"job {self.id} has made no model")
+        return model_of(self.connection, made)
+
+    def log(self, process: int = 0, generation: int | None = None, stream: Stream = "stderr") -> ProcessLog:
+        """A log of one of its processes; of its present or last life, unless a generation says which."""
         if generation is None:
             generation = self.view().line.generation
         if generation is None:
             raise FlightlineError(f"job {self.id} has not begun yet, so it has no log")
-        return ProcessLog(self.connection, self.id, generation, process)
+        return ProcessLog(self.connection, self.id, generation, process, stream)
 
-    def follow(self, process: int = 0) -> Iterator[str]:
-        """The log of a process through all lives of the job, until it is over. Of a life that is over, a log that
-        can't be had, since its worker is gone, is left out."""
-        told = 0
+    def follow(self, process: int = 0, stream: Stream = "stderr") -> Iterator[str]:
+        """A log of a process through all lives of the job, until it is over. Of a life that is over, a log that can't
+        be had, since its worker is gone, is left out."""
+        told, start = 0, 0
         while True:
             view = self.view()
-            following = [life for life in sorted(view.generations, key=lambda life: life.number) if life.number > told]
-            for life in following:
+            life = next((life for life in reversed(view.generations) if life.number > told), None)
+            if life is not None:
                 try:
-                    yield from self.log(process, life.number).follow()
-                except NotNowError:
-                    if life.ended is None:
-                        break
-                told = life.number
-            if view.line.state.is_over:
+                    for piece in self.log(process, life.number, stream).pieces(start):
+                        yield piece.text
+                        start = piece.next
+                except (NotFoundError, NotNowError):
+                    # Not there yet, or out of reach for now; or for good, if that life is over.
+                    pass
+                if life.ended is not None:
+                    told, start = life.number, 0
+                    continue
+            elif view.line.state.is_over:
                 return
             time.sleep(LOOK_EVERY)
 
@@ -134,7 +157,8 @@ class Job:
         """Its dataflow as it is now.
 
         Raises:
-            NotNowError: it runs no dataflow, or can't be asked at this moment.
+            ConflictError: it runs none.
+            NotNowError: its workers can't be asked, or have not told yet.
         """
         path = f"{self._path}/graph"
         return read(Graph, self.connection.get(path), path)

@@ -1,40 +1,40 @@
-"""A process's log, piece by piece, and followed until its process has ended.
-
-REST gives what a process said on standard error; what it printed on standard output only `submit logs --stdout` has.
-"""
+"""A process's logs, piece by piece, and followed until it has ended: what it says to people, and what it prints."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from .connection import Connection
 from .shape import read
 from .view import LogPiece
 
+#: Standard error has what a process says to people, standard output its reports and JSON.
+Stream = Literal["stderr", "stdout"]
 #: Seconds between two looks at a log that has nothing new.
 LOOK_EVERY = 0.5
 
 
 @dataclass(frozen=True)
 class ProcessLog:
-    """The log of one process of one life of a job."""
+    """A log of one process of one life of a job: its standard error, or its standard output."""
 
     connection: Connection
     job: int
     generation: int
     process: int
+    stream: Stream = "stderr"
 
     def piece(self, start: int | None = None) -> LogPiece:
         """A piece from a place on, in bytes; without one, the end of the log."""
         path = f"/api/jobs/{self.job}/logs/{self.generation}/{self.process}"
-        query = None if start is None else {"from": str(start)}
+        query = {"stream": self.stream} | ({} if start is None else {"from": str(start)})
         return read(LogPiece, self.connection.get(path, query), path)
 
-    def pieces(self) -> Iterator[LogPiece]:
-        """All that there is by now, from the start on."""
-        start = 0
+    def pieces(self, start: int = 0) -> Iterator[LogPiece]:
+        """All that there is by now, from a place on."""
         while (piece := self.piece(start)).text:
             yield piece
             start = piece.next

@@ -151,6 +151,12 @@ class Model:
         return self.connection.page(f"/models/{self.id}/report")
 
 
+def model_of(connection: Connection, model: str) -> Model:
+    """The model of this id."""
+    path = f"/api/models/{model}"
+    return Model(connection, read(ModelView, connection.get(path), path))
+
+
 class Models(list[Model]):
     """Models, the newest first."""
 

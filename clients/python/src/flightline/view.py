@@ -160,6 +160,8 @@ class JobView:
     spec: SpecView
     generations: list[GenerationView]
     stream: StreamView | None = None
+    #: The id of the model that a training has made.
+    model: str | None = None
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ impl Member {
             Self::Started(process) => process.report(),
             Self::NotStarted(how) => ProcessReport {
                 id,
-                state: ProcessState::Ended { how: how.clone(), last_lines: Vec::new(), ledger: None },
+                state: ProcessState::Ended { how: how.clone(), last_lines: Vec::new(), ledger: None, model: None },
                 memory: Memory(0),
                 stream: None,
                 stages: Vec::new(),

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flightline_engine::ids::{ProcessCount, ProcessIndex};
+use flightline_engine::ids::ProcessIndex;
 use tempfile::TempDir;
 
 use super::{Household, HouseholdError};
@@ -21,6 +21,7 @@ use crate::ids::{Cores, Generation, JobId, Memory, Moment, ProcessRef};
 use crate::job::spec::{CarriedFile, JobSpec, Program};
 use crate::protocol::life::LifeSpec;
 use crate::protocol::{HowEnded, LogStream, ProcessReport, ProcessState, Wish};
+use crate::samples;
 
 /// Longer than anything takes: who waits so long hangs.
 const HANGS: Duration = Duration::from_secs(120);
@@ -83,17 +84,9 @@ fn order(id: ProcessRef, program: Program, script: &str) -> Wanted {
 
 /// The same, but for what is changed.
 fn order_with(id: ProcessRef, program: Program, script: &str, change: impl FnOnce(&mut JobSpec)) -> Wanted {
-    let mut spec = JobSpec {
-        name: "it".to_owned(),
-        program,
-        args: vec!["{carried}/run.sh".to_owned()],
-        files: vec![CarriedFile { name: "run.sh".to_owned(), text: script.to_owned() }],
-        cores: Cores(2),
-        memory: Memory(8 << 30),
-        processes: ProcessCount::new(1),
-        supervise: false,
-        every: None,
-    };
+    let files = vec![CarriedFile { name: "run.sh".to_owned(), text: script.to_owned() }];
+    let spec = samples::spec(program, &["{carried}/run.sh"]);
+    let mut spec = JobSpec { files, cores: Cores(2), memory: Memory(8 << 30), ..spec };
     change(&mut spec);
     let hosts = (0..spec.processes.get()).map(|process| format!("host-{process}:1")).collect();
     Wanted { id, wish: Wish::Run, life: Some(LifeSpec { spec: spec.into(), hosts }.into()) }

@@ -7,11 +7,13 @@ use flightline_engine::metrics::StreamMetrics;
 
 use super::*;
 use crate::ids::Moment;
+use crate::job::spec::Program;
 use crate::master::desk::Desk;
 use crate::master::serve::Front;
 use crate::master::state::Rules;
 use crate::master::store::Store;
 use crate::rpc::serve::{Handler, Outcome, routes};
+use crate::samples;
 use crate::secret::ClusterSecret;
 
 const SECRET: &[u8] = b"a token of sixteen bytes or more";
@@ -63,11 +65,11 @@ fn a_job_whose_answer_was_lost_is_asked_for_again_and_made_once() {
     let (port, desk) = master(folder.path(), 2);
     let caller = caller(&port.local_addr().to_string());
     let (asked, mut said) = (submission(), Vec::new());
-    let job = submit(&caller, &asked, false, |line| said.push(line.to_owned())).unwrap();
+    let job: JobId = submit(&caller, &asked, false, |line| said.push(line.to_owned())).unwrap();
     assert_eq!((job, desk.cluster().jobs.len()), (JobId(1), 1));
     assert!(said[0].starts_with("waiting for the master, to hear whether it has the job: "), "{said:?}");
-    assert_eq!(submit(&caller, &asked, false, |_| ()).unwrap(), job, "also much later");
-    assert_eq!(submit(&caller, &submission(), false, |_| ()).unwrap(), JobId(2), "another one is another job");
+    assert_eq!(submit::<JobId>(&caller, &asked, false, |_| ()).unwrap(), job, "also much later");
+    assert_eq!(submit::<JobId>(&caller, &submission(), false, |_| ()).unwrap(), JobId(2), "another one is another job");
     // A master that was started again since then reads it.
     let kept: crate::job::record::Job = desk.read(|cluster| {
         let written = serde_json::to_string(&cluster.jobs()[&job]).unwrap();
@@ -77,9 +79,37 @@ fn a_job_whose_answer_was_lost_is_asked_for_again_and_made_once() {
     assert!(desk.read(|cluster| cluster.jobs()[&job].submission.is_some()));
 }
 
+/// Whoever asked while the old one still ended found it neither at work nor over.
+#[test]
+fn a_job_whose_name_another_one_has_is_submitted_when_that_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, desk) = master(folder.path(), 0);
+    let caller = caller(&port.local_addr().to_string());
+    let ask = |say: &mut dyn FnMut(&str)| {
+        let (id, spec) = (SubmissionId::draw(&SystemEntropy).unwrap(), samples::spec(Program::Train, &[]));
+        submit_unless_running(&caller, &FromUser::SubmitUnlessRunning { id, spec }, false, say).unwrap()
+    };
+    let machine = samples::machine("it");
+    desk.change(|cluster, at| cluster.register(machine.clone(), at)).unwrap().unwrap();
+    assert_eq!(ask(&mut |line| panic!("{line}")), Submitted::New(JobId(1)));
+    assert_eq!(ask(&mut |line| panic!("{line}")), Submitted::Running(JobId(1)));
+    desk.change(|cluster, at| cluster.stop(JobId(1), StopHow::Stop, at)).unwrap().unwrap();
+    let mut said = Vec::new();
+    let submitted = ask(&mut |line| {
+        said.push(line.to_owned());
+        // Its worker goes, and its process with it.
+        drop(desk.change(|cluster, at| cluster.leave(&machine.worker, machine.incarnation, at)));
+    });
+    assert_eq!(
+        (submitted, said[0].as_str()),
+        (Submitted::New(JobId(2)), "waiting for the end of job 1, which has that name")
+    );
+    assert_eq!(desk.cluster().jobs.len(), 2);
+}
+
 #[test]
 fn what_nobody_heard_is_not_waited_for_by_who_does_not_wait() {
-    let error = submit(&caller("127.0.0.1:1"), &submission(), false, |line| panic!("{line}")).unwrap_err();
+    let error = submit::<JobId>(&caller("127.0.0.1:1"), &submission(), false, |line| panic!("{line}")).unwrap_err();
     assert!(error.is_away(), "{error}");
     assert_eq!(called(&error).exit.code(), 5);
 }

@@ -4,20 +4,11 @@ use proptest::prelude::*;
 use super::super::life::Place;
 use super::super::spec::Program;
 use super::*;
-use crate::ids::{Cores, Incarnation, Memory, Moment, WorkerName};
+use crate::ids::{Incarnation, Moment, WorkerName};
+use crate::samples;
 
 fn spec(program: Program, supervise: bool) -> JobSpec {
-    JobSpec {
-        name: "it".to_owned(),
-        program,
-        args: Vec::new(),
-        files: Vec::new(),
-        processes: ProcessCount::new(1),
-        cores: Cores(1),
-        memory: Memory(1 << 30),
-        supervise,
-        every: None,
-    }
+    JobSpec { supervise, ..samples::spec(program, &[]) }
 }
 
 fn life(ends: impl IntoIterator<Item = End>) -> Life {
@@ -38,6 +29,7 @@ fn seen(how: HowEnded) -> End {
         how,
         last_lines: vec!["a line".to_owned(), "error: the last words".to_owned(), " ".to_owned()],
         ledger: None,
+        model: None,
     }
 }
 
@@ -92,7 +84,11 @@ fn the_cause_is_told_and_not_what_followed_from_it() {
 #[test]
 fn above_the_ledger_there_is_room_for_another_life() {
     let refused = |ledger| {
-        follows(Program::Predict, true, [End::Seen { how: HowEnded::Code(8), last_lines: Vec::new(), ledger }])
+        follows(
+            Program::Predict,
+            true,
+            [End::Seen { how: HowEnded::Code(8), last_lines: Vec::new(), ledger, model: None }],
+        )
     };
     assert!(matches!(refused(Some(17)), Verdict::Again { above: Generation(17), .. }));
     assert!(matches!(refused(Some(2)), Verdict::Again { above: Generation(3), .. }));

@@ -5,14 +5,14 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
 use flightline_engine::clock::SystemClock;
-use flightline_engine::ids::ProcessCount;
 
 use super::*;
 use crate::entropy::SystemEntropy;
-use crate::ids::{Cores, Incarnation, WorkerName};
+use crate::ids::{Incarnation, WorkerName};
 use crate::job::spec::Program;
 use crate::master::state::{Changed, Rules};
 use crate::protocol::Machine;
+use crate::samples;
 
 /// Longer than anything takes: who waits so long hangs.
 const HANGS: Duration = Duration::from_secs(60);
@@ -51,33 +51,11 @@ fn desk(room: Option<Memory>) -> (Arc<Desk>, Receiver<()>, SyncSender<bool>) {
 }
 
 fn spec() -> JobSpec {
-    JobSpec {
-        name: "it".to_owned(),
-        program: Program::Train,
-        args: Vec::new(),
-        files: Vec::new(),
-        processes: ProcessCount::new(1),
-        cores: Cores(1),
-        memory: Memory(1),
-        supervise: false,
-        every: None,
-    }
+    samples::spec(Program::Train, &[])
 }
 
 fn machine() -> Machine {
-    Machine {
-        worker: WorkerName("it".into()),
-        incarnation: Incarnation(1),
-        host: "host".to_owned(),
-        port: 1,
-        page: "http://host:1".to_owned(),
-        mesh_ports: (7_100, 7_109),
-        cores: Cores(2),
-        memory: Memory(1 << 30),
-        roots: Vec::new(),
-        own: Vec::new(),
-        version: Rules::default().version,
-    }
+    samples::machine("it")
 }
 
 /// Whatever is asked is answered, also of an async task: what there is, and which processes the worker shall have.
@@ -115,7 +93,7 @@ fn nobody_waits_for_a_slow_disk_and_nobody_hears_what_is_not_on_it() {
     coming.join().unwrap();
     assert_eq!(all_answers(&desk), (Heard::Yes, 0, 0));
 
-    let submitting = change(|desk| assert_eq!(desk.submit(spec(), None).unwrap(), JobId(1)));
+    let submitting = change(|desk| assert_eq!(desk.submit(spec(), None, false).unwrap(), Submitted::New(JobId(1))));
     hears.recv_timeout(HANGS).unwrap();
     assert_eq!(all_answers(&desk), (Heard::Yes, 0, 0), "it may be gone after a crash");
     assert_eq!(*desk.shown().borrow(), seen + 1, "and nobody is called for it");
@@ -143,9 +121,23 @@ fn what_has_happened_and_can_not_be_written_down_is_never_shown_and_ends_the_mas
 fn a_job_that_the_disk_has_no_room_for_is_refused_and_the_master_goes_on() {
     let (desk, _hears, tells) = desk(Some(Memory(17 << 20)));
     let large = JobSpec { args: vec!["x".repeat(1 << 20)], ..spec() };
-    let why = desk.submit(large, None).unwrap_err().to_string();
+    let why = desk.submit(large, None, false).unwrap_err().to_string();
     assert!(why.contains("has 17.0 MiB left, and needs 20.0 MiB") && why.contains("make room"), "{why}");
     tells.send(true).unwrap();
-    assert_eq!(desk.submit(spec(), None).unwrap(), JobId(1), "what has room is taken, and no number was lost");
+    assert_eq!(
+        desk.submit(spec(), None, false).unwrap(),
+        Submitted::New(JobId(1)),
+        "what has room is taken, and no number was lost"
+    );
     assert_eq!(*desk.broken().borrow(), None);
+}
+
+/// Where a start is repeated, as that of containers is, a full disk is no reason to say that what runs can't be had.
+#[test]
+fn what_is_at_work_already_needs_no_room() {
+    let (desk, _hears, tells) = desk(Some(Memory(0)));
+    tells.send(true).unwrap();
+    desk.change(|cluster, at| cluster.submit(spec(), at)).unwrap();
+    assert_eq!(desk.submit(spec(), None, true).unwrap(), Submitted::Running(JobId(1)));
+    assert!(matches!(desk.submit(spec(), None, false), Err(NotTaken::NoRoom { .. })));
 }

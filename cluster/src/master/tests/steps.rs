@@ -88,11 +88,10 @@ fn workers_that_are_stopped_one_after_another_cost_a_stream_nothing() {
         world.all_obey(&[0, 1]);
         assert_eq!(world.phase(job), Phase::Running, "life {life}: {:?}", world.state(job));
         let stopped = usize::from(world.orders(0).is_empty());
-        let (at, incarnation) = (world.at(), Incarnation(world.incarnations[&stopped]));
-        world.cluster.drain(&name(stopped), incarnation, at).unwrap();
+        world.drain(stopped);
         world.end(process(job, life, 0), HowEnded::Code(0));
         world.obey(stopped);
-        let at = world.at();
+        let (at, incarnation) = (world.at(), Incarnation(world.incarnations[&stopped]));
         world.cluster.leave(&name(stopped), incarnation, at).unwrap();
         world.come(stopped, 1);
         world.wait(0.3);
@@ -255,7 +254,7 @@ fn what_a_ledger_holds_is_gone_above() {
     let job = world.submit(spec(1, 1));
     world.obey(0);
     let how = HowEnded::Code(8);
-    let state = ProcessState::Ended { how, last_lines: Vec::new(), ledger: Some(41) };
+    let state = ProcessState::Ended { how, last_lines: Vec::new(), ledger: Some(41), model: None };
     world.processes.insert((0, process(job, 1, 0)), state);
     world.say(0).unwrap();
     world.wait(0.2);

@@ -181,3 +181,25 @@ fn who_went_is_known_as_such_for_a_day() {
     assert_eq!(world.cluster.workers().keys().collect::<Vec<_>>(), [&name(0)]);
     assert!(world.cluster.take_changed().workers.contains(&name(1)), "in the store, too");
 }
+
+/// It was given jobs again until its agent left, which started none of them.
+#[test]
+fn a_worker_that_ends_and_is_lost_meanwhile_gets_no_jobs_when_it_is_heard_again() {
+    let mut world = World::new(2, 1);
+    let standing = |world: &World| world.cluster.workers()[&name(0)].standing;
+    world.drain(0);
+    assert_eq!(standing(&world), Standing::Draining);
+    for _ in 0..6 {
+        world.wait(1.0);
+        world.obey(1);
+    }
+    assert_eq!(standing(&world), Standing::Lost);
+    world.obey(0);
+    assert_eq!(standing(&world), Standing::Draining);
+    let [first, second] = [(); 2].map(|()| world.submit(spec(1, 1)));
+    assert_eq!((world.phase(first), world.phase(second)), (Phase::Starting, Phase::Queued), "the other one is used");
+    // A master that has forgotten it, and hears it anew.
+    world.cluster = Cluster::new(rules(), Vec::new(), Vec::new(), JobId(0));
+    world.obey(0);
+    assert_eq!(standing(&world), Standing::Draining);
+}

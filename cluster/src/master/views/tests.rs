@@ -13,25 +13,14 @@ use super::*;
 use crate::ids::{Incarnation, WorkerName};
 use crate::job::spec::Program;
 use crate::protocol::{HowEnded, Machine};
+use crate::samples;
 
 fn at(millis: u64) -> At {
     At { now: Moment(millis), up: Duration::from_millis(millis), chance: 0.5 }
 }
 
 fn machine(worker: &WorkerName) -> Machine {
-    Machine {
-        worker: worker.clone(),
-        incarnation: Incarnation(1),
-        host: "host".to_owned(),
-        port: 7078,
-        page: "http://host:8081".to_owned(),
-        mesh_ports: (7100, 7109),
-        cores: Cores(2),
-        memory: Memory(4 << 30),
-        roots: vec!["/srv".to_owned()],
-        own: Vec::new(),
-        version: Rules::default().version,
-    }
+    Machine { cores: Cores(2), memory: Memory(4 << 30), ..samples::machine(&worker.0) }
 }
 
 #[test]
@@ -72,17 +61,8 @@ fn of_many_last_lines_the_newest_are_shown() {
 }
 
 fn spec(processes: usize) -> JobSpec {
-    JobSpec {
-        name: "it".to_owned(),
-        program: Program::Predict,
-        args: Vec::new(),
-        files: Vec::new(),
-        processes: ProcessCount::new(processes),
-        cores: Cores(2),
-        memory: Memory(1 << 30),
-        supervise: true,
-        every: None,
-    }
+    let spec = samples::spec(Program::Predict, &[]);
+    JobSpec { processes: ProcessCount::new(processes), cores: Cores(2), supervise: true, ..spec }
 }
 
 /// What the page shows of a stream with a process on each of two workers, which say this of themselves.
@@ -134,7 +114,7 @@ fn what_is_read_of_each_partition_in_a_second_is_told_and_nothing_across_lives()
         let report = |state, stream| ProcessReport { id, state, memory: Memory(0), stream, stages: Vec::new() };
         if (generation, read) == (2, 7) {
             let how = HowEnded::Signal(9);
-            let ended = ProcessState::Ended { how, last_lines: Vec::new(), ledger: None };
+            let ended = ProcessState::Ended { how, last_lines: Vec::new(), ledger: None, model: None };
             let before = ProcessRef { generation: Generation(1), ..id };
             let ended = ProcessReport { id: before, ..report(ended, None) };
             cluster.report((&name, Incarnation(1)), vec![ended], at(second * 1_000 - 500)).unwrap();
@@ -178,10 +158,10 @@ fn what_ended_processes_have_done_is_still_told_when_their_agents_have_forgotten
     for (index, name) in names.iter().enumerate() {
         let done = 10 + index as u64;
         let stage = StageLine { name: "index".to_owned(), unit: "rows".to_owned(), total: done, done, ended: true };
-        let how = HowEnded::Code(0);
+        let (how, model) = (HowEnded::Code(0), (index == 0).then(|| "its id".into()));
         let ended = ProcessReport {
             id: ProcessRef { job, generation: Generation(1), process: ProcessIndex::new(index) },
-            state: ProcessState::Ended { how, last_lines: Vec::new(), ledger: None },
+            state: ProcessState::Ended { how, last_lines: Vec::new(), ledger: None, model },
             memory: Memory(0),
             stream: None,
             stages: vec![stage],
@@ -192,4 +172,6 @@ fn what_ended_processes_have_done_is_still_told_when_their_agents_have_forgotten
     let line = &cluster_view(&cluster, Moment(0), at(4)).jobs[0];
     assert_eq!((line.exit, line.stages.len()), (Some(0), 1), "{line:?}");
     assert_eq!((line.stages[0].done, line.stages[0].total), (21, 21));
+    let view = job_view(&cluster, &Histories::default(), job, Moment(4_000)).unwrap();
+    assert_eq!(view.model.as_deref(), Some("its id"), "the first process says what all have made");
 }

@@ -4,9 +4,9 @@ use flightline_engine::supervised::{Address, Graph};
 use maud::{Markup, html};
 
 use super::cluster::stage_line;
-use super::{Part, badge, dataflow, history, ledger, sealed, since, stream, why};
+use super::{Part, badge, dataflow, history, in_query, ledger, sealed, since, stream, why};
 use crate::job::state::StopHow;
-use crate::ui::words::{clean, counted, span, until};
+use crate::ui::words::{clean, clip, counted, span, until};
 use crate::view::{JobView, StreamView};
 
 /// The same parts for every job, empty ones too: what a job has nothing to say of yet comes while its page stands open.
@@ -66,6 +66,9 @@ fn state(view: &JobView) -> Markup {
                 " · a run of the schedule of " a href=(format!("/jobs/{first}")) { "job " (first) }
             }
             @if let Some(next) = line.next_run { " · runs again " (until(view.now, next)) }
+            @if let Some(model) = &view.model {
+                " · made model " a href=(format!("/models/{}/report", in_query(model).replace('/', "%2F"))) title=(clean(model)) { code { (clip(&clean(model), 13)) } }
+            }
             " · " a href=(format!("/api/jobs/{}", line.id)) { "JSON" }
         }
     }

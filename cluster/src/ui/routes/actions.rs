@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::pages::{Master, seal};
 use super::{html, read};
 use crate::job::state::StopHow;
+use crate::protocol::messages::Submitted;
 use crate::ui::access::Caller;
 use crate::ui::page::submit::{Mistake, Typed, page as form_page};
 use crate::ui::page::{Frame, frame, job as job_page};
@@ -55,9 +56,7 @@ async fn confirm(
 async fn end(State(site): Master, Path(id): Path<String>, request: Request, how: StopHow) -> Result<Response, Fault> {
     let id = read::job(&id)?;
     let (_, Nothing {}) = read::form(&site, request).await?;
-    let asked = site.see(move |sight| if sight.job(id).is_none() { None } else { Some(sight.stop(id, how)) }).await?;
-    let asked = asked.ok_or_else(|| Fault::not_found("there is no such job, or it is forgotten"))?;
-    asked.map_err(|why| Fault::new(StatusCode::CONFLICT, why))?;
+    site.see(move |sight| sight.stop(id, how)).await??;
     Ok(to(format!("/jobs/{id}")))
 }
 
@@ -69,8 +68,10 @@ pub(super) async fn submit(State(site): Master, request: Request) -> Result<Resp
     let (session, typed): (_, Typed) = read::form(&site, request).await?;
     let submitted = match typed.read() {
         Ok(spec) => {
-            let submitted = site.see(move |sight| sight.submit(spec)).await?;
-            submitted.map_err(|mistakes| mistakes.into_iter().map(|why| ("", why)).collect::<Vec<Mistake>>())
+            let submitted = site.see(move |sight| sight.submit(spec, false)).await?;
+            submitted
+                .map(Submitted::job)
+                .map_err(|mistakes| mistakes.into_iter().map(|why| ("", why)).collect::<Vec<Mistake>>())
         }
         Err(mistakes) => Err(mistakes),
     };

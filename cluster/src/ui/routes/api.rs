@@ -5,22 +5,27 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::json as object;
 
 use super::pages::{From, Master};
 use super::{json, read};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::protocol::messages::Submitted;
 use crate::ui::access::Caller;
 use crate::ui::metrics::{OPEN_METRICS, of_cluster};
 use crate::ui::site::Fault;
 
-fn no_job() -> Fault {
-    Fault::not_found("there is no such job, or it is forgotten")
+/// When a job is not submitted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Unless {
+    unless_running: bool,
 }
 
-fn not_asked(why: String) -> Fault {
-    Fault::new(StatusCode::BAD_GATEWAY, why)
+fn no_job() -> Fault {
+    Fault::not_found("there is no such job, or it is forgotten")
 }
 
 /// A browser sends cookies along with what other sites make it send, but never a token: so actions need the token itself.
@@ -34,6 +39,19 @@ fn with_token(caller: &Caller) -> Result<(), Fault> {
     }
 }
 
+pub(super) async fn health() -> Response {
+    json(StatusCode::OK, &object!({"state": "up"}))
+}
+
+/// The store is open, and calls are taken, before there are pages: until the master can't write any more.
+pub(super) async fn ready(State(site): Master) -> Response {
+    if site.sight().is_ready() {
+        json(StatusCode::OK, &object!({"state": "ready"}))
+    } else {
+        json(StatusCode::SERVICE_UNAVAILABLE, &object!({"state": "ending"}))
+    }
+}
+
 pub(super) async fn cluster(State(site): Master) -> Result<Response, Fault> {
     let view = site.see(|sight| sight.cluster()).await?;
     Ok(json(StatusCode::OK, &view))
@@ -42,6 +60,17 @@ pub(super) async fn cluster(State(site): Master) -> Result<Response, Fault> {
 pub(super) async fn models(State(site): Master) -> Result<Response, Fault> {
     let models = site.see(|sight| sight.models()).await?;
     Ok(json(StatusCode::OK, &models))
+}
+
+pub(super) async fn model(State(site): Master, Path(id): Path<String>) -> Result<Response, Fault> {
+    let model = site.see(move |sight| sight.model(&id)).await?;
+    let model = model.ok_or_else(|| Fault::not_found("there is no such model: /api/models names all"))?;
+    Ok(json(StatusCode::OK, &model))
+}
+
+pub(super) async fn jobs(State(site): Master) -> Result<Response, Fault> {
+    let view = site.see(|sight| sight.cluster()).await?;
+    Ok(json(StatusCode::OK, &view.jobs))
 }
 
 pub(super) async fn job(State(site): Master, Path(id): Path<String>) -> Result<Response, Fault> {
@@ -55,7 +84,7 @@ pub(super) async fn job(State(site): Master, Path(id): Path<String>) -> Result<R
 pub(super) async fn graph(State(site): Master, Path(id): Path<String>) -> Result<Response, Fault> {
     let id = read::job(&id)?;
     let graph = site.see(move |sight| sight.job(id).map(|_| sight.graph(id))).await?.ok_or_else(no_job)?;
-    Ok(json(StatusCode::OK, &graph.map_err(not_asked)?))
+    Ok(json(StatusCode::OK, &graph?))
 }
 
 pub(super) async fn log(
@@ -63,28 +92,33 @@ pub(super) async fn log(
     Path(names): Path<(String, String, String)>,
     Query(from): Query<From>,
 ) -> Result<Response, Fault> {
-    let (process, from) = (read::process(&names)?, from.place()?);
-    let piece = site.see(move |sight| sight.log(process.job, process.generation, process.process, from)).await?;
-    Ok(json(StatusCode::OK, &piece.map_err(not_asked)?))
+    let (process, stream, from) = (read::process(&names)?, from.stream()?, from.place()?);
+    let piece = site.see(move |sight| sight.log(process, stream, from)).await?;
+    Ok(json(StatusCode::OK, &piece?))
 }
 
 pub(super) async fn submit(
     State(site): Master,
     Extension(caller): Extension<Caller>,
+    Query(Unless { unless_running }): Query<Unless>,
     request: Request,
 ) -> Result<Response, Fault> {
     with_token(&caller)?;
     let spec: JobSpec = read::value(&site, request).await?;
-    Ok(match site.see(move |sight| sight.submit(spec)).await? {
-        Ok(id) => {
-            let mut response = json(StatusCode::CREATED, &object!({"id": id}));
-            if let Ok(path) = format!("/api/jobs/{id}").try_into() {
-                response.headers_mut().insert(LOCATION, path);
-            }
-            response
+    let (id, code) = match site.see(move |sight| sight.submit(spec, unless_running)).await? {
+        Ok(Submitted::New(id)) => (id, StatusCode::CREATED),
+        Ok(Submitted::Running(id)) => (id, StatusCode::OK),
+        Ok(Submitted::Ending(id)) => {
+            let why = format!("job {id} of this name is ending: ask again when that is over");
+            return Ok(json(StatusCode::CONFLICT, &object!({"error": why, "id": id})));
         }
-        Err(mistakes) => json(StatusCode::UNPROCESSABLE_ENTITY, &object!({"errors": mistakes})),
-    })
+        Err(mistakes) => return Ok(json(StatusCode::UNPROCESSABLE_ENTITY, &object!({"errors": mistakes}))),
+    };
+    let mut response = json(code, &object!({"id": id}));
+    if let Ok(path) = format!("/api/jobs/{id}").try_into() {
+        response.headers_mut().insert(LOCATION, path);
+    }
+    Ok(response)
 }
 
 pub(super) async fn stop(site: Master, caller: Extension<Caller>, id: Path<String>) -> Result<Response, Fault> {
@@ -103,8 +137,7 @@ async fn end(
 ) -> Result<Response, Fault> {
     with_token(&caller)?;
     let id = read::job(&id)?;
-    let asked = site.see(move |sight| sight.job(id).map(|_| sight.stop(id, how))).await?.ok_or_else(no_job)?;
-    asked.map_err(|why| Fault::new(StatusCode::CONFLICT, why))?;
+    site.see(move |sight| sight.stop(id, how)).await??;
     Ok(json(StatusCode::ACCEPTED, &object!({"id": id, "asked": how})))
 }
 

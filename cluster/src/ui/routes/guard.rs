@@ -29,11 +29,11 @@ const ON_EVERY_ANSWER: [(HeaderName, &str); 3] =
 
 /// What a machine asks for is answered as JSON.
 fn is_for_machines(path: &str) -> bool {
-    path.starts_with("/api/") || matches!(path, "/metrics" | "/events" | "/health")
+    path.starts_with("/api/") || matches!(path, "/metrics" | "/events" | "/health" | "/ready")
 }
 
 fn is_open(path: &str) -> bool {
-    matches!(path, "/health" | "/login") || assets::ALL.iter().any(|asset| asset.path == path)
+    matches!(path, "/health" | "/ready" | "/login") || assets::ALL.iter().any(|asset| asset.path == path)
 }
 
 pub(super) async fn guard<S: ?Sized + Send + Sync + 'static>(

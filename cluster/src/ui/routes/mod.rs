@@ -41,13 +41,16 @@ pub fn master(sight: Arc<dyn Sight>, access: Access, settings: Settings) -> Page
         .route("/events", get(pages::events))
         .route("/metrics", get(api::metrics))
         .route("/api/cluster", get(api::cluster))
-        .route("/api/jobs", post(api::submit))
+        .route("/health", get(api::health))
+        .route("/ready", get(api::ready))
+        .route("/api/jobs", get(api::jobs).post(api::submit))
         .route("/api/jobs/{job}", get(api::job))
         .route("/api/jobs/{job}/graph", get(api::graph))
         .route("/api/jobs/{job}/logs/{generation}/{process}", get(api::log))
         .route("/api/jobs/{job}/stop", post(api::stop))
         .route("/api/jobs/{job}/kill", post(api::kill))
-        .route("/api/models", get(api::models));
+        .route("/api/models", get(api::models))
+        .route("/api/models/{model}", get(api::model));
     finish(routes, site)
 }
 
@@ -60,6 +63,8 @@ pub fn worker(name: &str, sight: Arc<dyn WorkerSight>, access: Access, settings:
         .route("/jobs/{job}/logs/{generation}/{process}", get(worker::log))
         .route("/events", get(worker::events))
         .route("/metrics", get(worker::metrics))
+        .route("/health", get(worker::health))
+        .route("/ready", get(worker::ready))
         .route("/api/worker", get(worker::api))
         .route("/api/jobs/{job}/logs/{generation}/{process}", get(worker::api_log));
     finish(routes, site)
@@ -72,7 +77,6 @@ fn finish<S: ?Sized + Send + Sync + 'static>(mut routes: Router<Site<S>>, site: 
     }
     let (ending, limits) = (site.0.ending.clone(), site.0.settings.server);
     let router = routes
-        .route("/health", get(async || json(StatusCode::OK, &serde_json::json!({"state": "up"}))))
         .route("/login", get(login::page::<S>).post(login::log_in::<S>))
         .route("/logout", post(login::log_out::<S>))
         .fallback(async || Fault::not_found("there is no such page"))

@@ -12,13 +12,14 @@ use serde::Deserialize;
 
 use super::{html, read};
 use crate::ids::{JobId, ProcessRef};
+use crate::protocol::LogStream;
 use crate::ui::access::Caller;
 use crate::ui::graph;
 use crate::ui::live::{Look, Seen, follow};
 use crate::ui::page::{
     Frame, Part, cluster as cluster_page, frame, job as job_page, log as log_page, models as models_page, stack,
 };
-use crate::ui::sight::Sight;
+use crate::ui::sight::{NotHad, Sight};
 use crate::ui::site::{Fault, Site};
 
 pub(super) type Master = State<Site<dyn Sight>>;
@@ -37,7 +38,7 @@ enum Place {
 /// A look at a page, again and again.
 struct Looking {
     place: Place,
-    graph: Option<(Instant, Result<Graph, String>)>,
+    graph: Option<(Instant, Result<Graph, NotHad>)>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -50,12 +51,22 @@ pub(super) struct Scope {
 #[serde(default)]
 pub(super) struct From {
     pub(super) from: Option<String>,
+    pub(super) stream: Option<String>,
 }
 
 impl From {
     pub(super) fn place(&self) -> Result<Option<u64>, Fault> {
         let wrong = |_| Fault::new(StatusCode::BAD_REQUEST, "`from` is a number of bytes");
         self.from.as_deref().map(str::parse).transpose().map_err(wrong)
+    }
+
+    /// Which log: what is said to people, if nothing else is asked for.
+    pub(super) fn stream(&self) -> Result<LogStream, Fault> {
+        match self.stream.as_deref() {
+            None | Some("stderr") => Ok(LogStream::Stderr),
+            Some("stdout") => Ok(LogStream::Stdout),
+            Some(_) => Err(Fault::new(StatusCode::BAD_REQUEST, "`stream` is `stdout` or `stderr`")),
+        }
     }
 }
 
@@ -92,7 +103,8 @@ impl Looking {
                 let view = sight.job(*id)?;
                 let fresh = self.graph.take().filter(|(taken, _)| taken.elapsed() < GRAPH_EVERY);
                 let (_, graph) = self.graph.insert(fresh.unwrap_or_else(|| (Instant::now(), sight.graph(*id))));
-                let graph = graph.as_ref().map_err(String::as_str);
+                let graph = graph.as_ref().map_err(ToString::to_string);
+                let graph = graph.as_ref().map_err(String::as_str).copied();
                 Some((format!("Job {id}, {}", view.line.name), job_page::parts(&view, graph, scope.as_ref())))
             }
         }
@@ -153,8 +165,7 @@ pub(super) async fn log(
     Query(from): Query<From>,
 ) -> Result<Response, Fault> {
     let (process, from) = (read::process(&names)?, from.place()?);
-    let piece = site.see(move |sight| sight.log(process.job, process.generation, process.process, from)).await?;
-    let piece = piece.map_err(|why| Fault::new(StatusCode::BAD_GATEWAY, why))?;
+    let piece = site.see(move |sight| sight.log(process, LogStream::Stderr, from)).await??;
     let (path, back, seal) = (log_page::path(process), format!("/jobs/{}", process.job), seal(&caller));
     let title = format!("Log of {process}");
     let events = (from.is_none() && (piece.more || piece.text.is_empty())).then_some(path.as_str());
@@ -187,14 +198,14 @@ struct Tail(ProcessRef, Option<u64>);
 
 impl Look<dyn Sight> for Tail {
     fn look(&mut self, sight: &dyn Sight) -> Seen {
-        tail(&mut self.1, |from| sight.log(self.0.job, self.0.generation, self.0.process, from))
+        tail(&mut self.1, |from| sight.log(self.0, LogStream::Stderr, from))
     }
 }
 
 /// What was added to a log since the last look.
 pub(super) fn tail(
     from: &mut Option<u64>,
-    log: impl FnOnce(Option<u64>) -> Result<crate::view::LogPiece, String>,
+    log: impl FnOnce(Option<u64>) -> Result<crate::view::LogPiece, NotHad>,
 ) -> Seen {
     match log(*from) {
         Ok(piece) => {

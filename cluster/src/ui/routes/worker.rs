@@ -5,16 +5,19 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json as object};
 
 use super::pages::{From, Of, log_at, seal, tail};
 use super::{html, json, read};
 use crate::ids::ProcessRef;
+use crate::protocol::LogStream;
 use crate::ui::access::Caller;
 use crate::ui::live::{Look, Seen, follow};
 use crate::ui::metrics::{OPEN_METRICS, of_worker};
 use crate::ui::page::{Frame, Part, frame, log as log_page, stack, worker as worker_page};
 use crate::ui::sight::WorkerSight;
 use crate::ui::site::{Fault, Site};
+use crate::view::{LineState, LineView};
 
 type Worker = State<Site<dyn WorkerSight>>;
 
@@ -32,7 +35,7 @@ struct Tail(ProcessRef, Option<u64>);
 
 impl Look<dyn WorkerSight> for Tail {
     fn look(&mut self, sight: &dyn WorkerSight) -> Seen {
-        tail(&mut self.1, |from| sight.log(self.0, from))
+        tail(&mut self.1, |from| sight.log(self.0, LogStream::Stderr, from))
     }
 }
 
@@ -54,8 +57,7 @@ pub(super) async fn log(
     Query(from): Query<From>,
 ) -> Result<Response, Fault> {
     let (process, from) = (read::process(&names)?, from.place()?);
-    let piece = site.see(move |sight| sight.log(process, from)).await?;
-    let piece = piece.map_err(Fault::not_found)?;
+    let piece = site.see(move |sight| sight.log(process, LogStream::Stderr, from)).await??;
     let (path, seal, title) = (log_page::path(process), seal(&caller), format!("Log of {process}"));
     let events = (from.is_none() && (piece.more || piece.text.is_empty())).then_some(path.as_str());
     let around = Frame { whose: &site.0.whose, title: &title, menu: "", events, seal: seal.as_deref() };
@@ -75,6 +77,22 @@ pub(super) async fn events(
     }
 }
 
+/// It lives. To end it because its master is away would end its jobs.
+pub(super) async fn health(State(site): Worker) -> Response {
+    json(StatusCode::OK, &health_of(&site.sight().line()))
+}
+
+/// It is given jobs.
+pub(super) async fn ready(State(site): Worker) -> Response {
+    let line = site.sight().line();
+    let is_ready = line.standing == LineState::Registered;
+    json(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &health_of(&line))
+}
+
+fn health_of(LineView { master, standing }: &LineView) -> Value {
+    object!({"state": "up", "master": master, "standing": standing})
+}
+
 pub(super) async fn api(State(site): Worker) -> Result<Response, Fault> {
     let view = site.see(|sight| sight.worker()).await?;
     Ok(json(StatusCode::OK, &view))
@@ -85,9 +103,9 @@ pub(super) async fn api_log(
     Path(names): Path<(String, String, String)>,
     Query(from): Query<From>,
 ) -> Result<Response, Fault> {
-    let (process, from) = (read::process(&names)?, from.place()?);
-    let piece = site.see(move |sight| sight.log(process, from)).await?;
-    Ok(json(StatusCode::OK, &piece.map_err(Fault::not_found)?))
+    let (process, stream, from) = (read::process(&names)?, from.stream()?, from.place()?);
+    let piece = site.see(move |sight| sight.log(process, stream, from)).await?;
+    Ok(json(StatusCode::OK, &piece?))
 }
 
 pub(super) async fn metrics(State(site): Worker) -> Result<Response, Fault> {

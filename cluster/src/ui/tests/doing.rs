@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use flightline_engine::clock::ManualClock;
-use flightline_engine::ids::ProcessIndex;
 use flightline_engine::supervised::Graph;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::{Made, Served, access, bearer, form, hasty, master, sample, serve, with_cookie};
-use crate::ids::{Cores, Generation, JobId};
+use crate::ids::{Cores, JobId, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::protocol::LogStream;
+use crate::protocol::messages::Submitted;
 use crate::ui::page::job::confirm;
-use crate::ui::{Settings, Sight};
+use crate::ui::{NotHad, Settings, Sight};
 use crate::view::{ClusterView, JobView, LogPiece, ModelView};
 
 #[tokio::test]
@@ -69,6 +70,32 @@ async fn jobs_are_submitted_by_people_and_programs() {
 }
 
 #[tokio::test]
+async fn a_program_submits_what_is_not_there_yet() {
+    let served = serve();
+    let ask = |name: &str, unless_running| {
+        let spec = JobSpec { name: name.to_owned(), ..sample::spec() };
+        let path = format!("/api/jobs?unless_running={unless_running}");
+        served.ask(bearer("POST", &path, &serde_json::to_string(&spec).unwrap()))
+    };
+    for (name, unless_running, code, body) in [
+        ("live delays", true, StatusCode::OK, r#"{"id":3}"#),
+        ("another", true, StatusCode::CREATED, r#"{"id":3}"#),
+        (
+            "distances",
+            true,
+            StatusCode::CONFLICT,
+            r#"{"error":"job 7 of this name is ending: ask again when that is over","id":7}"#,
+        ),
+        ("live delays", false, StatusCode::CREATED, r#"{"id":3}"#),
+    ] {
+        let answer = ask(name, unless_running).await;
+        assert_eq!((answer.code, answer.body.as_str()), (code, body), "{name} {unless_running}");
+    }
+    let names: Vec<String> = served.made.submitted.lock().unwrap().iter().map(|spec| spec.name.clone()).collect();
+    assert_eq!(names, ["another", "live delays"]);
+}
+
+#[tokio::test]
 async fn mistakes_are_told_all_together_with_what_was_typed() {
     let served = serve();
     let (cookie, seal) = served.log_in().await;
@@ -113,23 +140,29 @@ async fn calls_that_block_are_bounded() {
         fn job(&self, id: JobId) -> Option<JobView> {
             self.0.job(id)
         }
-        fn graph(&self, id: JobId) -> Result<Graph, String> {
+        fn graph(&self, id: JobId) -> Result<Graph, NotHad> {
             self.0.graph(id)
         }
-        fn log(&self, _: JobId, _: Generation, _: ProcessIndex, _: Option<u64>) -> Result<LogPiece, String> {
-            Err("none".to_owned())
+        fn log(&self, process: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad> {
+            Sight::log(&*self.0, process, stream, from)
         }
         fn models(&self) -> Vec<ModelView> {
             self.0.models()
         }
+        fn model(&self, _: &str) -> Option<ModelView> {
+            None
+        }
         fn model_page(&self, _: &str) -> Option<Vec<u8>> {
             None
         }
-        fn submit(&self, _: JobSpec) -> Result<JobId, Vec<String>> {
+        fn submit(&self, _: JobSpec, _: bool) -> Result<Submitted, Vec<String>> {
             Err(vec![])
         }
-        fn stop(&self, _: JobId, _: StopHow) -> Result<(), String> {
+        fn stop(&self, _: JobId, _: StopHow) -> Result<(), NotHad> {
             Ok(())
+        }
+        fn is_ready(&self) -> bool {
+            true
         }
         fn changes(&self) -> watch::Receiver<u64> {
             self.0.changes.subscribe()

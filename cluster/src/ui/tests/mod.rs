@@ -18,18 +18,19 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use flightline_engine::clock::ManualClock;
-use flightline_engine::ids::ProcessIndex;
 use flightline_engine::supervised::Graph;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::{Access, Pages, Settings, Sight, WorkerSight, master, worker};
+use super::{Access, NotHad, Pages, Settings, Sight, WorkerSight, master, worker};
 use crate::entropy::Entropy;
-use crate::ids::{Generation, JobId, Moment, ProcessRef};
+use crate::ids::{JobId, Moment, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::protocol::LogStream;
+use crate::protocol::messages::Submitted;
 use crate::secret::Token;
-use crate::view::{ClusterView, JobView, LogPiece, ModelView, WorkerView};
+use crate::view::{ClusterView, JobView, LineState, LineView, LogPiece, ModelView, WorkerView};
 
 pub(super) const TOKEN: &str = "a token for tests";
 const HOST: &str = "master.example:8080";
@@ -41,6 +42,8 @@ pub(super) struct Made {
     pub(super) is_over: std::sync::atomic::AtomicBool,
     pub(super) submitted: Mutex<Vec<JobSpec>>,
     pub(super) stopped: Mutex<Vec<(JobId, StopHow)>>,
+    pub(super) is_broken: std::sync::atomic::AtomicBool,
+    pub(super) standing: Mutex<LineState>,
     pub(super) changes: watch::Sender<u64>,
     pub(super) looks: AtomicU64,
 }
@@ -53,6 +56,8 @@ impl Made {
             is_over: false.into(),
             submitted: Mutex::default(),
             stopped: Mutex::default(),
+            is_broken: false.into(),
+            standing: Mutex::new(LineState::Unregistered),
             changes: watch::Sender::new(0),
             looks: AtomicU64::new(0),
         })
@@ -80,40 +85,64 @@ impl Sight for Made {
         sample::job(id)
     }
 
-    fn graph(&self, id: JobId) -> Result<Graph, String> {
-        if id == JobId(3) {
-            Ok(dataflow::graph())
-        } else {
-            Err("worker elm can’t be asked: connection refused".to_owned())
+    fn graph(&self, id: JobId) -> Result<Graph, NotHad> {
+        match id.0 {
+            3 => Ok(dataflow::graph()),
+            5 => Err(NotHad::NotAsItStands("job 5 is failed: nothing runs".to_owned())),
+            _ => Err(NotHad::Away("worker elm can’t be asked: connection refused".to_owned())),
         }
     }
 
-    fn log(&self, job: JobId, _: Generation, _: ProcessIndex, from: Option<u64>) -> Result<LogPiece, String> {
-        if job == JobId(9) { Err("worker fir can’t be asked: it timed out".to_owned()) } else { Ok(self.piece(from)) }
+    fn log(&self, process: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad> {
+        match (process.job.0, stream) {
+            (9, _) => Err(NotHad::Away("worker fir can’t be asked: it timed out".to_owned())),
+            (77, _) => Err(NotHad::Missing("there is no such process".to_owned())),
+            (_, LogStream::Stderr) => Ok(self.piece(from)),
+            (_, LogStream::Stdout) => {
+                Ok(LogPiece { text: "{\"rows\":3}\n".to_owned(), next: 11, ..LogPiece::default() })
+            }
+        }
     }
 
     fn models(&self) -> Vec<ModelView> {
         sample::models()
     }
 
+    fn model(&self, id: &str) -> Option<ModelView> {
+        sample::models().into_iter().find(|model| model.id == id)
+    }
+
     fn model_page(&self, id: &str) -> Option<Vec<u8>> {
         (id == "9f31c2ab77d0e4b1aa03").then(|| b"<!DOCTYPE html><h1>its report</h1><script>alert(1)</script>".to_vec())
     }
 
-    fn submit(&self, spec: JobSpec) -> Result<JobId, Vec<String>> {
+    fn submit(&self, spec: JobSpec, unless_running: bool) -> Result<Submitted, Vec<String>> {
         if spec.cores.0 > 64 {
             return Err(vec!["no worker has so many cores".to_owned(), "and <none> ever had".to_owned()]);
         }
-        self.submitted.lock().unwrap().push(spec);
-        Ok(JobId(3))
+        match spec.name.as_str() {
+            "live delays" if unless_running => Ok(Submitted::Running(JobId(3))),
+            "distances" if unless_running => Ok(Submitted::Ending(JobId(7))),
+            _ => {
+                self.submitted.lock().unwrap().push(spec);
+                Ok(Submitted::New(JobId(3)))
+            }
+        }
     }
 
-    fn stop(&self, id: JobId, how: StopHow) -> Result<(), String> {
-        if id == JobId(5) {
-            return Err("job 5 is over already".to_owned());
+    fn stop(&self, id: JobId, how: StopHow) -> Result<(), NotHad> {
+        match id.0 {
+            5 => Err(NotHad::NotAsItStands("job 5 is over already".to_owned())),
+            77 => Err(NotHad::Missing("there is no job 77".to_owned())),
+            _ => {
+                self.stopped.lock().unwrap().push((id, how));
+                Ok(())
+            }
         }
-        self.stopped.lock().unwrap().push((id, how));
-        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.is_broken.load(Ordering::SeqCst)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -130,8 +159,12 @@ impl WorkerSight for Made {
         sample::NOW
     }
 
-    fn log(&self, _: ProcessRef, from: Option<u64>) -> Result<LogPiece, String> {
-        Ok(self.piece(from))
+    fn line(&self) -> LineView {
+        LineView { master: "head:7077".to_owned(), standing: *self.standing.lock().unwrap() }
+    }
+
+    fn log(&self, process: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad> {
+        Sight::log(self, process, stream, from)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

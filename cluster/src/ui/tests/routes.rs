@@ -1,5 +1,7 @@
 //! Each route: who may have it, and what it answers.
 
+use std::sync::atomic::Ordering;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::Value;
@@ -7,7 +9,7 @@ use serde_json::Value;
 use super::{bearer, dataflow, sample, serve, serve_worker};
 use crate::ids::JobId;
 use crate::job::state::JobState;
-use crate::view::{ClusterView, JobView, LogPiece, ModelView, WorkerView};
+use crate::view::{ClusterView, JobLine, JobView, LineState, LogPiece, ModelView, WorkerView};
 
 #[tokio::test]
 async fn the_json_twins_are_the_views() {
@@ -17,6 +19,10 @@ async fn the_json_twins_are_the_views() {
     assert_eq!(serde_json::from_str::<ClusterView>(&cluster.body).unwrap(), sample::cluster());
     let models = served.get("/api/models").await.body;
     assert_eq!(serde_json::from_str::<Vec<ModelView>>(&models).unwrap(), sample::models());
+    let one = served.get("/api/models/11d0a9e2b4c87f3377aa").await.body;
+    assert_eq!(serde_json::from_str::<ModelView>(&one).unwrap(), sample::models()[1]);
+    let jobs = served.get("/api/jobs").await.body;
+    assert_eq!(serde_json::from_str::<Vec<JobLine>>(&jobs).unwrap(), sample::cluster().jobs);
     let graph = served.get("/api/jobs/3/graph").await.body;
     assert_eq!(serde_json::from_str::<flightline_engine::supervised::Graph>(&graph).unwrap(), dataflow::graph());
     let mut five = sample::job(JobId(5)).unwrap();
@@ -25,6 +31,13 @@ async fn the_json_twins_are_the_views() {
     assert_eq!(serde_json::from_str::<JobView>(&shown).unwrap(), five);
     let log: LogPiece = serde_json::from_str(&served.get("/api/jobs/3/logs/4/0?from=5").await.body).unwrap();
     assert_eq!((log.from, log.next, log.text.as_str(), log.more), (5, 11, "began\n", true));
+    for served in [served, serve_worker()] {
+        for (stream, text) in [("stdout", "{\"rows\":3}\n"), ("stderr", "INFO began\n")] {
+            let piece = served.get(&format!("/api/jobs/3/logs/4/0?stream={stream}")).await.body;
+            assert_eq!(serde_json::from_str::<LogPiece>(&piece).unwrap().text, text);
+        }
+        assert_eq!(served.get("/api/jobs/3/logs/4/0?stream=both").await.code, StatusCode::BAD_REQUEST);
+    }
     let worker = serve_worker().get("/api/worker").await.body;
     assert_eq!(serde_json::from_str::<WorkerView>(&worker).unwrap(), sample::the_worker());
 }
@@ -70,6 +83,7 @@ async fn every_page_shows_what_it_is_for() {
         ("/jobs/3?scope=0.6", &["Arrange: distances", "from outside", "All dataflows", "stroke-dasharray"][..]),
         ("/jobs/5", &["line 77: not JSON", "2 of 4 files were read"][..]),
         ("/jobs/6", &["1,203,111 rows, done", "Runs every", "Worker elm can’t be asked"][..]),
+        ("/jobs/4", &["made model", "href=\"/models/9f31c2ab77d0e4b1aa03/report\""][..]),
         ("/jobs/3/logs/4/0", &["INFO began", "data-next=\"11\""][..]),
         ("/jobs/3/stop", &["Stop job 3?", "SIGTERM"][..]),
         ("/jobs/3/kill", &["Kill job 3?", "SIGKILL"][..]),
@@ -163,7 +177,8 @@ async fn what_is_not_there_is_said_as_a_page_or_as_json() {
         assert_eq!(answer.code, StatusCode::NOT_FOUND, "{path}");
         assert!(answer.body.contains("There is nothing here") && answer.body.ends_with("</html>"), "{path}");
     }
-    for path in ["/api/jobs/77", "/api/jobs/77/graph", "/api/nothing"] {
+    let no_log = "/api/jobs/77/logs/1/0";
+    for path in ["/api/jobs/77", "/api/jobs/77/graph", no_log, "/api/models/none", "/api/nothing"] {
         let answer = served.get(path).await;
         assert_eq!(answer.code, StatusCode::NOT_FOUND, "{path}");
         assert!(serde_json::from_str::<Value>(&answer.body).unwrap()["error"].is_string(), "{path}");
@@ -172,8 +187,44 @@ async fn what_is_not_there_is_said_as_a_page_or_as_json() {
     assert_eq!(lost.code, StatusCode::BAD_GATEWAY);
     assert!(lost.body.contains("Worker fir can’t be asked: it timed out."));
     assert_eq!(served.get("/api/jobs/6/graph").await.code, StatusCode::BAD_GATEWAY);
+    let over = served.get("/api/jobs/5/graph").await;
+    assert_eq!(
+        (over.code, over.body.as_str()),
+        (StatusCode::CONFLICT, "{\"error\":\"job 5 is failed: nothing runs\"}")
+    );
     assert_eq!(served.ask(bearer("DELETE", "/jobs/3", "")).await.code, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(served.get("/jobs/3/logs/4/0?from=x").await.code, StatusCode::BAD_REQUEST);
+}
+
+/// A check that ends who is not healthy would have ended the jobs of every worker while the master was away.
+#[tokio::test]
+async fn whether_a_worker_lives_and_whether_it_is_given_jobs_are_two_questions_for_everybody() {
+    let served = serve_worker();
+    let ask = |path| served.ask(Request::builder().uri(path).body(Body::empty()).unwrap());
+    for (standing, word, ready) in [
+        (LineState::Unregistered, "unregistered", StatusCode::SERVICE_UNAVAILABLE),
+        (LineState::Registered, "registered", StatusCode::OK),
+        (LineState::Unheard, "unheard", StatusCode::SERVICE_UNAVAILABLE),
+        (LineState::Draining, "draining", StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        *served.made.standing.lock().unwrap() = standing;
+        let told = format!("{{\"master\":\"head:7077\",\"standing\":\"{word}\",\"state\":\"up\"}}");
+        for (path, code) in [("/health", StatusCode::OK), ("/ready", ready)] {
+            let answer = ask(path).await;
+            assert_eq!((answer.code, &answer.body), (code, &told), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_master_is_ready_until_it_can_write_no_more() {
+    let served = serve();
+    let ask = |path| served.ask(Request::builder().uri(path).body(Body::empty()).unwrap());
+    assert_eq!([ask("/health").await.code, ask("/ready").await.code], [StatusCode::OK; 2]);
+    served.made.is_broken.store(true, Ordering::SeqCst);
+    assert_eq!(ask("/health").await.code, StatusCode::OK);
+    let ending = ask("/ready").await;
+    assert_eq!((ending.code, ending.body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "{\"state\":\"ending\"}"));
 }
 
 #[tokio::test]

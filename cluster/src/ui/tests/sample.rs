@@ -190,8 +190,9 @@ pub(super) fn spec() -> JobSpec {
 pub(super) fn job(id: JobId) -> Option<JobView> {
     let line = cluster().jobs.into_iter().find(|job| job.id == id)?;
     let ended = (line.ended.unwrap_or(NOW), "process 0 ended with code 3: rows.json.bz2: line 77: not JSON".to_owned());
-    let mut view = JobView { now: NOW, spec: spec(), generations: Vec::new(), stream: None, line };
+    let mut view = JobView { now: NOW, spec: spec(), generations: Vec::new(), stream: None, model: None, line };
     match id.0 {
+        4 => view.model = Some(models()[0].id.clone()),
         3 => {
             view.generations = lives();
             view.stream = Some(stream());

@@ -30,6 +30,7 @@ fn what_was_posted_is_in_the_next_snapshot() {
     metrics.dead_letters(3);
     health.running();
     board.ledger_holds(Generation(12));
+    board.has_made("a model");
     let run = board.new_run();
     assert!(board.snapshot().graph.is_none(), "no worker has begun");
     drop(run.recorder());
@@ -37,7 +38,7 @@ fn what_was_posted_is_in_the_next_snapshot() {
     assert_eq!((all.stages[0].name.as_str(), all.stages[0].state), ("read", StagePhase::Running));
     assert_eq!(all.health.unwrap().state, HealthState::Running);
     assert_eq!(all.stream.unwrap().dead_letters, 3);
-    assert_eq!(all.ledger_generation, Some(Generation(12)));
+    assert_eq!((all.ledger_generation, all.made.as_deref()), (Some(Generation(12)), Some("a model")));
     assert!(all.graph.unwrap().operators.is_empty());
 }
 

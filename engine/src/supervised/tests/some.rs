@@ -55,13 +55,15 @@ fn stage() -> impl Strategy<Value = StageReport> {
 
 pub(super) fn telemetry() -> impl Strategy<Value = Telemetry> {
     let memory = || option::of(any::<u64>());
-    (vec(stage(), 0..4), option::of(graph()), memory(), memory(), option::of(any::<u64>())).prop_map(
-        |(stages, graph, memory_bytes, peak_memory_bytes, generation)| Telemetry {
+    let made = option::of(".{0,8}");
+    (vec(stage(), 0..4), option::of(graph()), memory(), memory(), option::of(any::<u64>()), made).prop_map(
+        |(stages, graph, memory_bytes, peak_memory_bytes, generation, made)| Telemetry {
             stages,
             graph,
             memory_bytes,
             peak_memory_bytes,
             ledger_generation: generation.map(Generation),
+            made: made.map(Box::from),
             ..Telemetry::default()
         },
     )

@@ -55,6 +55,6 @@ fn who_waits_ends_as_the_job_does() {
     people.ok();
     assert!(people.stdout.contains("saved and current: models/"), "{people}");
     let told = cluster.submit(&format!("train --json -- --models models {SHORT}")).succeed();
-    assert_eq!(told.json(), serde_json::json!({ "job": 4 }), "{told}");
+    assert_eq!(told.json(), serde_json::json!({ "job": 4, "submitted": true }), "{told}");
     cluster.stop();
 }

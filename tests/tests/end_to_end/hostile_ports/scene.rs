@@ -190,7 +190,8 @@ impl Mute {
                 match caller.call::<Orders>(&orders, WAIT) {
                     Ok(orders) if orders.heard == Heard::Yes => {
                         let processes = orders.processes.into_iter().map(said_of).collect();
-                        let _ = caller.call::<Heard>(&FromAgent::Report { agent: agent.clone(), processes }, WAIT);
+                        let _ = caller
+                            .call::<Heard>(&FromAgent::Report { agent: agent.clone(), processes, ending: false }, WAIT);
                     }
                     _ => drop(caller.call::<Heard>(&FromAgent::Register(machine.clone()), WAIT)),
                 }
@@ -206,7 +207,7 @@ fn said_of(order: ProcessOrder) -> ProcessReport {
     let state = match order.wish {
         Wish::Run => ProcessState::Starting { pid: 1 },
         Wish::Drain | Wish::Kill => {
-            ProcessState::Ended { how: HowEnded::Ordered, last_lines: Vec::new(), ledger: None }
+            ProcessState::Ended { how: HowEnded::Ordered, last_lines: Vec::new(), ledger: None, model: None }
         }
     };
     ProcessReport { id: order.id, state, memory: Memory(0), stream: None, stages: Vec::new() }

@@ -15,7 +15,7 @@ use super::{OBEY, begin, end_now, id, order, order_with, report, settings, until
 use crate::agent::link::Link;
 use crate::agent::{Household, Wanted};
 use crate::entropy::SystemEntropy;
-use crate::ids::{Cores, Incarnation, JobId, Memory, Moment, WorkerName};
+use crate::ids::{Cores, JobId, Memory, Moment};
 use crate::job::spec::{JobSpec, Program};
 use crate::job::state::{Phase, StopHow};
 use crate::master::desk::Desk;
@@ -28,7 +28,9 @@ use crate::protocol::{HowEnded, Machine, ProcessOrder, Wish};
 use crate::rpc::call::Caller;
 use crate::rpc::seal::Role;
 use crate::rpc::serve::{Handler, Outcome, routes};
+use crate::samples;
 use crate::secret::ClusterSecret;
+use crate::view::{LineState, LineView};
 
 const SECRET: &[u8] = b"a secret of sixteen bytes or more";
 
@@ -38,31 +40,35 @@ fn start<H: Handler>(master: Arc<H>) -> HttpPort {
     HttpPort::start("127.0.0.1:0", app, Health::new(), StreamMetrics::new()).unwrap()
 }
 
-/// An agent that obeys this master until the runtime is dropped.
-fn obey(master: &HttpPort, disk: &Path) -> (Arc<Household>, Runtime) {
-    let household = Arc::new(begin(settings(disk)).unwrap());
+/// An agent's line to this master.
+fn line(household: &Arc<Household>, master: &HttpPort, disk: &Path) -> Arc<Link> {
     let machine = Machine {
-        worker: WorkerName("it".into()),
-        incarnation: Incarnation(1),
-        host: "127.0.0.1".to_owned(),
-        port: 1,
-        page: "http://127.0.0.1:1".to_owned(),
         mesh_ports: (7_100, 7_199),
         cores: Cores(80),
         memory: Memory(64 << 30),
         roots: vec![disk.join("root").display().to_string()],
-        own: Vec::new(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..samples::machine("it")
     };
     let address = master.local_addr().to_string();
     let caller = || Caller::new(&address, Role::Agent, SECRET, Arc::new(SystemEntropy));
-    let link = Link::new(Arc::clone(&household), machine, [caller(), caller(), caller()]);
+    Arc::new(Link::new(Arc::clone(household), machine, [caller(), caller(), caller()]))
+}
+
+/// Holds the line until the runtime is dropped.
+fn hold(link: Arc<Link>) -> Runtime {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.spawn(async move {
         link.come().await?;
         link.hold().await
     });
-    (household, runtime)
+    runtime
+}
+
+/// An agent that obeys this master until the runtime is dropped.
+fn obey(master: &HttpPort, disk: &Path) -> (Arc<Household>, Runtime) {
+    let household = Arc::new(begin(settings(disk)).unwrap());
+    let link = line(&household, master, disk);
+    (household, hold(link))
 }
 
 fn spec(program: Program, script: &str, change: impl FnOnce(&mut JobSpec)) -> JobSpec {
@@ -94,13 +100,13 @@ fn a_job_that_carries_much_to_many_processes_runs_and_ends_and_so_does_the_next_
         // Room for the quotes is only half of what it may carry otherwise.
         spec.files[0].text.truncate(900_000);
     });
-    let large = front.submit(large, None).unwrap();
+    let large = front.submit(large, None, false).unwrap().job();
     until("all of them are there", || (household.reports().len() == 20).then_some(()));
-    let small = front.submit(spec(Program::Model, "exit 0", |spec| spec.cores = Cores(1)), None).unwrap();
+    let small = front.submit(spec(Program::Model, "exit 0", |spec| spec.cores = Cores(1)), None, false).unwrap().job();
     until("the other one is done", || (phase(small) == Phase::Completed).then_some(()));
     front.stop(large, StopHow::Kill).unwrap();
     until("it is killed", || (phase(large) == Phase::Killed).then_some(()));
-    let next = front.submit(spec(Program::Model, "exit 0", |spec| spec.cores = Cores(1)), None).unwrap();
+    let next = front.submit(spec(Program::Model, "exit 0", |spec| spec.cores = Cores(1)), None, false).unwrap().job();
     until("the worker is used afterwards", || (phase(next) == Phase::Completed).then_some(()));
 }
 
@@ -187,4 +193,20 @@ fn a_job_that_can_not_be_fetched_is_tried_again_and_holds_up_no_other() {
     until("the older life is gone", || report(&household, id(1, 1)).is_none().then_some(()));
     master.say(vec![(again, Wish::Kill)]);
     until("it is told of as ended", || end_now(&household, id(1, 2)).map(drop));
+}
+
+#[test]
+fn an_agent_knows_how_it_stands_with_its_master_and_goes_on_to_end() {
+    let disk = tempfile::tempdir().unwrap();
+    let port = start(Arc::new(Script::default()));
+    let household = Arc::new(begin(settings(disk.path())).unwrap());
+    let link = line(&household, &port, disk.path());
+    let stands = |standing| (link.line().standing == standing).then_some(());
+    assert_eq!(link.line(), LineView { master: port.local_addr().to_string(), standing: LineState::Unregistered });
+    let runtime = hold(Arc::clone(&link));
+    until("it is registered", || stands(LineState::Registered));
+    drop(port);
+    until("nobody hears it", || stands(LineState::Unheard));
+    runtime.block_on(link.say_drain());
+    assert_eq!(link.line().standing, LineState::Draining);
 }
