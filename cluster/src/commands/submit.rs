@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use flightline_engine::ids::ProcessIndex;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::failure::Failure;
-use crate::ids::{JobId, SubmissionId};
+use crate::ids::{JobId, SpecNumber, SubmissionId};
 use crate::job::state::{JobState, StopHow};
 use crate::protocol::LogStream;
 use crate::protocol::messages::FromUser;
@@ -18,11 +19,12 @@ use crate::rpc::call::{CallError, Caller};
 use crate::rpc::seal::Role;
 use crate::secret::Token;
 pub use crate::submit::flags::SubmitFlags;
-use crate::submit::flags::{LogFlags, What};
+use crate::submit::flags::{LogFlags, UpgradeFlags, What};
 use crate::submit::follow::Reading;
 use crate::submit::patience::{WAIT, call_patiently, called};
 use crate::submit::screen::Screen;
-use crate::submit::watch::{Output, log, wait};
+use crate::submit::upgraded::Standing;
+use crate::submit::watch::{Output, log, wait, wait_for_upgrade};
 use crate::submit::{show, spec};
 use crate::view::{ClusterView, JobView};
 
@@ -66,6 +68,7 @@ pub fn run(flags: &SubmitFlags) -> Result<ExitCode, Failure> {
             let view: JobView = caller.call(&FromUser::Job { job: *job }, WAIT).map_err(|error| called(&error))?;
             say(flags.json, &view, || show::job(&view))?;
         }
+        What::Upgrade(of) => return upgrade(&caller, of, flags.json, &entropy),
         What::Logs(flags) => logs(&caller, flags)?,
         What::Stop { job, wait } => return stop(&caller, *job, StopHow::Stop, *wait),
         What::Kill { job, wait } => return stop(&caller, *job, StopHow::Kill, *wait),
@@ -87,19 +90,68 @@ fn token(variable: Option<String>, flags: &SubmitFlags) -> Result<Token, Failure
 ///
 /// # Errors
 /// The master refuses, or can't be reached.
-pub fn submit(
+pub fn submit(caller: &Caller, submission: &FromUser, wait: bool, say: impl FnMut(&str)) -> Result<JobId, CallError> {
+    once(caller, submission, wait, "the job", say)
+}
+
+/// Lets a job go on otherwise, in the same way.
+///
+/// # Errors
+/// The master refuses, or can't be reached.
+pub fn ask_for_upgrade(
+    caller: &Caller,
+    upgrade: &FromUser,
+    wait: bool,
+    say: impl FnMut(&str),
+) -> Result<SpecNumber, CallError> {
+    once(caller, upgrade, wait, "the upgrade", say)
+}
+
+fn once<A: DeserializeOwned>(
     caller: &Caller,
     submission: &FromUser,
     wait: bool,
+    what: &str,
     mut say: impl FnMut(&str),
-) -> Result<JobId, CallError> {
+) -> Result<A, CallError> {
     match caller.call(submission, WAIT) {
         Err(error) if error.may_be_done() || wait && error.is_away() => {
-            say(&format!("waiting for the master, to hear whether it has the job: {error}"));
+            say(&format!("waiting for the master, to hear whether it has {what}: {error}"));
             call_patiently(caller, submission, say)
         }
         called => called,
     }
+}
+
+fn upgrade(caller: &Caller, flags: &UpgradeFlags, json: bool, entropy: &Arc<dyn Entropy>) -> Result<ExitCode, Failure> {
+    let job = flags.job;
+    let changes = spec::changes(flags).map_err(|mistakes| Failure::usage(mistakes.join("; ")))?;
+    let id = SubmissionId::draw(entropy).map_err(Failure::cluster)?;
+    let screen = watched(format!("job {job} may have been upgraded; `submit status {job}` shows it"));
+    let upgrade = FromUser::Upgrade { id, job, changes };
+    let number = ask_for_upgrade(caller, &upgrade, flags.wait, |line| screen.say(line));
+    let number = number.map_err(|error| called(&error))?;
+    if flags.wait {
+        screen.part_with(format!("job {job} goes on to specification {number}; `submit status {job}` shows it"));
+        screen.say(&format!("job {job} goes on to specification {number}"));
+        match wait_for_upgrade(caller, job, number, &screen)? {
+            Standing::OnItsWay => {}
+            Standing::AtWork(generation) => screen.say(&format!("generation {generation} is at work with it")),
+            Standing::Replaced(later) => screen.say(&format!("specification {later} has come meanwhile")),
+            Standing::GivenUp(why) => {
+                return Err(Failure::usage(format!(
+                    "job {job} went back to what it was before, since it can't be started with specification {number}: {why}"
+                )));
+            }
+            Standing::Over => {
+                return Err(Failure::usage(format!("job {job} is over; `submit status {job}` shows why")));
+            }
+        }
+    }
+    say(json, &serde_json::json!({ "job": job, "specification": number }), || {
+        format!("job {job} goes on to specification {number}; `submit status {job}` shows how it is\n")
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn goes_on(job: JobId) -> String {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Generation, Incarnation, Moment, WorkerName};
+use crate::ids::{Generation, Incarnation, Moment, SpecNumber, WorkerName};
 use crate::protocol::{HowEnded, ProcessReport, ProcessState, StageLine};
 
 /// One life of a job.
@@ -10,6 +10,9 @@ use crate::protocol::{HowEnded, ProcessReport, ProcessState, StageLine};
 pub struct Life {
     /// Its number.
     pub number: Generation,
+    /// With which of the job's specifications.
+    #[serde(default)]
+    pub spec: SpecNumber,
     /// When it was ordered.
     pub started: Moment,
     /// Since when all of its processes are at work.
@@ -63,6 +66,16 @@ impl Life {
     #[must_use]
     pub fn all_ended(&self) -> bool {
         self.places.iter().all(|place| place.end.is_some())
+    }
+
+    /// The highest generation that the job's ledger was seen to hold by a process of this life that was refused for that.
+    #[must_use]
+    pub fn highest_in_ledger(&self) -> Generation {
+        let ledgers = self.places.iter().filter_map(|place| match &place.end {
+            Some(End::Seen { ledger, .. }) => *ledger,
+            _ => None,
+        });
+        Generation(ledgers.max().unwrap_or(0))
     }
 }
 

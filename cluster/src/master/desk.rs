@@ -17,9 +17,10 @@ use super::history::Histories;
 use super::orders::orders;
 use super::state::{At, Cluster, NotListened};
 use super::store::{Durable, StoreError};
+use super::upgrade::{NotUpgraded, Upgrade};
 use super::views::{cluster_view, job_view};
 use crate::entropy::{Entropy, random};
-use crate::ids::{JobId, Memory, Moment, SubmissionId};
+use crate::ids::{JobId, Memory, Moment, SpecNumber, SubmissionId};
 use crate::job::spec::JobSpec;
 use crate::protocol::messages::{AgentId, Heard, Orders};
 use crate::view::{ClusterView, JobView};
@@ -133,16 +134,31 @@ impl Desk {
     /// # Errors
     /// There is no room, or as [`Desk::change`].
     pub fn submit(&self, spec: JobSpec, submission: Option<SubmissionId>) -> Result<JobId, NotTaken> {
-        let bytes = serde_json::to_string(&spec).map_or(u64::MAX, |text| text.len() as u64);
-        let needed = Memory(bytes.saturating_mul(COPIES).saturating_add(RESERVED));
-        if let Some(room) = self.store.room().filter(|room| *room < needed) {
-            return Err(NotTaken::NoRoom { room, needed });
-        }
+        self.has_room(&spec)?;
         let taken = self.change(|cluster, at| match submission {
             Some(id) => cluster.submit_once(id, spec, at),
             None => cluster.submit(spec, at),
         });
         Ok(taken?)
+    }
+
+    /// Lets a job go on otherwise, unless the disk has too little room to write that down: then nothing has happened. When this
+    /// returns, it is durable.
+    ///
+    /// # Errors
+    /// There is no room, or as [`Desk::change`]; in what it gives, why the job can't be upgraded.
+    pub fn upgrade(&self, id: JobId, upgrade: Upgrade) -> Result<Result<SpecNumber, NotUpgraded>, NotTaken> {
+        self.has_room(&upgrade.spec)?;
+        Ok(self.change(|cluster, at| cluster.upgrade(id, upgrade, at))?)
+    }
+
+    fn has_room(&self, spec: &JobSpec) -> Result<(), NotTaken> {
+        let bytes = serde_json::to_string(spec).map_or(u64::MAX, |text| text.len() as u64);
+        let needed = Memory(bytes.saturating_mul(COPIES).saturating_add(RESERVED));
+        match self.store.room().filter(|room| *room < needed) {
+            Some(room) => Err(NotTaken::NoRoom { room, needed }),
+            None => Ok(()),
+        }
     }
 
     /// Time goes by. Called often.

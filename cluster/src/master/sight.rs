@@ -8,9 +8,11 @@ use tokio::sync::watch;
 
 use super::models::Models;
 use super::serve::Front;
-use crate::ids::{Generation, JobId, ProcessRef};
+use super::upgrade::Refused;
+use crate::ids::{Generation, JobId, ProcessRef, SpecNumber};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::job::upgrade::Changes;
 use crate::protocol::LogStream;
 use crate::ui::Sight;
 use crate::view::{ClusterView, JobView, LogPiece, ModelView};
@@ -67,6 +69,10 @@ impl Sight for MasterSight {
 
     fn stop(&self, id: JobId, how: StopHow) -> Result<(), String> {
         self.front.stop(id, how)
+    }
+
+    fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused> {
+        self.front.upgrade(id, changes, None)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -3,6 +3,7 @@
 mod damage;
 mod game;
 mod steps;
+mod upgrades;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};

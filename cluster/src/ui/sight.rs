@@ -5,9 +5,11 @@ use flightline_engine::supervised::Graph;
 use tokio::sync::watch;
 
 use crate::ids::Moment;
-use crate::ids::{Generation, JobId, ProcessRef};
+use crate::ids::{Generation, JobId, ProcessRef, SpecNumber};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::job::upgrade::Changes;
+use crate::master::upgrade::Refused;
 use crate::view::{ClusterView, JobView, LogPiece, ModelView, WorkerView};
 
 /// What the master's pages see. Methods may block: they are called on threads for that, at most
@@ -54,6 +56,12 @@ pub trait Sight: Send + Sync + 'static {
     /// # Errors
     /// Why that can't be, in a sentence.
     fn stop(&self, id: JobId, how: StopHow) -> Result<(), String>;
+
+    /// Lets a job go on otherwise. Gives the number of its new specification.
+    ///
+    /// # Errors
+    /// Why that can't be.
+    fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused>;
 
     /// A number that changes whenever any of this may have.
     fn changes(&self) -> watch::Receiver<u64>;

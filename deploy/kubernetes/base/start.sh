@@ -34,7 +34,7 @@ stream() {
         echo "start: the stream is ending" >&2
         return 5
     fi
-    if stands '(queued|starting|running|ending|backing-off)'; then
+    if stands '(queued|starting|running|ending|backing-off|upgrading)'; then
         echo "start: the stream runs already" >&2
         return 0
     fi

@@ -25,9 +25,11 @@ use tower::ServiceExt;
 
 use super::{Access, Pages, Settings, Sight, WorkerSight, master, worker};
 use crate::entropy::Entropy;
-use crate::ids::{Generation, JobId, Moment, ProcessRef};
+use crate::ids::{Cores, Generation, JobId, Moment, ProcessRef, SpecNumber};
 use crate::job::spec::JobSpec;
-use crate::job::state::StopHow;
+use crate::job::state::{Phase, StopHow};
+use crate::job::upgrade::Changes;
+use crate::master::upgrade::{NotUpgraded, Refused};
 use crate::secret::Token;
 use crate::view::{ClusterView, JobView, LogPiece, ModelView, WorkerView};
 
@@ -40,6 +42,7 @@ pub(super) struct Made {
     pub(super) log: Mutex<String>,
     pub(super) is_over: std::sync::atomic::AtomicBool,
     pub(super) submitted: Mutex<Vec<JobSpec>>,
+    pub(super) upgraded: Mutex<Vec<(JobId, Changes)>>,
     pub(super) stopped: Mutex<Vec<(JobId, StopHow)>>,
     pub(super) changes: watch::Sender<u64>,
     pub(super) looks: AtomicU64,
@@ -52,6 +55,7 @@ impl Made {
             log: Mutex::new("INFO began\n".to_owned()),
             is_over: false.into(),
             submitted: Mutex::default(),
+            upgraded: Mutex::default(),
             stopped: Mutex::default(),
             changes: watch::Sender::new(0),
             looks: AtomicU64::new(0),
@@ -114,6 +118,17 @@ impl Sight for Made {
         }
         self.stopped.lock().unwrap().push((id, how));
         Ok(())
+    }
+
+    fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused> {
+        if id == JobId(5) {
+            return Err(Refused::NotUpgraded(NotUpgraded::Over(id, Phase::Failed)));
+        }
+        if changes.cores > Some(Cores(64)) {
+            return Err(Refused::Mistakes(vec!["no worker has so many cores".to_owned()]));
+        }
+        self.upgraded.lock().unwrap().push((id, changes));
+        Ok(SpecNumber(2))
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
