@@ -14,6 +14,7 @@
 //! | `logs` | that what processes say can be read |
 //! | `pages` | that people can do all of it on the pages, with a browser |
 //! | `lost_answers` | that a job is submitted once, whatever becomes of the master meanwhile |
+//! | `upgrade` | that a stream under load is upgraded, and no answer is lost, doubled or late |
 //! | `orphans` | that no process outlives its agent |
 
 mod carried;
@@ -29,6 +30,7 @@ mod room;
 mod schedule;
 mod stream;
 mod train;
+pub(crate) mod upgrade;
 
 use flightline_cluster::ids::{Generation, JobId};
 use flightline_cluster::job::state::Phase;

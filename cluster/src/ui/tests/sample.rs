@@ -16,7 +16,7 @@ use crate::job::state::{JobState, StopHow};
 use crate::protocol::StageLine;
 use crate::view::{
     ClusterView, EntryView, GenerationView, History, JobLine, JobView, LedgerView, ModelView, PartitionView,
-    ProcessView, SinkView, StreamView, WorkerState, WorkerView,
+    ProcessView, SinkView, SpecView, StreamView, WorkerState, WorkerView,
 };
 
 /// Now.
@@ -194,6 +194,14 @@ pub(super) fn job(id: JobId) -> Option<JobView> {
     match id.0 {
         3 => {
             view.generations = lives();
+            let spec_of = |number, asked, processes, given_up: Option<&str>| SpecView {
+                number: SpecNumber(number),
+                asked: ago(asked),
+                spec: JobSpec { processes: ProcessCount::new(processes), ..spec() }.without_texts(),
+                given_up: given_up.map(str::to_owned),
+            };
+            let wrong = "process 0 ended with code 2: <answers.format> is wrong";
+            view.specs = vec![spec_of(3, 300, 4, Some(wrong)), spec_of(2, 415, 3, None), spec_of(1, 90_000, 2, None)];
             view.stream = Some(stream());
         }
         5 => {
