@@ -1,5 +1,6 @@
 //! A life of a job: its processes, where they are, and how they are.
 
+use flightline_engine::process::Exit;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Generation, Incarnation, Moment, SpecNumber, WorkerName};
@@ -104,6 +105,13 @@ impl Place {
 }
 
 impl End {
+    /// Whether it ended as one does that is asked to: done with what it had begun, or not, if it is none that can be.
+    #[must_use]
+    pub const fn is_of_one_asked(&self) -> bool {
+        const TERMINATED: u8 = Exit::Terminated.code();
+        matches!(self, Self::Seen { how: HowEnded::Code(0 | TERMINATED), .. })
+    }
+
     /// Whether it ended as it should.
     #[must_use]
     pub const fn is_good(&self) -> bool {

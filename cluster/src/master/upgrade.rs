@@ -138,7 +138,8 @@ pub(super) fn end_upgrade(cluster: &mut Cluster, id: JobId, at: At) -> bool {
     let Some(job) = cluster.jobs.get_mut(&id) else { return false };
     let JobState::Upgrading { since, how } = *job.state() else { return false };
     let Some(life) = job.lives.last_mut() else { return false };
-    let trouble = why_ending(&job.spec, life);
+    let mut ends = life.places.iter().filter_map(|place| place.end.as_ref());
+    let trouble = ends.any(|end| !end.is_of_one_asked()).then(|| why_ending(&job.spec, life)).flatten();
     if !life.all_ended() {
         // Without one of them, the others can't finish what they have begun.
         let is_late = at.now.since(since) >= patience || trouble.is_some();

@@ -51,6 +51,19 @@ fn a_job_is_drained_and_goes_on_at_once_as_its_next_specification_says() {
     assert_eq!(known.strikes, Strikes::default());
 }
 
+/// A training can't finish what it has begun in a moment: it ends, and begins again.
+#[test]
+fn one_that_only_can_break_off_has_nothing_to_be_ashamed_of() {
+    let mut world = World::new(2, 2);
+    let job = world.running(spec(2, 2));
+    world.upgrade(job, spec(2, 1)).unwrap();
+    world.end(process(job, 1, 1), HowEnded::Code(143));
+    world.say(1).unwrap();
+    assert_eq!(world.orders(0), [(process(job, 1, 0), Wish::Drain)]);
+    world.all_obey(&[0, 1]);
+    assert_eq!((world.phase(job), world.ends(job)), (Phase::Running, vec!["it was upgraded"]));
+}
+
 #[test]
 fn a_life_whose_ledger_is_further_is_followed_by_one_above_it() {
     let mut world = World::new(1, 2);
