@@ -35,12 +35,22 @@ number! {
     Generation(u64)
 }
 number! {
+    /// One of a job's specifications: 1 is what was submitted, and each upgrade makes another one.
+    SpecNumber(u64)
+}
+number! {
     /// One life of a worker agent: a random number that it draws at its start.
     Incarnation(u64)
 }
 number! {
     /// A number of processor cores, which is a number of worker threads.
     Cores(u32)
+}
+
+impl Default for SpecNumber {
+    fn default() -> Self {
+        Self(1)
+    }
 }
 
 /// What a command draws for each job that it submits, so that a job that is submitted again, since no answer came, is known to

@@ -4,7 +4,9 @@
 //! function of the request and its binding; no clock above all. What does not apply is left out; only the flight number of a
 //! request that was sent without one is `null`, as the first clients know it.
 
-use flightline_engine::ledger::TableVersion;
+use std::collections::BTreeMap;
+
+use flightline_engine::ledger::{AnswerFormat, TableVersion};
 use flightline_engine::log::{Offset, Partition};
 use flightline_operators::columns::Number;
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,67 @@ pub enum Status {
     Error,
 }
 
+/// How answers are written: what of a binding is neither model nor table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// How probabilities are.
+    pub decimals: Decimals,
+    /// The format and the settings, for an answer that names them.
+    pub named: Option<(AnswerFormat, Box<str>)>,
+}
+
+/// How many digits behind the point a probability has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimals(u32);
+
+impl Decimals {
+    /// The name of the setting in a binding.
+    pub const SETTING: &str = "answers.decimals";
+
+    /// So many leave a number as it is.
+    const ALL: u32 = 17;
+
+    /// So many; 17 and more leave a number as it is.
+    #[must_use]
+    pub fn new(decimals: u32) -> Self {
+        Self(decimals.min(Self::ALL))
+    }
+
+    /// What stands in a binding; `None` if it is no such number.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|decimals| (1..Self::ALL).contains(decimals)).map(Self)
+    }
+
+    /// Those of a binding with these settings.
+    #[must_use]
+    pub fn of(settings: &BTreeMap<Box<str>, Box<str>>) -> Self {
+        settings.get(Self::SETTING).and_then(|text| Self::parse(text)).unwrap_or_default()
+    }
+
+    /// What stands in a binding, if it changes anything.
+    #[must_use]
+    pub fn setting(self) -> Option<(Box<str>, Box<str>)> {
+        (self != Self::default()).then(|| (Self::SETTING.into(), self.0.to_string().into()))
+    }
+
+    fn round(self, share: f64) -> f64 {
+        match self.0 {
+            Self::ALL => share,
+            decimals => {
+                let scale = (0..decimals).fold(1.0, |scale, _| scale * 10.0);
+                (share * scale).round() / scale
+            }
+        }
+    }
+}
+
+impl Default for Decimals {
+    fn default() -> Self {
+        Self(Self::ALL)
+    }
+}
+
 impl Response {
     /// Who asked.
     #[must_use]
@@ -95,10 +158,18 @@ impl Response {
     /// # Errors
     /// None that can occur: the fields are texts and numbers.
     pub fn to_json(&self) -> serde_json::Result<String> {
-        serde_json::to_string(&self.line())
+        self.to_json_as(&Style::default())
     }
 
-    fn line(&self) -> Line<'_> {
+    /// The same as a binding says.
+    ///
+    /// # Errors
+    /// None that can occur.
+    pub fn to_json_as(&self, style: &Style) -> serde_json::Result<String> {
+        serde_json::to_string(&self.line(style))
+    }
+
+    fn line<'a>(&'a self, style: &'a Style) -> Line<'a> {
         let (request, prediction, error) = match &self.outcome {
             Outcome::Predicted(request, prediction) => (Some(request), Some(prediction), None),
             Outcome::Unanswerable(request, error) => (Some(request), None, Some(&**error)),
@@ -117,13 +188,16 @@ impl Response {
             error,
             date: date.map(|date| date.to_string()),
             flight_number: request.map(|request| request.flight_number.as_deref()),
+            format: style.named.as_ref().map(|(format, _)| *format),
             model: &self.model,
             offset: position.map(|position| position.offset),
             origin: request.map(|request| &*request.origin),
             partition: position.map(|position| position.partition),
             prediction: prediction.map(|prediction| prediction.class),
-            probabilities: prediction.map(|prediction| &prediction.probabilities),
+            probabilities: prediction
+                .map(|prediction| prediction.probabilities.map(|share| style.decimals.round(share))),
             route: request.map(Request::route),
+            settings: style.named.as_ref().map(|(_, settings)| &**settings).filter(|settings| !settings.is_empty()),
             status: self.status(),
             table: position.map(|position| position.table),
             timestamp: request.and_then(|request| request.timestamp.as_deref()),
@@ -156,6 +230,8 @@ struct Line<'a> {
     date: Option<String>,
     #[serde(rename = "FlightNum", skip_serializing_if = "Option::is_none")]
     flight_number: Option<Option<&'a str>>,
+    #[serde(rename = "Format", skip_serializing_if = "Option::is_none")]
+    format: Option<AnswerFormat>,
     #[serde(rename = "Model")]
     model: &'a str,
     #[serde(rename = "Offset", skip_serializing_if = "Option::is_none")]
@@ -167,9 +243,11 @@ struct Line<'a> {
     #[serde(rename = "Prediction", skip_serializing_if = "Option::is_none")]
     prediction: Option<DelayClass>,
     #[serde(rename = "Probabilities", skip_serializing_if = "Option::is_none")]
-    probabilities: Option<&'a [f64; DelayClass::COUNT]>,
+    probabilities: Option<[f64; DelayClass::COUNT]>,
     #[serde(rename = "Route", skip_serializing_if = "Option::is_none")]
     route: Option<String>,
+    #[serde(rename = "Settings", skip_serializing_if = "Option::is_none")]
+    settings: Option<&'a str>,
     #[serde(rename = "Status")]
     status: Status,
     #[serde(rename = "Table", skip_serializing_if = "Option::is_none")]
@@ -226,6 +304,18 @@ mod tests {
     }
 
     #[test]
+    fn a_style_rounds_probabilities_and_names_what_an_answer_depends_on() {
+        let as_is = answer(None).to_json().unwrap();
+        let style = Style { decimals: Decimals::new(1), named: None };
+        assert_eq!(answer(None).to_json_as(&style).unwrap(), as_is.replace("0.6000000000000001", "0.6"));
+        let style = Style { decimals: Decimals::default(), named: Some((AnswerFormat(2), "".into())) };
+        assert_eq!(answer(None).to_json_as(&style).unwrap(), as_is.replace("\"Model\"", "\"Format\":2,\"Model\""));
+        let style = Style { named: Some((AnswerFormat(2), "answers.decimals=3".into())), ..style };
+        let said = answer(None).to_json_as(&style).unwrap();
+        assert!(said.contains("\"Settings\":\"answers.decimals=3\",\"Status\""), "{said}");
+    }
+
+    #[test]
     fn a_flight_number_that_was_not_sent_is_null_where_a_request_was_read() {
         let mut request = request();
         request.flight_number = None;
@@ -246,7 +336,7 @@ mod tests {
             of(Outcome::Unreadable(RequestId::parse(UUID).unwrap(), "no JSON".into())),
         ] {
             let line = response.to_json().unwrap();
-            let sorted: std::collections::BTreeMap<String, serde_json::Value> = serde_json::from_str(&line).unwrap();
+            let sorted: BTreeMap<String, serde_json::Value> = serde_json::from_str(&line).unwrap();
             assert_eq!(serde_json::to_string(&sorted).unwrap(), line);
             assert_eq!((&sorted["Partition"], &sorted["Offset"], &sorted["Table"]), (&3.into(), &17.into(), &2.into()));
             assert_eq!(sorted["Status"] == "OK", !sorted.contains_key("Error"), "{line}");

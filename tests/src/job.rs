@@ -3,6 +3,7 @@
 //! [`World`] is a folder with models, a table and a configuration; [`World::start`] starts the job's processes on it, and
 //! [`Job`] is what runs. Everything is asked of the job through its own ports, as others do.
 
+mod client;
 mod gate;
 mod holdings;
 mod life;
@@ -26,6 +27,7 @@ use rustix::process::Signal;
 use crate::wait::wait_until_or_tell;
 use crate::{DEADLINE, Ended, Running, wait_until};
 
+pub use client::{Answered, Client};
 pub use gate::{Gate, Gated, Moment, Pass};
 pub use holdings::Holdings;
 pub use life::Life;

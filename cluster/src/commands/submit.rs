@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::failure::Failure;
-use crate::ids::{JobId, SubmissionId};
+use crate::ids::{JobId, SpecNumber, SubmissionId};
 use crate::job::state::{JobState, StopHow};
 use crate::protocol::LogStream;
 use crate::protocol::messages::{FromUser, Submitted};
@@ -20,11 +20,12 @@ use crate::rpc::call::{CallError, Caller};
 use crate::rpc::seal::Role;
 use crate::secret::Token;
 pub use crate::submit::flags::SubmitFlags;
-use crate::submit::flags::{LogFlags, What};
+use crate::submit::flags::{LogFlags, UpgradeFlags, What};
 use crate::submit::follow::Reading;
 use crate::submit::patience::{LOOK_EVERY, WAIT, call_patiently, called};
 use crate::submit::screen::Screen;
-use crate::submit::watch::{Output, log, wait};
+use crate::submit::upgraded::Standing;
+use crate::submit::watch::{Output, log, wait, wait_for_upgrade};
 use crate::submit::{show, spec};
 use crate::view::{ClusterView, JobView};
 
@@ -76,6 +77,7 @@ pub fn run(flags: &SubmitFlags) -> Result<ExitCode, Failure> {
             let view: JobView = caller.call(&FromUser::Job { job: *job }, WAIT).map_err(|error| called(&error))?;
             say(flags.json, &view, || show::job(&view))?;
         }
+        What::Upgrade(of) => return upgrade(&caller, of, flags.json, &entropy),
         What::Logs(flags) => logs(&caller, flags)?,
         What::Stop { job, wait } => return stop(&caller, *job, StopHow::Stop, *wait),
         What::Kill { job, wait } => return stop(&caller, *job, StopHow::Kill, *wait),
@@ -101,11 +103,34 @@ pub fn submit<A: DeserializeOwned>(
     caller: &Caller,
     submission: &FromUser,
     wait: bool,
+    say: impl FnMut(&str),
+) -> Result<A, CallError> {
+    once(caller, submission, wait, "the job", say)
+}
+
+/// Lets a job go on otherwise, in the same way.
+///
+/// # Errors
+/// The master refuses, or can't be reached.
+pub fn ask_for_upgrade(
+    caller: &Caller,
+    upgrade: &FromUser,
+    wait: bool,
+    say: impl FnMut(&str),
+) -> Result<SpecNumber, CallError> {
+    once(caller, upgrade, wait, "the upgrade", say)
+}
+
+fn once<A: DeserializeOwned>(
+    caller: &Caller,
+    submission: &FromUser,
+    wait: bool,
+    what: &str,
     mut say: impl FnMut(&str),
 ) -> Result<A, CallError> {
     match caller.call(submission, WAIT) {
         Err(error) if error.may_be_done() || wait && error.is_away() => {
-            say(&format!("waiting for the master, to hear whether it has the job: {error}"));
+            say(&format!("waiting for the master, to hear whether it has {what}: {error}"));
             call_patiently(caller, submission, say)
         }
         called => called,
@@ -130,6 +155,37 @@ pub fn submit_unless_running(
         submitted = call_patiently(caller, submission, &mut say)?;
     }
     Ok(submitted)
+}
+
+fn upgrade(caller: &Caller, flags: &UpgradeFlags, json: bool, entropy: &Arc<dyn Entropy>) -> Result<ExitCode, Failure> {
+    let job = flags.job;
+    let changes = spec::changes(flags).map_err(|mistakes| Failure::usage(mistakes.join("; ")))?;
+    let id = SubmissionId::draw(entropy).map_err(Failure::cluster)?;
+    let screen = watched(format!("job {job} may have been upgraded; `submit status {job}` shows it"));
+    let upgrade = FromUser::Upgrade { id, job, changes };
+    let number = ask_for_upgrade(caller, &upgrade, flags.wait, |line| screen.say(line));
+    let number = number.map_err(|error| called(&error))?;
+    if flags.wait {
+        screen.part_with(format!("job {job} goes on to specification {number}; `submit status {job}` shows it"));
+        screen.say(&format!("job {job} goes on to specification {number}"));
+        match wait_for_upgrade(caller, job, number, &screen)? {
+            Standing::OnItsWay => {}
+            Standing::AtWork(generation) => screen.say(&format!("generation {generation} is at work with it")),
+            Standing::Replaced(later) => screen.say(&format!("specification {later} has come meanwhile")),
+            Standing::GivenUp(why) => {
+                return Err(Failure::usage(format!(
+                    "job {job} went back to what it was before, since it can't be started with specification {number}: {why}"
+                )));
+            }
+            Standing::Over => {
+                return Err(Failure::usage(format!("job {job} is over; `submit status {job}` shows why")));
+            }
+        }
+    }
+    say(json, &serde_json::json!({ "job": job, "specification": number }), || {
+        format!("job {job} goes on to specification {number}; `submit status {job}` shows how it is\n")
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn goes_on(job: JobId) -> String {

@@ -1,8 +1,9 @@
 //! A life of a job: its processes, where they are, and how they are.
 
+use flightline_engine::process::Exit;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Generation, Incarnation, Moment, WorkerName};
+use crate::ids::{Generation, Incarnation, Moment, SpecNumber, WorkerName};
 use crate::protocol::{HowEnded, ProcessReport, ProcessState, StageLine};
 
 /// One life of a job.
@@ -10,6 +11,9 @@ use crate::protocol::{HowEnded, ProcessReport, ProcessState, StageLine};
 pub struct Life {
     /// Its number.
     pub number: Generation,
+    /// With which of the job's specifications.
+    #[serde(default)]
+    pub spec: SpecNumber,
     /// When it was ordered.
     pub started: Moment,
     /// Since when all of its processes are at work.
@@ -67,6 +71,16 @@ impl Life {
     pub fn all_ended(&self) -> bool {
         self.places.iter().all(|place| place.end.is_some())
     }
+
+    /// The highest generation that the job's ledger was seen to hold by a process of this life that was refused for that.
+    #[must_use]
+    pub fn highest_in_ledger(&self) -> Generation {
+        let ledgers = self.places.iter().filter_map(|place| match &place.end {
+            Some(End::Seen { ledger, .. }) => *ledger,
+            _ => None,
+        });
+        Generation(ledgers.max().unwrap_or(0))
+    }
 }
 
 impl Place {
@@ -102,6 +116,13 @@ impl End {
             Self::Seen { model, .. } => model.as_deref(),
             Self::Lost { .. } => None,
         }
+    }
+
+    /// Whether it ended as one does that is asked to: done with what it had begun, or not, if it is none that can be.
+    #[must_use]
+    pub const fn is_of_one_asked(&self) -> bool {
+        const TERMINATED: u8 = Exit::Terminated.code();
+        matches!(self, Self::Seen { how: HowEnded::Code(0 | TERMINATED), .. })
     }
 
     /// Whether it ended as it should.

@@ -20,4 +20,5 @@ pub mod restart;
 pub mod shared;
 pub mod spec;
 pub mod state;
+pub mod upgrade;
 pub mod verdict;

@@ -6,8 +6,9 @@ use super::life::Life;
 use super::restart::Strikes;
 use super::shared::SharedSpec;
 use super::state::{JobState, Phase};
+use super::upgrade::Upgrades;
 use super::verdict::exit_code;
-use crate::ids::{Generation, JobId, Moment, SubmissionId};
+use crate::ids::{Generation, JobId, Moment, SpecNumber, SubmissionId};
 
 /// A job keeps so many of its lives; older ones are forgotten.
 const KEPT_LIVES: usize = 50;
@@ -44,6 +45,9 @@ pub struct Job {
     pub forgotten_lives: u64,
     /// When it runs again, if it does.
     pub next_run: Option<Moment>,
+    /// Its other specifications, if it was upgraded.
+    #[serde(default, skip_serializing_if = "Upgrades::is_none")]
+    pub upgrades: Upgrades,
     /// The first job of the schedule that it is a run of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<JobId>,
@@ -72,6 +76,7 @@ impl Job {
             lives,
             forgotten_lives: 0,
             next_run,
+            upgrades: Upgrades::default(),
             schedule,
         }
     }
@@ -79,7 +84,32 @@ impl Job {
     /// The next run of a job on a schedule.
     #[must_use]
     pub fn again(&self, id: JobId, now: Moment) -> Self {
-        Self { schedule: self.schedule, ..Self::new(id, self.spec.clone(), now) }
+        let spec = self.upgrades.next.as_ref().map_or(&self.spec, |next| &next.spec);
+        Self { schedule: self.schedule, ..Self::new(id, spec.clone(), now) }
+    }
+
+    /// What its next life has, as far as it is known, and the number of that.
+    #[must_use]
+    pub fn next_spec(&self) -> (SpecNumber, &SharedSpec) {
+        self.upgrades.next.as_ref().map_or((self.upgrades.present, &self.spec), |next| (next.number, &next.spec))
+    }
+
+    /// Goes on as an upgrade has asked, if one has; without the strikes of what was before. No life may be at work.
+    pub fn take_upgrade(&mut self) {
+        let present = self.upgrades.present;
+        let proven = self.lives.iter().any(|life| life.spec == present && life.up_since.is_some());
+        if let Some(spec) = self.upgrades.take_next(&self.spec, proven) {
+            self.spec = spec;
+            self.strikes = Strikes::default();
+        }
+    }
+
+    /// Goes back from a specification with which it never was at work to the one with which it was; false if there is none.
+    pub fn go_back(&mut self, why: &str) -> bool {
+        let Some(spec) = self.upgrades.go_back(why) else { return false };
+        self.spec = spec;
+        self.strikes = Strikes::default();
+        true
     }
 
     /// Where it stands.
@@ -172,7 +202,8 @@ mod tests {
         assert_eq!(job.restarts(), 0);
         for restarts in 0..120 {
             let number = job.next_generation();
-            let life = Life { number, started: Moment(0), up_since: None, ended: None, places: Vec::new() };
+            let spec = SpecNumber::default();
+            let life = Life { number, spec, started: Moment(0), up_since: None, ended: None, places: Vec::new() };
             job.begin(life);
             assert_eq!(job.restarts(), restarts);
         }

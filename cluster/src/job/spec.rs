@@ -138,6 +138,24 @@ impl JobSpec {
         }
         self
     }
+
+    /// The same without what is in its files: their texts may be large, and are nobody's to see.
+    #[must_use]
+    pub fn without_texts(&self) -> Self {
+        let Self { name, program, args, files, processes, cores, memory, supervise, every } = self;
+        let without_text = |file: &CarriedFile| CarriedFile { name: file.name.clone(), text: String::new() };
+        Self {
+            name: name.clone(),
+            program: *program,
+            args: args.clone(),
+            files: files.iter().map(without_text).collect(),
+            processes: *processes,
+            cores: *cores,
+            memory: *memory,
+            supervise: *supervise,
+            every: *every,
+        }
+    }
 }
 
 /// The flag of `train`.

@@ -4,7 +4,8 @@
 //! queued ─► starting ─► running ─► ending ─► backing off ─► queued (the next generation)
 //!   │          │           │          │           │
 //!   └──────────┴───────────┴── stop ──┴───────────┘─► stopping ─► stopped, killed
-//!                          running, ending ─► completed, failed
+//!              ├───────────┼──────────┤    running, ending ─► completed, failed
+//!              └───────────┴──────────┴─► upgrading ─► queued (the next generation, as another specification says)
 //! ```
 //!
 //! What is over stays as it is.
@@ -39,6 +40,13 @@ pub enum JobState {
         until: Moment,
         /// Why the last generation ended, in a sentence.
         why: String,
+    },
+    /// Somebody wants it to go on otherwise: the present generation is ended, and the next one follows at once.
+    Upgrading {
+        /// Since when.
+        since: Moment,
+        /// How the present generation is ended.
+        how: StopHow,
     },
     /// Somebody asked it to end.
     Stopping {
@@ -81,6 +89,8 @@ pub enum Phase {
     Ending,
     /// [`JobState::BackingOff`]
     BackingOff,
+    /// [`JobState::Upgrading`]
+    Upgrading,
     /// [`JobState::Stopping`]
     Stopping,
     /// [`JobState::Completed`]
@@ -103,6 +113,7 @@ impl JobState {
             Self::Running => Phase::Running,
             Self::Ending { .. } => Phase::Ending,
             Self::BackingOff { .. } => Phase::BackingOff,
+            Self::Upgrading { .. } => Phase::Upgrading,
             Self::Stopping { .. } => Phase::Stopping,
             Self::Completed => Phase::Completed,
             Self::Failed { .. } => Phase::Failed,
@@ -124,10 +135,11 @@ impl Phase {
     pub const fn next(self) -> &'static [Self] {
         match self {
             Self::Queued => &[Self::Starting, Self::Failed, Self::Stopped, Self::Killed],
-            Self::Starting => &[Self::Running, Self::Ending, Self::Stopping],
-            Self::Running => &[Self::Ending, Self::Stopping, Self::Completed],
-            Self::Ending => &[Self::BackingOff, Self::Stopping, Self::Completed, Self::Failed],
+            Self::Starting => &[Self::Running, Self::Ending, Self::Upgrading, Self::Stopping],
+            Self::Running => &[Self::Ending, Self::Upgrading, Self::Stopping, Self::Completed],
+            Self::Ending => &[Self::BackingOff, Self::Upgrading, Self::Stopping, Self::Completed, Self::Failed],
             Self::BackingOff => &[Self::Queued, Self::Stopped, Self::Killed],
+            Self::Upgrading => &[Self::Upgrading, Self::Queued, Self::Stopping],
             Self::Stopping => &[Self::Stopping, Self::Stopped, Self::Killed],
             Self::Completed | Self::Failed | Self::Stopped | Self::Killed => &[],
         }
@@ -136,7 +148,7 @@ impl Phase {
     /// Whether processes of it may be at work.
     #[must_use]
     pub const fn has_processes(self) -> bool {
-        matches!(self, Self::Starting | Self::Running | Self::Ending | Self::Stopping)
+        matches!(self, Self::Starting | Self::Running | Self::Ending | Self::Upgrading | Self::Stopping)
     }
 }
 
@@ -148,6 +160,7 @@ impl fmt::Display for Phase {
             Self::Running => "running",
             Self::Ending => "ending",
             Self::BackingOff => "backing off",
+            Self::Upgrading => "upgrading",
             Self::Stopping => "stopping",
             Self::Completed => "completed",
             Self::Failed => "failed",
@@ -165,8 +178,15 @@ mod tests {
     fn what_is_over_stays_and_all_else_can_end() {
         let mut reaches_an_end = vec![Phase::Completed, Phase::Failed, Phase::Stopped, Phase::Killed];
         assert!(reaches_an_end.iter().all(|phase| phase.next().is_empty()));
-        let others =
-            [Phase::Queued, Phase::Starting, Phase::Running, Phase::Ending, Phase::BackingOff, Phase::Stopping];
+        let others = [
+            Phase::Queued,
+            Phase::Starting,
+            Phase::Running,
+            Phase::Ending,
+            Phase::BackingOff,
+            Phase::Upgrading,
+            Phase::Stopping,
+        ];
         for _ in others {
             let more: Vec<Phase> = others
                 .into_iter()

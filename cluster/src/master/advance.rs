@@ -7,6 +7,7 @@ use flightline_engine::ids::ProcessIndex;
 
 use super::placing::{Room, place};
 use super::state::{At, Cluster};
+use super::upgrade::end_upgrade;
 use super::worker::{Standing, Worker};
 use crate::ids::{Cores, JobId, Memory, Moment, ProcessRef, WorkerName};
 use crate::job::life::{Life, Place};
@@ -37,6 +38,7 @@ fn step(cluster: &mut Cluster, id: JobId, at: At) -> bool {
         Phase::Starting | Phase::Running => watch(cluster, id, at),
         Phase::Ending => judge(cluster, id, at),
         Phase::BackingOff => end_pause(cluster, id, at),
+        Phase::Upgrading => end_upgrade(cluster, id, at),
         Phase::Stopping => end_stop(cluster, id, at),
         Phase::Completed | Phase::Failed | Phase::Stopped | Phase::Killed => false,
     }
@@ -44,7 +46,7 @@ fn step(cluster: &mut Cluster, id: JobId, at: At) -> bool {
 
 /// Places the processes of a job that waits.
 fn begin_life(cluster: &mut Cluster, id: JobId, at: At) -> bool {
-    let rooms = rooms(cluster);
+    let rooms = rooms(cluster, None);
     let Some(job) = cluster.jobs.get_mut(&id) else { return false };
     let chosen = match place(&job.spec, &rooms) {
         Ok(chosen) => chosen,
@@ -75,7 +77,8 @@ fn begin_life(cluster: &mut Cluster, id: JobId, at: At) -> bool {
         places.push(Place { worker, incarnation, host, port, end: None, stages: Vec::new() });
     }
     let Some(job) = cluster.jobs.get_mut(&id) else { return false };
-    job.begin(Life { number, started: at.now, up_since: None, ended: None, places });
+    let spec = job.upgrades.present;
+    job.begin(Life { number, spec, started: at.now, up_since: None, ended: None, places });
     job.go(JobState::Starting, at.now)
 }
 
@@ -95,6 +98,7 @@ fn watch(cluster: &mut Cluster, id: JobId, at: At) -> bool {
     }
     if is_new && all_up {
         life.up_since = Some(at.now);
+        job.upgrades.is_proven();
         return job.go(JobState::Running, at.now);
     }
     false
@@ -132,7 +136,24 @@ fn judge(cluster: &mut Cluster, id: JobId, at: At) -> bool {
             }
         }
     };
+    let next = match next {
+        JobState::Failed { why } => fall_back(job, why, at),
+        next => next,
+    };
     job.go(next, at.now)
+}
+
+/// What follows for a job that can't go on as it is: where an upgrade has made it so, and it never was at work since, it goes on
+/// as it was before.
+fn fall_back(job: &mut Job, why: String, at: At) -> JobState {
+    let given_up = job.upgrades.present;
+    if !job.go_back(&why) {
+        return JobState::Failed { why };
+    }
+    let present = job.upgrades.present;
+    tracing::warn!("job {} goes back to specification {present}: {given_up} could not be started: {why}", job.id);
+    let why = format!("with specification {given_up} it can't be started, so it goes back to {present}: {why}");
+    JobState::BackingOff { until: at.now, why }
 }
 
 fn end_pause(cluster: &mut Cluster, id: JobId, at: At) -> bool {
@@ -227,9 +248,9 @@ impl ProcessReport {
     }
 }
 
-/// What is free on each worker that takes jobs.
-fn rooms(cluster: &Cluster) -> Vec<Room> {
-    let taken = taken(cluster);
+/// What is free on each worker that takes jobs, also of what this job has.
+pub(super) fn rooms(cluster: &Cluster, but: Option<JobId>) -> Vec<Room> {
+    let taken = taken_by(at_work(cluster).filter(|(job, _)| Some(job.id) != but));
     let usable = cluster.workers.values().filter(|worker| worker.takes_jobs());
     usable
         .filter(|worker| worker.machine.version == cluster.rules.version)
@@ -258,8 +279,12 @@ fn at_work(cluster: &Cluster) -> impl Iterator<Item = (&Job, &Place)> {
 
 /// What jobs have taken of each worker.
 pub(super) fn taken(cluster: &Cluster) -> BTreeMap<WorkerName, (Cores, Memory)> {
+    taken_by(at_work(cluster))
+}
+
+fn taken_by<'a>(processes: impl Iterator<Item = (&'a Job, &'a Place)>) -> BTreeMap<WorkerName, (Cores, Memory)> {
     let mut taken: BTreeMap<WorkerName, (Cores, Memory)> = BTreeMap::new();
-    for (job, place) in at_work(cluster) {
+    for (job, place) in processes {
         let (cores, memory) = taken.entry(place.worker.clone()).or_insert((Cores(0), Memory(0)));
         cores.0 += job.spec.cores.0;
         memory.0 += job.spec.memory.0;

@@ -17,9 +17,10 @@ use super::history::Histories;
 use super::orders::orders;
 use super::state::{At, Cluster, NotListened};
 use super::store::{Durable, StoreError};
+use super::upgrade::{NotUpgraded, Upgrade};
 use super::views::{cluster_view, job_view};
 use crate::entropy::{Entropy, random};
-use crate::ids::{JobId, Memory, Moment, SubmissionId};
+use crate::ids::{JobId, Memory, Moment, SpecNumber, SubmissionId};
 use crate::job::spec::JobSpec;
 use crate::protocol::messages::{AgentId, Heard, Orders, Submitted};
 use crate::view::{ClusterView, JobView};
@@ -139,18 +140,34 @@ impl Desk {
         submission: Option<SubmissionId>,
         unless_running: bool,
     ) -> Result<Submitted, NotTaken> {
-        let bytes = serde_json::to_string(&spec).map_or(u64::MAX, |text| text.len() as u64);
-        let needed = Memory(bytes.saturating_mul(COPIES).saturating_add(RESERVED));
-        let too_little = self.store.room().filter(|room| *room < needed);
+        let too_little = self.has_room(&spec);
         self.change(|cluster, at| {
             let taken_before = submission.and_then(|id| cluster.submitted(id)).map(Submitted::New);
             let of_name = || unless_running.then(|| cluster.of_name(&spec.name)).flatten();
-            match (taken_before.or_else(of_name), too_little) {
-                (Some(there), _) => Ok(there),
-                (None, Some(room)) => Err(NotTaken::NoRoom { room, needed }),
-                (None, None) => Ok(Submitted::New(cluster.submit_as(submission, spec, at))),
+            match taken_before.or_else(of_name) {
+                Some(there) => Ok(there),
+                None => too_little.map(|()| Submitted::New(cluster.submit_as(submission, spec, at))),
             }
         })?
+    }
+
+    /// Lets a job go on otherwise, unless the disk has too little room to write that down: then nothing has happened. When this
+    /// returns, it is durable.
+    ///
+    /// # Errors
+    /// There is no room, or as [`Desk::change`]; in what it gives, why the job can't be upgraded.
+    pub fn upgrade(&self, id: JobId, upgrade: Upgrade) -> Result<Result<SpecNumber, NotUpgraded>, NotTaken> {
+        self.has_room(&upgrade.spec)?;
+        Ok(self.change(|cluster, at| cluster.upgrade(id, upgrade, at))?)
+    }
+
+    fn has_room(&self, spec: &JobSpec) -> Result<(), NotTaken> {
+        let bytes = serde_json::to_string(spec).map_or(u64::MAX, |text| text.len() as u64);
+        let needed = Memory(bytes.saturating_mul(COPIES).saturating_add(RESERVED));
+        match self.store.room().filter(|room| *room < needed) {
+            Some(room) => Err(NotTaken::NoRoom { room, needed }),
+            None => Ok(()),
+        }
     }
 
     /// Time goes by. Called often.

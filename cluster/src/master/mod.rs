@@ -34,5 +34,6 @@ pub mod store;
 mod submission;
 #[cfg(test)]
 mod tests;
+pub mod upgrade;
 mod views;
 pub mod worker;

@@ -57,8 +57,10 @@ fn life_spec(job: &Job, life: &Life) -> LifeSpec {
 fn wish(state: &JobState) -> Option<Wish> {
     match state {
         JobState::Starting | JobState::Running => Some(Wish::Run),
-        JobState::Ending { .. } | JobState::Stopping { how: StopHow::Kill } => Some(Wish::Kill),
-        JobState::Stopping { how: StopHow::Stop } => Some(Wish::Drain),
+        JobState::Ending { .. }
+        | JobState::Upgrading { how: StopHow::Kill, .. }
+        | JobState::Stopping { how: StopHow::Kill } => Some(Wish::Kill),
+        JobState::Upgrading { how: StopHow::Stop, .. } | JobState::Stopping { how: StopHow::Stop } => Some(Wish::Drain),
         _ => None,
     }
 }

@@ -15,13 +15,15 @@ use super::desk::{Desk, heard};
 use super::graphs::Graphs;
 use super::orders::life_for;
 use super::state::{Cluster, NotStopped};
+use super::upgrade::{Refused, Upgrade};
 use super::worker::Worker;
 use crate::entropy::Entropy;
 use crate::guard::{self, Refusal, Roots};
-use crate::ids::{Generation, JobId, ProcessRef, SubmissionId};
+use crate::ids::{Generation, JobId, ProcessRef, SpecNumber, SubmissionId};
 use crate::job::life::Place;
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::job::upgrade::Changes;
 use crate::protocol::life::{LifeRef, too_long};
 use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders, Submitted};
 use crate::protocol::{LogStream, Machine};
@@ -80,22 +82,46 @@ impl Front {
             return Ok(Submitted::New(job));
         }
         let spec = spec.as_scheduled();
+        self.check(&spec)?;
+        self.desk.submit(spec, submission, unless_running).map_err(|why| vec![why.to_string()])
+    }
+
+    /// Lets a job go on otherwise, or says all that is wrong with that. What was done by this submission before is not done again.
+    ///
+    /// # Errors
+    /// It can't go on, or not so.
+    pub fn upgrade(
+        &self,
+        job: JobId,
+        changes: Changes,
+        submission: Option<SubmissionId>,
+    ) -> Result<SpecNumber, Refused> {
+        if let Some(number) = submission.and_then(|id| self.desk.read(|cluster| cluster.upgraded(job, id))) {
+            return Ok(number);
+        }
+        let (of, present) = self.desk.read(|cluster| cluster.last_spec(job)).map_err(Refused::NotUpgraded)?;
+        let spec = changes.of(&present).map_err(Refused::Mistakes)?.as_scheduled();
+        self.check(&spec).map_err(Refused::Mistakes)?;
+        let upgrade = Upgrade { of, spec: spec.into(), submission };
+        let upgraded = self.desk.upgrade(job, upgrade).map_err(|why| Refused::Mistakes(vec![why.to_string()]))?;
+        upgraded.map_err(Refused::NotUpgraded)
+    }
+
+    /// All that is wrong with what a job asks for, a sentence each.
+    fn check(&self, spec: &JobSpec) -> Result<(), Vec<String>> {
         let mut mistakes: Vec<String> = spec.check().iter().map(ToString::to_string).collect();
-        mistakes.extend(too_long(&spec));
+        mistakes.extend(too_long(spec));
         let roots: BTreeSet<(Vec<String>, Vec<String>)> = self.desk.read(|cluster| {
             let all = cluster.workers().values().filter(|worker| worker.is_there());
             all.map(|worker| (worker.machine.roots.clone(), worker.machine.own.clone())).collect()
         });
         // Each agent looks again; here somebody is told who can mend it.
         let known = roots.iter().filter_map(|(roots, own)| Some(Roots::new(roots).ok()?.without(own)));
-        let refusals: Vec<Refusal> = known.filter_map(|roots| guard::check(&spec, &roots).err()).collect();
+        let refusals: Vec<Refusal> = known.filter_map(|roots| guard::check(spec, &roots).err()).collect();
         if let Some(refusal) = refusals.first().filter(|_| refusals.len() == roots.len()) {
             mistakes.extend(refusal.0.iter().map(ToString::to_string));
         }
-        if !mistakes.is_empty() {
-            return Err(mistakes);
-        }
-        self.desk.submit(spec, submission, unless_running).map_err(|why| vec![why.to_string()])
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
     /// Ends a job.
@@ -243,6 +269,9 @@ impl Front {
             }
             FromUser::SubmitUnlessRunning { id, spec } => {
                 text(&self.submit(spec, Some(id), true).map_err(|mistakes| mistakes.join("\n"))?)
+            }
+            FromUser::Upgrade { id, job, changes } => {
+                text(&self.upgrade(job, changes, Some(id)).map_err(|refused| refused.to_string())?)
             }
             FromUser::Cluster => text(&self.desk.cluster()),
             FromUser::Job { job } => text(&self.desk.job(job).ok_or_else(|| no_job(job))?),

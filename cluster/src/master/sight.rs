@@ -7,9 +7,11 @@ use tokio::sync::watch;
 
 use super::models::Models;
 use super::serve::Front;
-use crate::ids::{JobId, ProcessRef};
+use super::upgrade::Refused;
+use crate::ids::{JobId, ProcessRef, SpecNumber};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::job::upgrade::Changes;
 use crate::protocol::LogStream;
 use crate::protocol::messages::Submitted;
 use crate::ui::{NotHad, Sight};
@@ -69,6 +71,10 @@ impl Sight for MasterSight {
 
     fn is_ready(&self) -> bool {
         self.front.desk().broken().borrow().is_none()
+    }
+
+    fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused> {
+        self.front.upgrade(id, changes, None)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

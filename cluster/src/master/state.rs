@@ -267,6 +267,7 @@ impl Cluster {
         let id = self.present_run(id);
         let job = self.jobs.get_mut(&id).ok_or(NotStopped::Unknown(id))?;
         let was_scheduled = job.next_run.take().is_some();
+        job.upgrades.next = None;
         self.changed.jobs.insert(id);
         if job.state().is_over() {
             return if was_scheduled { Ok(()) } else { Err(NotStopped::Over(id, job.phase().to_string())) };
@@ -286,7 +287,7 @@ impl Cluster {
     }
 
     /// The run of the same schedule that is at work or comes next, if this one is over; else the same.
-    fn present_run(&self, id: JobId) -> JobId {
+    pub(super) fn present_run(&self, id: JobId) -> JobId {
         let goes_on = |job: &&Job| !job.state().is_over() || job.next_run.is_some();
         let job = self.jobs.get(&id);
         // The first runs of a schedule may be forgotten by now.
@@ -303,7 +304,7 @@ impl Cluster {
         self.advance(at);
     }
 
-    fn advance(&mut self, at: At) {
+    pub(super) fn advance(&mut self, at: At) {
         self.listen(at);
         self.notice_lost_workers();
         advance::advance(self, at);

@@ -4,6 +4,7 @@ mod damage;
 mod game;
 mod steps;
 mod submission;
+mod upgrades;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -13,11 +13,11 @@ use super::worker::{Standing, Worker};
 use crate::ids::{Cores, Generation, JobId, Memory, Moment, ProcessRef};
 use crate::job::life::{End, Life, Place};
 use crate::job::record::Job;
-use crate::job::spec::{CarriedFile, JobSpec};
+use crate::job::upgrade::Remembered;
 use crate::protocol::{ProcessReport, ProcessState, StageLine};
 use crate::view::{
     ClusterView, EntryView, GenerationView, JobLine, JobView, LedgerView, PartitionView, ProcessView, SinkView,
-    StreamView, WorkerState, WorkerView,
+    SpecView, StreamView, WorkerState, WorkerView,
 };
 
 /// The most bytes of last lines in the view of a job: each may take four in a call.
@@ -44,15 +44,14 @@ pub(super) fn cluster_view(cluster: &Cluster, since: Moment, at: At) -> ClusterV
 #[must_use]
 pub(super) fn job_view(cluster: &Cluster, histories: &Histories, id: JobId, now: Moment) -> Option<JobView> {
     let job = cluster.jobs().get(&id)?;
-    let without_text = |file: &CarriedFile| CarriedFile { name: file.name.clone(), text: String::new() };
-    let files = job.spec.files.iter().map(without_text).collect();
     let mut generations: Vec<GenerationView> =
         job.lives.iter().rev().map(|life| generation(cluster, id, life)).collect();
     keep_the_newest_words(&mut generations);
     Some(JobView {
         line: line(cluster, job),
         now,
-        spec: JobSpec { files, ..without_files(&job.spec) },
+        spec: job.spec.without_texts(),
+        specs: job.upgrades.remembered.iter().rev().map(spec_view).collect(),
         generations,
         model: job.lives.iter().rev().find_map(model).map(str::to_owned),
         stream: job.life().and_then(|life| stream(cluster, histories, (id, life.number), now)),
@@ -71,20 +70,9 @@ fn keep_the_newest_words(generations: &mut [GenerationView]) {
     }
 }
 
-/// Their texts may be large, and are nobody's to see.
-fn without_files(spec: &JobSpec) -> JobSpec {
-    let JobSpec { name, program, args, files: _, processes, cores, memory, supervise, every } = spec;
-    JobSpec {
-        name: name.clone(),
-        program: *program,
-        args: args.clone(),
-        files: Vec::new(),
-        processes: *processes,
-        cores: *cores,
-        memory: *memory,
-        supervise: *supervise,
-        every: *every,
-    }
+fn spec_view(spec: &Remembered) -> SpecView {
+    let Remembered { number, asked, submission: _, spec, given_up } = spec;
+    SpecView { number: *number, asked: *asked, spec: spec.clone(), given_up: given_up.clone() }
 }
 
 /// The model that one of its processes has made.
@@ -172,6 +160,7 @@ fn generation(cluster: &Cluster, job: JobId, life: &Life) -> GenerationView {
     let places = life.places.iter().enumerate();
     GenerationView {
         number: life.number,
+        spec: life.spec,
         started: life.started,
         ended: life.ended.clone(),
         processes: places.map(|(at, place)| process(cluster, job, life.number, at, place)).collect(),

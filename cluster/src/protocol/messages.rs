@@ -10,6 +10,7 @@ use super::{LogStream, Machine, ProcessOrder, ProcessReport};
 use crate::ids::{Generation, Incarnation, JobId, ProcessRef, SubmissionId, WorkerName};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::job::upgrade::Changes;
 
 /// What an agent tells the master, as [`Role::Agent`](crate::rpc::seal::Role::Agent).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,6 +104,16 @@ pub enum FromUser {
         id: SubmissionId,
         /// What.
         spec: JobSpec,
+    },
+    /// Let a job go on otherwise. Answered with the [`SpecNumber`](crate::ids::SpecNumber) of what it shall be; the same one when
+    /// it comes again.
+    Upgrade {
+        /// Which submission it is.
+        id: SubmissionId,
+        /// Which job.
+        job: JobId,
+        /// What is other than before.
+        changes: Changes,
     },
     /// How is the cluster? Answered with a [`ClusterView`](crate::view::ClusterView).
     Cluster,

@@ -19,6 +19,7 @@ Examples:
   submit list                                         all jobs
   submit status 3                                     one job: its lives, its processes, why each ended
   submit logs 3 -f                                    follows its log
+  submit upgrade 3 --processes 2 -- --config new.toml  goes on so, when what was begun is finished; no answer is lost
   submit stop 3                                       finishes what it has begun; `kill` ends it at once
 
 What comes after -- is the program's own: see `train --help`. Say nothing there of -w -n -p -h: that is what --cores and
@@ -70,6 +71,8 @@ pub enum What {
     Replay(RunFlags),
     /// Show what could not be answered, and send it again
     DeadLetters(RunFlags),
+    /// Let a job go on otherwise, without losing an answer: with what is given here, and all else as it was
+    Upgrade(UpgradeFlags),
     /// Show all jobs
     List,
     /// Show the cluster, or one job
@@ -128,6 +131,35 @@ pub struct RunFlags {
     #[arg(long)]
     pub wait: bool,
     /// The program's own arguments
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub args: Vec<String>,
+}
+
+/// What a job gets instead of what it has.
+#[derive(Args, Clone, Debug)]
+pub struct UpgradeFlags {
+    /// Its number
+    #[arg(value_parser = job)]
+    pub job: JobId,
+    /// What people call it
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Processes, spread over the workers
+    #[arg(long, value_name = "N")]
+    pub processes: Option<usize>,
+    /// Cores of each process: its worker threads
+    #[arg(long, value_name = "N")]
+    pub cores: Option<u32>,
+    /// Memory of each process; one that uses more is ended
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<Memory>,
+    /// It runs until it is stopped, or, with =false, until it is done
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub supervise: Option<bool>,
+    /// Wait until it is at work again
+    #[arg(long)]
+    pub wait: bool,
+    /// All of the program's own arguments, and with --config the files that travel with them
     #[arg(last = true, value_name = "ARGUMENTS")]
     pub args: Vec<String>,
 }

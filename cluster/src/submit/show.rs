@@ -5,9 +5,10 @@ use std::time::Duration;
 use console::{Alignment, pad_str};
 
 use crate::ids::Moment;
+use crate::job::spec::JobSpec;
 use crate::job::state::JobState;
 use crate::protocol::StageLine;
-use crate::view::{ClusterView, JobLine, JobView, WorkerState};
+use crate::view::{ClusterView, JobLine, JobView, SpecView, WorkerState};
 
 /// All jobs, the newest first.
 #[must_use]
@@ -78,6 +79,9 @@ pub fn job(view: &JobView) -> String {
     if let Some(model) = &view.model {
         text.push_str(&format!("  made model {}\n", clean(model)));
     }
+    for spec in &view.specs {
+        text.push_str(&format!("  {}\n", specification(spec, view.now)));
+    }
     let mut rows = vec![["life", "process", "worker", "address", "memory", "state"].map(str::to_owned).to_vec()];
     for life in &view.generations {
         for process in &life.processes {
@@ -106,6 +110,18 @@ pub fn job(view: &JobView) -> String {
         text.push_str(&table(&rows, &[0, 1, 4]));
     }
     text
+}
+
+/// A specification of a job that was upgraded, in a line.
+fn specification(of: &SpecView, now: Moment) -> String {
+    let SpecView { number, asked, spec, given_up } = of;
+    let JobSpec { processes, cores, memory, args, .. } = spec;
+    let given_up = given_up.as_ref().map(|why| format!("; given up: {}", clean(why))).unwrap_or_default();
+    format!(
+        "specification {number}, {} ago: {processes} x {cores} cores, {memory}: {}{given_up}",
+        ago(*asked, now),
+        clean(&args.join(" "))
+    )
 }
 
 /// A stage in a line: `grow 3 of 5 levels`.

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use flightline_engine::ids::ProcessCount;
 
-use super::flags::RunFlags;
+use super::flags::{RunFlags, UpgradeFlags};
 use crate::guard::CARRIED;
 use crate::ids::Cores;
 use crate::job::spec::{CarriedFile, JobSpec, Program};
+use crate::job::upgrade::Changes;
 
 /// Arguments that name a file which travels with the job.
 const CARRYING: &str = "--config";
@@ -33,6 +34,29 @@ pub fn spec(program: Program, flags: &RunFlags) -> Result<JobSpec, Vec<String>> 
     };
     let mistakes: Vec<String> = spec.check().iter().map(ToString::to_string).chain(mistakes).collect();
     if mistakes.is_empty() { Ok(spec) } else { Err(mistakes) }
+}
+
+/// What shall be other than before, with the files that travel with the job, which are read here. Without arguments, those of
+/// before stay, and their files do.
+///
+/// # Errors
+/// All mistakes, a sentence each.
+pub fn changes(flags: &UpgradeFlags) -> Result<Changes, Vec<String>> {
+    let mut mistakes = Vec::new();
+    let carried = (!flags.args.is_empty()).then(|| carry(&flags.args, &mut mistakes));
+    let (args, files) = carried.unzip();
+    let changes = Changes {
+        name: flags.name.clone(),
+        program: None,
+        args,
+        files,
+        processes: flags.processes.map(ProcessCount::new),
+        cores: flags.cores.map(Cores),
+        memory: flags.memory,
+        supervise: flags.supervise,
+        every: None,
+    };
+    if mistakes.is_empty() { Ok(changes) } else { Err(mistakes) }
 }
 
 /// Replaces each `--config FILE` by the place that its copy will have.

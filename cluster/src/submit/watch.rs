@@ -7,8 +7,9 @@ use super::follow::{Reader, Reading, Then};
 use super::patience::{LOOK_EVERY, Patience, WAIT, call_patiently, called};
 use super::screen::Screen;
 use super::show;
+use super::upgraded::{Standing, standing};
 use crate::failure::Failure;
-use crate::ids::JobId;
+use crate::ids::{JobId, SpecNumber};
 use crate::protocol::messages::FromUser;
 use crate::rpc::call::Caller;
 use crate::view::{JobView, LifeLog};
@@ -26,6 +27,22 @@ pub fn wait(caller: &Caller, job: JobId, screen: &Screen) -> Result<JobView, Fai
             return Ok(view);
         }
         sleep(LOOK_EVERY);
+    }
+}
+
+/// Waits until a job is at work as an upgrade wanted, or will not be.
+///
+/// # Errors
+/// The master can't be reached for long, or has forgotten the job.
+pub fn wait_for_upgrade(caller: &Caller, job: JobId, number: SpecNumber, screen: &Screen) -> Result<Standing, Failure> {
+    loop {
+        let called_for = call_patiently::<JobView>(caller, &FromUser::Job { job }, |line| screen.say(line));
+        let view = called_for.map_err(|error| called(&error))?;
+        screen.show(&view);
+        match standing(&view, number) {
+            Standing::OnItsWay => sleep(LOOK_EVERY),
+            standing => return Ok(standing),
+        }
     }
 }
 

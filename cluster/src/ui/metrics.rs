@@ -62,12 +62,13 @@ const WORKER_STATES: [(WorkerState, &str); 5] = [
     (WorkerState::Gone, "gone"),
 ];
 
-const PHASES: [Phase; 10] = [
+const PHASES: [Phase; 11] = [
     Phase::Queued,
     Phase::Starting,
     Phase::Running,
     Phase::Ending,
     Phase::BackingOff,
+    Phase::Upgrading,
     Phase::Stopping,
     Phase::Completed,
     Phase::Failed,

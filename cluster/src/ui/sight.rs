@@ -4,9 +4,11 @@ use flightline_engine::supervised::Graph;
 use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::ids::{JobId, Moment, ProcessRef};
+use crate::ids::{JobId, Moment, ProcessRef, SpecNumber};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::job::upgrade::Changes;
+use crate::master::upgrade::Refused;
 use crate::protocol::LogStream;
 use crate::protocol::messages::Submitted;
 use crate::view::{ClusterView, JobView, LineView, LogPiece, ModelView, WorkerView};
@@ -69,6 +71,12 @@ pub trait Sight: Send + Sync + 'static {
 
     /// Whether calls are taken. Never blocks.
     fn is_ready(&self) -> bool;
+
+    /// Lets a job go on otherwise. Gives the number of its new specification.
+    ///
+    /// # Errors
+    /// Why that can't be.
+    fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused>;
 
     /// A number that changes whenever any of this may have.
     fn changes(&self) -> watch::Receiver<u64>;

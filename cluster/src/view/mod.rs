@@ -6,7 +6,7 @@ use flightline_engine::ids::ProcessIndex;
 use flightline_engine::metrics::{EntrySays, OpenBinding};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Cores, Generation, JobId, Memory, Moment, WorkerName};
+use crate::ids::{Cores, Generation, JobId, Memory, Moment, SpecNumber, WorkerName};
 use crate::job::spec::JobSpec;
 use crate::job::state::JobState;
 use crate::protocol::StageLine;
@@ -159,6 +159,9 @@ pub struct JobView {
     pub now: Moment,
     /// What was asked for. Carried files have no text here.
     pub spec: JobSpec,
+    /// Of a job that was upgraded: its newest specifications, the newest first.
+    #[serde(default)]
+    pub specs: Vec<SpecView>,
     /// Its lives, the newest first.
     pub generations: Vec<GenerationView>,
     /// What a streaming job says of itself.
@@ -168,11 +171,27 @@ pub struct JobView {
     pub model: Option<String>,
 }
 
+/// What a job asked for, or asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpecView {
+    /// Which one: 1 is what was submitted, and each upgrade makes another one.
+    pub number: SpecNumber,
+    /// When it was asked for.
+    pub asked: Moment,
+    /// What it asks for. Carried files have no text here.
+    pub spec: JobSpec,
+    /// Why the job went back from it to the one before, in a sentence.
+    pub given_up: Option<String>,
+}
+
 /// A life of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerationView {
     /// Which one.
     pub number: Generation,
+    /// With which of the job's specifications.
+    #[serde(default)]
+    pub spec: SpecNumber,
     /// When it was started.
     pub started: Moment,
     /// When it was over, and why.

@@ -29,8 +29,11 @@ pub use flightline_engine::config::Layer;
 use flightline_engine::config::{self, InForce, Mistakes};
 pub use flightline_engine::contract::{Selects, SinkName};
 use flightline_engine::ids::JobName;
+use flightline_engine::ledger::AnswerFormat;
 use flightline_engine::stream::TableSpread;
 use flightline_engine::telemetry::LogFormat;
+
+use crate::response::Decimals;
 
 pub use endpoint::{CollectionName, CollectionUrl, Endpoint, EndpointKind, TableUrl, TopicName, TopicUrl};
 pub use file_url::FileUrl;
@@ -65,6 +68,8 @@ pub struct StreamConfig {
     pub s3: S3Config,
     /// Where requests come from.
     pub requests: RequestsConfig,
+    /// What changes answers.
+    pub answers: AnswersConfig,
     /// The table of distances.
     pub table: TableConfig,
     /// The models.
@@ -106,6 +111,15 @@ pub struct EmbeddedConfig {
 pub struct RequestsConfig {
     /// The log of requests.
     pub log: TopicUrl,
+}
+
+/// `[answers]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswersConfig {
+    /// The format of new answers.
+    pub format: AnswerFormat,
+    /// How probabilities are written.
+    pub decimals: Decimals,
 }
 
 /// `[table]`.
@@ -175,11 +189,11 @@ pub struct LogConfig {
 impl StreamConfig {
     /// The configuration that can change an answer, for the ledger's bindings.
     ///
-    /// Today there is none: an answer follows from the request, the model, the table's version and the answer format.
-    /// A key that ever changes an answer must be returned here, so that old offsets keep the old value.
+    /// A key that ever changes an answer must be returned here, so that old offsets keep the old value. What is as it was
+    /// before there was such a key is left out.
     #[must_use]
-    pub const fn settings(&self) -> BTreeMap<Box<str>, Box<str>> {
-        BTreeMap::new()
+    pub fn settings(&self) -> BTreeMap<Box<str>, Box<str>> {
+        self.answers.decimals.setting().into_iter().collect()
     }
 
     /// The enabled sinks of these lines, by name.

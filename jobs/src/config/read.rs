@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use flightline_engine::config::{Choice, Rejection, Reported, Section, Setting, Value};
+use flightline_engine::ledger::AnswerFormat;
 use flightline_engine::stream::TableSpread;
 
 use super::checks;
 use super::servers;
 use super::sinks;
 use super::stores;
-use super::{EmbeddedConfig, HttpConfig, JobConfig, LimitsConfig, LogConfig, ModelConfig, RequestsConfig};
+use super::{
+    AnswersConfig, EmbeddedConfig, HttpConfig, JobConfig, LimitsConfig, LogConfig, ModelConfig, RequestsConfig,
+};
 use super::{StreamConfig, TableConfig};
+use crate::response::Decimals;
+use crate::streaming::ANSWER_FORMATS;
 
 const SHORTEST_POLL: Duration = Duration::from_millis(10);
 const ONE_DAY: Duration = Duration::from_secs(86_400);
@@ -35,6 +40,11 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported>
     let hdfs = root.section("hdfs", stores::hdfs);
     let s3 = root.section("s3", stores::s3);
     let requests = root.section("requests", |requests| Ok(RequestsConfig { log: requests.read("url")? }));
+    let answers = root.section("answers", |answers| {
+        let [first, .., last] = ANSWER_FORMATS.map(|format| format.0);
+        let (format, decimals) = (answers.read_within("format", first..=last), answers.read_within("decimals", 1..=17));
+        Ok(AnswersConfig { format: AnswerFormat(format?), decimals: Decimals::new(decimals?) })
+    });
     let table = root.section("table", table);
     let model = root.section("model", |model| {
         let (registry, poll) = (model.read("registry"), model.read_within("poll", SHORTEST_POLL..=ONE_DAY));
@@ -64,6 +74,7 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported>
         hdfs: hdfs?,
         s3: s3?,
         requests: requests?,
+        answers: answers?,
         table: table?,
         model: model?,
         sinks: sinks::enabled(sinks?)?,

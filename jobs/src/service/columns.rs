@@ -6,7 +6,7 @@ use flightline_engine::contract::Selects;
 /// Name, type, and whether a line may be without it.
 type Field = (&'static str, ColumnType, bool);
 
-const ANSWERS: [Field; 22] = [
+const ANSWERS: [Field; 24] = [
     ("Carrier", ColumnType::Utf8, true),
     ("DayOfMonth", ColumnType::Int64, true),
     ("DayOfWeek", ColumnType::Int64, true),
@@ -17,6 +17,7 @@ const ANSWERS: [Field; 22] = [
     ("Error", ColumnType::Utf8, true),
     ("FlightDate", ColumnType::Utf8, true),
     ("FlightNum", ColumnType::Utf8, true),
+    ("Format", ColumnType::Int64, true),
     ("Model", ColumnType::Utf8, false),
     ("Offset", ColumnType::Int64, false),
     ("Origin", ColumnType::Utf8, true),
@@ -24,6 +25,7 @@ const ANSWERS: [Field; 22] = [
     ("Prediction", ColumnType::Int64, true),
     ("Probabilities", ColumnType::ListFloat64, true),
     ("Route", ColumnType::Utf8, true),
+    ("Settings", ColumnType::Utf8, true),
     ("Status", ColumnType::Utf8, false),
     ("Table", ColumnType::Int64, false),
     ("Timestamp", ColumnType::Utf8, true),

@@ -20,7 +20,6 @@ use crate::config::{
 use crate::failure::{Failure, FailureKind};
 use crate::model::Registry;
 use crate::servers::Servers;
-use crate::streaming::ANSWER_FORMATS;
 use crate::streaming::table_rows;
 
 /// What connectors are made from.
@@ -89,7 +88,7 @@ impl Connections<'_> {
             table: self.table()?,
             versions: Arc::new(adapters::Versions::new(state)),
             model: Box::new(adapters::CurrentModel::new(self.registry(), self.config.model.poll)),
-            format: ANSWER_FORMATS[ANSWER_FORMATS.len() - 1],
+            format: self.config.answers.format,
             settings: self.config.settings(),
             replay_offsets: self.config.job.replay_offsets.into(),
         })

@@ -8,11 +8,28 @@
 use flightline_engine::contract::Fault;
 use flightline_engine::ledger::{AnswerFormat, Binding};
 
-/// The answer formats that this build can write, ascending; new bindings get the last.
-pub const ANSWER_FORMATS: [AnswerFormat; 1] = [AnswerFormat(1)];
+use crate::response::{Decimals, Style};
+
+/// The answer formats that this build can write, ascending. Which one new bindings get is configured: readers of answers may
+/// have to be made ready for another one first.
+pub const ANSWER_FORMATS: [AnswerFormat; 2] = [AnswerFormat(1), AnswerFormat(2)];
+
+/// From this one on, an answer names its format and its settings.
+const NAMED: AnswerFormat = AnswerFormat(2);
 
 /// The settings that this build knows.
-const SETTINGS: [&str; 0] = [];
+const SETTINGS: [&str; 1] = [Decimals::SETTING];
+
+/// How answers by this binding are written.
+#[must_use]
+pub fn style(binding: &Binding) -> Style {
+    let decimals = Decimals::of(&binding.settings);
+    if binding.format < NAMED {
+        return Style { decimals, named: None };
+    }
+    let settings = binding.settings.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",");
+    Style { decimals, named: Some((binding.format, settings.into())) }
+}
 
 /// Whether this build can answer by a binding, as far as format and settings go.
 ///
@@ -26,9 +43,15 @@ pub fn check_binding(binding: &Binding) -> Result<(), Fault> {
             "answers of format {format} need a build that knows it; this one knows {known}"
         )));
     }
-    match settings.keys().find(|name| !SETTINGS.contains(&&***name)) {
-        Some(name) => Err(Fault::permanent(format!(
+    if let Some(name) = settings.keys().find(|name| !SETTINGS.contains(&&***name)) {
+        return Err(Fault::permanent(format!(
             "answers under the setting `{name}` need a build that knows it; this one does not"
+        )));
+    }
+    match settings.get(Decimals::SETTING).filter(|value| Decimals::parse(value).is_none()) {
+        Some(value) => Err(Fault::permanent(format!(
+            "answers under the setting `{}={value}` need a build that knows it; this one does not",
+            Decimals::SETTING
         ))),
         None => Ok(()),
     }
@@ -47,8 +70,16 @@ mod tests {
         assert_eq!(check_binding(&binding), Ok(()));
         binding.format = AnswerFormat(7);
         let refused = check_binding(&binding).unwrap_err().to_string();
-        assert_eq!(refused, "answers of format 7 need a build that knows it; this one knows 1");
+        assert_eq!(refused, "answers of format 7 need a build that knows it; this one knows 1, 2");
         binding.format = ANSWER_FORMATS[0];
+        binding.settings.insert("answers.decimals".into(), "3".into());
+        assert_eq!(check_binding(&binding), Ok(()));
+        binding.settings.insert("answers.decimals".into(), "many".into());
+        let refused = check_binding(&binding).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "answers under the setting `answers.decimals=many` need a build that knows it; this one does not"
+        );
         binding.settings.insert("currency".into(), "EUR".into());
         let refused = check_binding(&binding).unwrap_err().to_string();
         assert_eq!(refused, "answers under the setting `currency` need a build that knows it; this one does not");

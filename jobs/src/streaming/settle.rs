@@ -13,6 +13,7 @@ use flightline_engine::ledger::Binding;
 use flightline_engine::log::{LogRecord, Partition};
 use flightline_engine::stream::{Line, Settled};
 
+use super::format::style;
 use crate::dead_letter::DeadLetter;
 use crate::request::{self, BadRequest, Request, RequestId};
 use crate::response::{LogPosition, Outcome, Response};
@@ -40,7 +41,7 @@ pub fn settle(partition: Partition, record: &LogRecord, binding: &Binding, mut r
     let offset = record.offset;
     response.position = Some(LogPosition { partition, offset, table: binding.table });
     let id = response.id().clone();
-    let line = match response.to_json() {
+    let line = match response.to_json_as(&style(binding)) {
         Ok(line) => line,
         Err(error) => {
             let reason = format!("internal error (bug): the answer can't be written as JSON: {error}");

@@ -12,7 +12,7 @@ use flightline_jobs::config::{Layer, NewTopics, StreamConfig, TopicUrl, load};
 use serde_json::Value;
 
 use super::places::OnServers;
-use super::{COLLECTION, Holdings, Job, Load, PARTITIONS, REQUESTS, models};
+use super::{COLLECTION, Client, Holdings, Job, Load, PARTITIONS, REQUESTS, RESPONSES, models};
 use crate::servers::Servers;
 use crate::{Chance, Folder, Hosts, Invocation, Running, bundled_distances, free_ports_in_a_row};
 
@@ -337,6 +337,19 @@ impl World {
     pub fn requests_on_server(&self) -> Arc<dyn TopicClient> {
         let config = self.loaded();
         OnServers::topic(&config, &config.requests.log)
+    }
+
+    /// A client that asks for so many answers at a time in each partition, so often, however many processes the job has.
+    #[must_use]
+    pub fn client(&self, together: u64, every: Duration) -> Client {
+        let (requests, answers): (_, Arc<dyn TopicClient>) = match &self.servers {
+            Some(_) => (self.requests_on_server(), self.responses_on_server(PARTITIONS)),
+            None => {
+                let job = self.others_job(MOST_PROCESSES);
+                (job.requests(), Arc::new(job.client().topic(RESPONSES)))
+            }
+        };
+        Client::start(&requests, &answers, together, every)
     }
 
     /// The stored answer to a UUID, as the job or the server tells it.

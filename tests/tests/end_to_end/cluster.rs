@@ -16,6 +16,7 @@
 //! | `lost_answers` | that a job is submitted once, whatever becomes of the master meanwhile |
 //! | `once` | that a job is not submitted while one of its name runs |
 //! | `ready` | what health checks are told, and that agents that wait end at once |
+//! | `upgrade` | that a stream under load is upgraded, and no answer is lost, doubled or late |
 //! | `orphans` | that no process outlives its agent |
 
 mod carried;
@@ -33,6 +34,7 @@ mod room;
 mod schedule;
 mod stream;
 mod train;
+pub(crate) mod upgrade;
 
 use flightline_cluster::ids::{Generation, JobId};
 use flightline_cluster::job::state::Phase;

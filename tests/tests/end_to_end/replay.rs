@@ -202,7 +202,7 @@ fn an_answer_format_of_a_later_build_is_refused_by_name() {
     }
     let later = ["--set", "job.state=file:later"];
     let replay = world.command("replay --all").args(later).finish();
-    let refused = "answers of format 9 need a build that knows it; this one knows 1";
+    let refused = "answers of format 9 need a build that knows it; this one knows 1, 2";
     replay.expect(Exit::DamagedModel).says(&["partition 0 from offset 0 on", refused]);
     let predict = world.command("predict -w 1").args(later).finish();
     predict.expect(Exit::Storage).says(&[refused]);

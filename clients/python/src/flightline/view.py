@@ -33,15 +33,15 @@ class StageLine:
 
 @dataclass(frozen=True)
 class JobState:
-    """Where a job stands: `queued`, `starting`, `running`, `ending`, `backing-off`, `stopping`, `completed`, `failed`,
-    `stopped` or `killed`."""
+    """Where a job stands: `queued`, `starting`, `running`, `ending`, `backing-off`, `upgrading`, `stopping`, `completed`,
+    `failed`, `stopped` or `killed`."""
 
     state: str
     #: What it waits for, or why it ended, in a sentence.
     why: str | None = None
     #: When it is started again.
     until: int | None = None
-    #: `stop` or `kill`, while it is stopping.
+    #: `stop` or `kill`, while it is stopping or upgrading.
     how: str | None = None
 
     @property

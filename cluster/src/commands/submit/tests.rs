@@ -107,6 +107,44 @@ fn a_job_whose_name_another_one_has_is_submitted_when_that_has_ended() {
     assert_eq!(desk.cluster().jobs.len(), 2);
 }
 
+/// Drained twice, it would have lost its patience twice.
+#[test]
+fn an_upgrade_whose_answer_was_lost_is_asked_for_again_and_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, desk) = master(folder.path(), 0);
+    let job = submit(&caller(&port.local_addr().to_string()), &submission(), false, |_| ()).unwrap();
+    drop((port, desk));
+    let (port, desk) = master(folder.path(), 2);
+    let caller = caller(&port.local_addr().to_string());
+    let flags =
+        SubmitFlags::parse_from(["submit", "upgrade", "1", "--processes", "3", "--supervise", "--", "--trees", "7"]);
+    let What::Upgrade(flags) = flags.what else { panic!("{flags:?}") };
+    let id = SubmissionId::draw(&SystemEntropy).unwrap();
+    let asked = FromUser::Upgrade { id, job, changes: spec::changes(&flags).unwrap() };
+    let mut said = Vec::new();
+    let number = ask_for_upgrade(&caller, &asked, false, |line| said.push(line.to_owned())).unwrap();
+    assert_eq!(number, SpecNumber(2));
+    assert!(said[0].starts_with("waiting for the master, to hear whether it has the upgrade: "), "{said:?}");
+    assert_eq!(ask_for_upgrade(&caller, &asked, false, |_| ()).unwrap(), number, "also much later");
+    let view = desk.job(job).unwrap();
+    assert_eq!(
+        (view.spec.args.join(" "), view.spec.processes.get(), view.spec.supervise),
+        ("--trees 7".to_owned(), 3, true)
+    );
+    assert_eq!(view.specs.iter().map(|spec| spec.number.0).collect::<Vec<_>>(), [2, 1]);
+    let gone = FromUser::Upgrade {
+        id: SubmissionId::draw(&SystemEntropy).unwrap(),
+        job: JobId(9),
+        changes: spec::changes(&flags).unwrap(),
+    };
+    let refused = ask_for_upgrade(&caller, &gone, false, |_| ()).unwrap_err();
+    assert_eq!(
+        (called(&refused).exit.code(), called(&refused).to_string().contains("there is no job 9")),
+        (2, true),
+        "{refused}"
+    );
+}
+
 #[test]
 fn what_nobody_heard_is_not_waited_for_by_who_does_not_wait() {
     let error = submit::<JobId>(&caller("127.0.0.1:1"), &submission(), false, |line| panic!("{line}")).unwrap_err();

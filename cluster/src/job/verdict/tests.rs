@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::super::life::Place;
 use super::super::spec::Program;
 use super::*;
-use crate::ids::{Incarnation, Moment, WorkerName};
+use crate::ids::{Incarnation, Moment, SpecNumber, WorkerName};
 use crate::samples;
 
 fn spec(program: Program, supervise: bool) -> JobSpec {
@@ -21,7 +21,7 @@ fn life(ends: impl IntoIterator<Item = End>) -> Life {
         stages: Vec::new(),
     };
     let places = ends.into_iter().enumerate().map(place).collect();
-    Life { number: Generation(3), started: Moment(0), up_since: None, ended: None, places }
+    Life { number: Generation(3), spec: SpecNumber(1), started: Moment(0), up_since: None, ended: None, places }
 }
 
 fn seen(how: HowEnded) -> End {

@@ -11,6 +11,7 @@ use crate::master::store::{Durable, Store};
 #[derive(Clone, Debug)]
 enum Event {
     Submit { processes: usize, cores: u32, supervise: bool },
+    Upgrade { job: u64, processes: usize, cores: u32 },
     Stop { job: u64, kill: bool },
     Obey { worker: usize },
     End { which: prop::sample::Index, how: u8 },
@@ -23,6 +24,7 @@ enum Event {
 fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         2 => (1..4_usize, 1..3_u32, any::<bool>()).prop_map(|(processes, cores, supervise)| Event::Submit { processes, cores, supervise }),
+        2 => (1..6_u64, 1..4_usize, 1..3_u32).prop_map(|(job, processes, cores)| Event::Upgrade { job, processes, cores }),
         1 => (1..6_u64, any::<bool>()).prop_map(|(job, kill)| Event::Stop { job, kill }),
         12 => (0..3_usize).prop_map(|worker| Event::Obey { worker }),
         3 => (any::<prop::sample::Index>(), 0..10_u8).prop_map(|(which, how)| Event::End { which, how }),
@@ -39,6 +41,11 @@ impl World {
         match event {
             Event::Submit { processes, cores, supervise } => {
                 self.submit(JobSpec { supervise: *supervise, ..spec(*processes, *cores) });
+            }
+            Event::Upgrade { job, processes, cores } => {
+                let supervise = self.cluster.jobs().get(&JobId(*job)).is_some_and(|job| job.spec.supervise);
+                // There may be none, or it may be over, or have no room.
+                let _ = self.upgrade(JobId(*job), JobSpec { supervise, ..spec(*processes, *cores) });
             }
             Event::Stop { job, kill } => {
                 let how = if *kill { StopHow::Kill } else { StopHow::Stop };
@@ -81,7 +88,10 @@ impl World {
         for job in self.cluster.jobs().values() {
             assert!(job.lives.windows(2).all(|pair| pair[0].number < pair[1].number && pair[0].all_ended()));
             assert_eq!(job.state().is_over(), job.ended.is_some());
+            assert_eq!(job.upgrades.next.is_some(), job.phase() == Phase::Upgrading, "job {}", job.id);
             if job.phase().has_processes() {
+                let life = job.life().unwrap();
+                assert_eq!((life.spec, life.places.len()), (job.upgrades.present, job.spec.processes.get()));
                 for place in job.life().unwrap().places.iter().filter(|place| place.end.is_none()) {
                     *taken.entry(&place.worker).or_default() += job.spec.cores.0;
                 }

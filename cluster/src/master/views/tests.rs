@@ -10,8 +10,8 @@ use flightline_engine::stream::Epoch;
 
 use super::super::state::Rules;
 use super::*;
-use crate::ids::{Incarnation, WorkerName};
-use crate::job::spec::Program;
+use crate::ids::{Incarnation, SpecNumber, WorkerName};
+use crate::job::spec::{JobSpec, Program};
 use crate::protocol::{HowEnded, Machine};
 use crate::samples;
 
@@ -49,6 +49,7 @@ fn of_many_last_lines_the_newest_are_shown() {
     };
     let life = |number| GenerationView {
         number: Generation(number),
+        spec: SpecNumber(1),
         started: Moment(0),
         ended: None,
         processes: (0..10).map(process).collect(),

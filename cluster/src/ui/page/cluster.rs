@@ -64,7 +64,7 @@ fn totals(view: &ClusterView) -> Markup {
         view.workers.iter().filter(|worker| matches!(worker.state, WorkerState::Lost | WorkerState::Unheard)).count();
     let jobs = |wanted: &[Phase]| view.jobs.iter().filter(|job| wanted.contains(&job.state.phase())).count();
     let (running, queued) = (jobs(&[Phase::Running]), jobs(&[Phase::Queued]));
-    let between = jobs(&[Phase::Starting, Phase::Ending, Phase::BackingOff, Phase::Stopping]);
+    let between = jobs(&[Phase::Starting, Phase::Ending, Phase::BackingOff, Phase::Upgrading, Phase::Stopping]);
     let also = |number: usize, word: &str| if number == 0 { String::new() } else { format!("{number} {word}") };
     html! {
         h1 { "Cluster" }

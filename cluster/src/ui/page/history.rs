@@ -26,6 +26,7 @@ fn life(view: &JobView, life: &GenerationView, is_newest: bool) -> Markup {
         details.life id=(format!("generation-{}", life.number)) open[is_newest] {
             summary {
                 strong { "Generation " (life.number) } " "
+                @if !view.specs.is_empty() { span.when { "specification " (life.spec) ", " } }
                 span.when {
                     @match &life.ended {
                         None => { "started " (since(view.now, life.started)) ", runs for " (growing(view.now.since(life.started))) }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 
 use super::cluster::stage_line;
 use super::{Part, badge, dataflow, history, in_query, ledger, sealed, since, stream, why};
+use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::ui::words::{clean, clip, counted, span, until};
 use crate::view::{JobView, StreamView};
@@ -29,6 +30,7 @@ pub(in crate::ui) fn parts(view: &JobView, graph: Result<&Graph, &str>, scope: O
         ),
         Part::new("generations", &history::generations(view)),
         Part::new("spec", &spec(view)),
+        Part::new("specs", &specs(view)),
     ]
 }
 
@@ -91,7 +93,7 @@ fn spec(view: &JobView) -> Markup {
     let spec = &view.spec;
     html! {
         section.card {
-            h2 { "What was submitted" }
+            h2 { @if view.specs.is_empty() { "What was submitted" } @else { "What it runs" } }
             dl.facts {
                 div { dt { "Program" } dd { (spec.program) } }
                 div { dt { "Processes" } dd { (spec.processes) } }
@@ -102,9 +104,42 @@ fn spec(view: &JobView) -> Markup {
                     div { dt { "Carries" } dd { @for (number, file) in spec.files.iter().enumerate() { @if number > 0 { ", " } (clean(&file.name)) } } }
                 }
             }
-            @if spec.args.is_empty() { p.none { "No arguments." } }
-            @else { pre.args tabindex="0" aria-label="Arguments" { (spec.args.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(" ")) } }
+            (args(spec))
         }
+    }
+}
+
+/// What it was before, and is now, of a job that was upgraded.
+fn specs(view: &JobView) -> Markup {
+    let present = view.generations.first().map(|life| life.spec);
+    html! {
+        @if !view.specs.is_empty() {
+            section.card {
+                h2 { "Specifications" }
+                @for of in &view.specs {
+                    details.life {
+                        summary {
+                            strong { "Specification " (of.number) } " "
+                            span.when { "asked for " (since(view.now, of.asked)) @if present == Some(of.number) { ", in force" } }
+                            @if let Some(why) = &of.given_up { span.why { "given up: " (clean(why)) } }
+                        }
+                        p.facts {
+                            (counted(of.spec.processes.get() as u64, "process")) " of " (counted(u64::from(of.spec.cores.0), "core"))
+                            " and " (of.spec.memory)
+                            @for file in &of.spec.files { " · " (clean(&file.name)) }
+                        }
+                        (args(&of.spec))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn args(spec: &JobSpec) -> Markup {
+    html! {
+        @if spec.args.is_empty() { p.none { "No arguments." } }
+        @else { pre.args tabindex="0" aria-label="Arguments" { (spec.args.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(" ")) } }
     }
 }
 

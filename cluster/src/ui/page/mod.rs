@@ -145,7 +145,7 @@ pub(super) fn badge(phase: Phase) -> Markup {
     let tone = match phase {
         Phase::Running => "good",
         Phase::Completed | Phase::Stopped => "calm",
-        Phase::Queued | Phase::Starting | Phase::Stopping => "busy",
+        Phase::Queued | Phase::Starting | Phase::Upgrading | Phase::Stopping => "busy",
         Phase::Ending | Phase::BackingOff => "caution",
         Phase::Failed | Phase::Killed => "alarm",
     };
@@ -159,6 +159,7 @@ pub(super) fn why(state: &JobState, now: Moment) -> Option<String> {
         JobState::BackingOff { until, why } => {
             Some(format!("{}; it is started again {}", clean(why), super::words::until(now, *until)))
         }
+        JobState::Upgrading { .. } => Some("it ends, and goes on at once as its next specification says".to_owned()),
         JobState::Stopping { how: crate::job::state::StopHow::Stop } => {
             Some("it finishes what it has begun".to_owned())
         }

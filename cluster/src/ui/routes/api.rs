@@ -12,6 +12,8 @@ use super::pages::{From, Master};
 use super::{json, read};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::job::upgrade::Changes;
+use crate::master::upgrade::{NotUpgraded, Refused};
 use crate::protocol::messages::Submitted;
 use crate::ui::access::Caller;
 use crate::ui::metrics::{OPEN_METRICS, of_cluster};
@@ -119,6 +121,23 @@ pub(super) async fn submit(
         response.headers_mut().insert(LOCATION, path);
     }
     Ok(response)
+}
+
+pub(super) async fn upgrade(
+    State(site): Master,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Fault> {
+    with_token(&caller)?;
+    let id = read::job(&id)?;
+    let changes: Changes = read::value(&site, request).await?;
+    Ok(match site.see(move |sight| sight.upgrade(id, changes)).await? {
+        Ok(number) => json(StatusCode::ACCEPTED, &object!({"id": id, "specification": number})),
+        Err(Refused::NotUpgraded(NotUpgraded::Unknown(_))) => return Err(no_job()),
+        Err(Refused::NotUpgraded(why)) => return Err(Fault::new(StatusCode::CONFLICT, why.to_string())),
+        Err(Refused::Mistakes(mistakes)) => json(StatusCode::UNPROCESSABLE_ENTITY, &object!({"errors": mistakes})),
+    })
 }
 
 pub(super) async fn stop(site: Master, caller: Extension<Caller>, id: Path<String>) -> Result<Response, Fault> {

@@ -49,6 +49,7 @@ pub fn master(sight: Arc<dyn Sight>, access: Access, settings: Settings) -> Page
         .route("/api/jobs/{job}/logs/{generation}/{process}", get(api::log))
         .route("/api/jobs/{job}/stop", post(api::stop))
         .route("/api/jobs/{job}/kill", post(api::kill))
+        .route("/api/jobs/{job}/upgrade", post(api::upgrade))
         .route("/api/models", get(api::models))
         .route("/api/models/{model}", get(api::model));
     finish(routes, site)

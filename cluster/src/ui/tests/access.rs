@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Made, Served, Sight, TOKEN, access, bearer, form, hasty, master, serve, serve_worker, with_cookie};
 
 /// Everything that the master has.
-const ROUTES: [(&str, &str); 22] = [
+const ROUTES: [(&str, &str); 23] = [
     ("GET", "/"),
     ("GET", "/jobs/3"),
     ("GET", "/jobs/3/logs/4/0"),
@@ -30,6 +30,7 @@ const ROUTES: [(&str, &str); 22] = [
     ("GET", "/api/jobs/3/logs/4/0"),
     ("POST", "/api/jobs/3/stop"),
     ("POST", "/api/jobs/3/kill"),
+    ("POST", "/api/jobs/3/upgrade"),
     ("GET", "/api/models"),
     ("POST", "/logout"),
 ];
@@ -177,7 +178,7 @@ async fn a_form_that_another_site_sends_does_nothing() {
 async fn a_session_does_nothing_over_the_api_and_the_token_nothing_by_forms() {
     let served = serve();
     let (cookie, seal) = served.log_in().await;
-    for path in ["/api/jobs", "/api/jobs/3/stop", "/api/jobs/3/kill"] {
+    for path in ["/api/jobs", "/api/jobs/3/stop", "/api/jobs/3/kill", "/api/jobs/3/upgrade"] {
         assert_eq!(
             served.ask(form(path, &cookie, &format!("seal={seal}"))).await.code,
             StatusCode::FORBIDDEN,

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use flightline_engine::clock::ManualClock;
+use flightline_engine::ids::ProcessCount;
 use flightline_engine::supervised::Graph;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::{Made, Served, access, bearer, form, hasty, master, sample, serve, with_cookie};
-use crate::ids::{Cores, JobId, ProcessRef};
+use crate::ids::{Cores, JobId, ProcessRef, SpecNumber};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
+use crate::job::upgrade::Changes;
+use crate::master::upgrade::Refused;
 use crate::protocol::LogStream;
 use crate::protocol::messages::Submitted;
 use crate::ui::page::job::confirm;
@@ -96,6 +99,26 @@ async fn a_program_submits_what_is_not_there_yet() {
 }
 
 #[tokio::test]
+async fn a_program_upgrades_a_job_and_is_told_why_not() {
+    let served = serve();
+    let ask = async |job: u64, body: &str| {
+        let answer = served.ask(bearer("POST", &format!("/api/jobs/{job}/upgrade"), body)).await;
+        (answer.code, answer.body)
+    };
+    let body = r#"{"id":3,"specification":2}"#.to_owned();
+    assert_eq!(ask(3, r#"{"processes":2,"args":["--live"]}"#).await, (StatusCode::ACCEPTED, body));
+    let asked =
+        Changes { processes: Some(ProcessCount::new(2)), args: Some(vec!["--live".to_owned()]), ..Changes::default() };
+    assert_eq!(served.made.upgraded.lock().unwrap()[..], [(JobId(3), asked)]);
+    let (code, why) = ask(5, "{}").await;
+    assert!(code == StatusCode::CONFLICT && why.contains("job 5 is failed: submit it again"), "{why}");
+    let errors = r#"{"errors":["no worker has so many cores"]}"#.to_owned();
+    assert_eq!(ask(3, r#"{"cores":65}"#).await, (StatusCode::UNPROCESSABLE_ENTITY, errors));
+    let (code, why) = ask(3, r#"{"proceses":2}"#).await;
+    assert!(code == StatusCode::BAD_REQUEST && why.contains("unknown field `proceses`"), "{why}");
+}
+
+#[tokio::test]
 async fn mistakes_are_told_all_together_with_what_was_typed() {
     let served = serve();
     let (cookie, seal) = served.log_in().await;
@@ -163,6 +186,9 @@ async fn calls_that_block_are_bounded() {
         }
         fn is_ready(&self) -> bool {
             true
+        }
+        fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused> {
+            self.0.upgrade(id, changes)
         }
         fn changes(&self) -> watch::Receiver<u64> {
             self.0.changes.subscribe()

@@ -24,9 +24,11 @@ use tower::ServiceExt;
 
 use super::{Access, NotHad, Pages, Settings, Sight, WorkerSight, master, worker};
 use crate::entropy::Entropy;
-use crate::ids::{JobId, Moment, ProcessRef};
+use crate::ids::{Cores, JobId, Moment, ProcessRef, SpecNumber};
 use crate::job::spec::JobSpec;
-use crate::job::state::StopHow;
+use crate::job::state::{Phase, StopHow};
+use crate::job::upgrade::Changes;
+use crate::master::upgrade::{NotUpgraded, Refused};
 use crate::protocol::LogStream;
 use crate::protocol::messages::Submitted;
 use crate::secret::Token;
@@ -41,6 +43,7 @@ pub(super) struct Made {
     pub(super) log: Mutex<String>,
     pub(super) is_over: std::sync::atomic::AtomicBool,
     pub(super) submitted: Mutex<Vec<JobSpec>>,
+    pub(super) upgraded: Mutex<Vec<(JobId, Changes)>>,
     pub(super) stopped: Mutex<Vec<(JobId, StopHow)>>,
     pub(super) is_broken: std::sync::atomic::AtomicBool,
     pub(super) standing: Mutex<LineState>,
@@ -55,6 +58,7 @@ impl Made {
             log: Mutex::new("INFO began\n".to_owned()),
             is_over: false.into(),
             submitted: Mutex::default(),
+            upgraded: Mutex::default(),
             stopped: Mutex::default(),
             is_broken: false.into(),
             standing: Mutex::new(LineState::Unregistered),
@@ -143,6 +147,17 @@ impl Sight for Made {
 
     fn is_ready(&self) -> bool {
         !self.is_broken.load(Ordering::SeqCst)
+    }
+
+    fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused> {
+        if id == JobId(5) {
+            return Err(Refused::NotUpgraded(NotUpgraded::Over(id, Phase::Failed)));
+        }
+        if changes.cores > Some(Cores(64)) {
+            return Err(Refused::Mistakes(vec!["no worker has so many cores".to_owned()]));
+        }
+        self.upgraded.lock().unwrap().push((id, changes));
+        Ok(SpecNumber(2))
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

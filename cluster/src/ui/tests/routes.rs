@@ -70,6 +70,10 @@ async fn every_page_shows_what_it_is_for() {
         (
             "/jobs/3",
             &[
+                "specification 2, ",
+                "Specification 3",
+                "given up: process 0 ended with code 2: &lt;answers.format&gt; is wrong",
+                ", in force",
                 "exactly-once",
                 "version 41",
                 "120,411 to 120,415",

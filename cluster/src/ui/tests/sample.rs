@@ -10,13 +10,13 @@ use flightline_engine::log::{Offset, OffsetRange, Partition};
 use flightline_engine::metrics::{ByPartition, EntrySays, OpenBinding};
 use flightline_engine::stream::Epoch;
 
-use crate::ids::{Cores, Generation, JobId, Memory, Moment, WorkerName};
+use crate::ids::{Cores, Generation, JobId, Memory, Moment, SpecNumber, WorkerName};
 use crate::job::spec::{CarriedFile, JobSpec, Program};
 use crate::job::state::{JobState, StopHow};
 use crate::protocol::StageLine;
 use crate::view::{
     ClusterView, EntryView, GenerationView, History, JobLine, JobView, LedgerView, ModelView, PartitionView,
-    ProcessView, SinkView, StreamView, WorkerState, WorkerView,
+    ProcessView, SinkView, SpecView, StreamView, WorkerState, WorkerView,
 };
 
 /// Now.
@@ -190,21 +190,41 @@ pub(super) fn spec() -> JobSpec {
 pub(super) fn job(id: JobId) -> Option<JobView> {
     let line = cluster().jobs.into_iter().find(|job| job.id == id)?;
     let ended = (line.ended.unwrap_or(NOW), "process 0 ended with code 3: rows.json.bz2: line 77: not JSON".to_owned());
-    let mut view = JobView { now: NOW, spec: spec(), generations: Vec::new(), stream: None, model: None, line };
+    let mut view =
+        JobView { now: NOW, spec: spec(), specs: Vec::new(), generations: Vec::new(), stream: None, model: None, line };
     match id.0 {
         4 => view.model = Some(models()[0].id.clone()),
         3 => {
             view.generations = lives();
+            let spec_of = |number, asked, processes, given_up: Option<&str>| SpecView {
+                number: SpecNumber(number),
+                asked: ago(asked),
+                spec: JobSpec { processes: ProcessCount::new(processes), ..spec() }.without_texts(),
+                given_up: given_up.map(str::to_owned),
+            };
+            let wrong = "process 0 ended with code 2: <answers.format> is wrong";
+            view.specs = vec![spec_of(3, 300, 4, Some(wrong)), spec_of(2, 415, 3, None), spec_of(1, 90_000, 2, None)];
             view.stream = Some(stream());
         }
         5 => {
             let processes = the_worker().processes.split_off(2);
-            view.generations =
-                vec![GenerationView { number: Generation(1), started: ago(7390), ended: Some(ended), processes }];
+            view.generations = vec![GenerationView {
+                number: Generation(1),
+                spec: SpecNumber(1),
+                started: ago(7390),
+                ended: Some(ended),
+                processes,
+            }];
         }
         6 => {
             let processes = vec![process(6, 1, 0, "beech", "up"), process(6, 1, 1, "ash", "up")];
-            view.generations = vec![GenerationView { number: Generation(1), started: ago(44), ended: None, processes }];
+            view.generations = vec![GenerationView {
+                number: Generation(1),
+                spec: SpecNumber(1),
+                started: ago(44),
+                ended: None,
+                processes,
+            }];
             view.spec = JobSpec {
                 program: Program::Train,
                 files: vec![],
@@ -222,6 +242,7 @@ fn lives() -> Vec<GenerationView> {
     let on = ["ash", "ash", "beech"];
     let life = |number, started, ended: Option<(u64, &str)>| GenerationView {
         number: Generation(number),
+        spec: SpecNumber(1 + u64::from(number == 4)),
         started: ago(started),
         ended: ended.map(|(at, why)| (ago(at), why.to_owned())),
         processes: (0..3)

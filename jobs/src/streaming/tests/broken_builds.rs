@@ -110,7 +110,7 @@ fn bindings_of_one_model_share_it_and_what_is_wrong_is_named() {
     assert!(std::sync::Arc::ptr_eq(&ready, &job.load(&second).unwrap()));
 
     let later = Binding { format: AnswerFormat(7), ..first.clone() };
-    assert_eq!(refusal(&job, &later), "answers of format 7 need a build that knows it; this one knows 1");
+    assert_eq!(refusal(&job, &later), "answers of format 7 need a build that knows it; this one knows 1, 2");
     let unnamed = Binding { model: "m".into(), ..first.clone() };
     assert_eq!(refusal(&job, &unnamed), "`m` is no model id: an id has 64 hexadecimal digits in lower case");
     let absent = Binding { model: "0".repeat(64).into(), ..first.clone() };

@@ -1,0 +1,28 @@
+//! The upgrade drill of [`crate::cluster::upgrade`] with Kafka, MongoDB's protocol and HDFS: the topics are there all the time, so
+//! that a client has to wait for nothing but its answers.
+
+use std::time::Duration;
+
+use flightline_cluster::job::state::Phase;
+use flightline_engine::contract::Guarantee;
+use flightline_tests::cluster::Cluster;
+use flightline_tests::job::World;
+use flightline_tests::servers::Servers;
+
+use crate::cluster::upgrade::{drill, judge};
+
+#[test]
+fn a_stream_on_servers_is_upgraded_under_load_and_no_answer_is_lost_or_doubled_or_late() {
+    let world = World::on(Servers::shared(), Guarantee::ExactlyOnce);
+    let cluster = Cluster::start(world.folder(), 2);
+    let id = cluster.run("predict --supervise -- --config job.toml --config more.toml");
+    cluster.wait_until_job_is(id, Phase::Running);
+    let client = world.client(5, Duration::from_millis(100));
+    let answers = drill(&world, &cluster, id, client, "--processes 2 --cores 2");
+    cluster.submit(&format!("stop {id} --wait")).succeed();
+    cluster.stop();
+    let holdings = world.holdings();
+    println!("{} requests", holdings.requests());
+    assert_eq!(holdings.check_as(world.promised()), Ok(()));
+    judge(&answers);
+}
