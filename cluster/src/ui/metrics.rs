@@ -115,8 +115,7 @@ impl Page {
     fn streams(&mut self, streams: &[JobView]) {
         type OfJob<'a> = (Labels, &'a StreamView);
         let label = |job: &JobView| vec![("job", job.line.id.to_string()), ("name", job.line.name.clone())];
-        let jobs: Vec<OfJob<'_>> =
-            streams.iter().filter_map(|job| Some((label(job), job.stream.as_ref()?))).collect();
+        let jobs: Vec<OfJob<'_>> = streams.iter().filter_map(|job| Some((label(job), job.stream.as_ref()?))).collect();
         let mut partitions = |name: &str, help: &str, number: fn(&crate::view::PartitionView) -> u64| {
             let rows = jobs.iter().flat_map(|(labels, stream)| {
                 let each = stream.partitions.iter();

@@ -1,0 +1,109 @@
+//! What the guide says of copies: with them a stream that has lost all of its disk goes on, and what an older ledger does.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use flightline_engine::process::Exit;
+use flightline_tests::Chance;
+use flightline_tests::job::{Shape, World, wait_for_work};
+use flightline_tests::project_root;
+
+use super::page;
+use crate::storm;
+
+const GUIDE: &str = "docs/operating/backup.md";
+
+/// The first indented commands of the guide after these words, as they stand there.
+fn commands(after: &str) -> String {
+    const INDENT: &str = "    ";
+    let text = page(GUIDE);
+    let (_, rest) = text.split_once(after).unwrap_or_else(|| panic!("{GUIDE} has no {after:?}"));
+    let lines = rest.lines().skip_while(|line| !line.starts_with(INDENT));
+    let commands: Vec<&str> = lines.map_while(|line| line.strip_prefix(INDENT)).collect();
+    assert!(!commands.is_empty(), "{GUIDE} has no commands after {after:?}");
+    commands.join("\n")
+}
+
+/// Runs commands of the guide in a folder.
+fn run(folder: &Path, commands: &str, env: &[(&str, &str)]) {
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", commands]).current_dir(folder).envs(env.iter().copied());
+    let told = shell.output().expect("there is a shell");
+    let said = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    println!("{commands}\n{said}");
+    assert!(told.status.success(), "{commands}\n{said}");
+}
+
+fn lose(world: &World, names: &[&str]) {
+    for name in names {
+        fs::remove_dir_all(world.folder().join(name)).expect("it can be removed");
+    }
+}
+
+/// Where a world has what a job of the guide has in `flightline-state`.
+const ALL: &str = "state embedded predictions models";
+
+/// Everything is on one disk: it is copied while the job stands still for a moment, under load, and the disk is lost.
+#[test]
+fn a_stream_that_lost_its_disk_goes_on_with_a_copy_of_it() {
+    let world = World::new();
+    let shape = storm::shape(1, 2);
+    let job = world.start(&shape);
+    let load = world.load(job.requests(), Chance::new());
+    wait_for_work(&job, &load);
+    world.promote(0);
+    world.change_table(3);
+    wait_for_work(&job, &load);
+
+    let pids: Vec<String> = job.pids().iter().map(ToString::to_string).collect();
+    let env = [("PIDS", pids.join(" ")), ("FOLDERS", ALL.to_owned()), ("COPY", "copy".to_owned())];
+    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    run(world.folder().path(), &commands("**On one disk.**"), &env);
+    wait_for_work(&job, &load);
+    world.promote(1);
+    wait_for_work(&job, &load);
+
+    job.kill(0);
+    lose(&world, &["state", "embedded", "predictions", "models"]);
+    run(world.folder().path(), &commands("**Bring it back** on one disk"), &env);
+    let job = world.start(&shape);
+    wait_for_work(&job, &load);
+    assert_eq!(storm::finish(&world, job, load, "a copy of all of it"), Ok(()));
+}
+
+/// The state folder is copied while the job works, entries are collected meanwhile, and it is lost later: the ledger that comes
+/// back is older than what the sinks have. The job says so, and goes on above their generation.
+#[test]
+fn a_stream_goes_on_with_an_older_ledger_above_the_generation_of_its_sinks() {
+    let world = World::new();
+    let shape = storm::shape(1, 2);
+    let job = world.start(&shape);
+    let load = world.load(job.requests(), Chance::new());
+    for step in 0..4 {
+        world.change(step);
+        wait_for_work(&job, &load);
+    }
+    let root = project_root();
+    let script = root.join("deploy/backup.sh");
+    let env = [("STATE", "state"), ("MODELS", "models"), ("COPY", "copy")];
+    let copying = commands("**With servers.**").replace("deploy/backup.sh", &script.display().to_string());
+    run(world.folder().path(), &copying, &env);
+
+    // A later life, which the copy doesn't know; its sinks do.
+    job.kill(0);
+    let job = world.start(&shape);
+    wait_for_work(&job, &load);
+    job.kill(0);
+    lose(&world, &["state", "models"]);
+    run(world.folder().path(), &commands("**Bring it back** from an object store or a copy"), &env);
+
+    let ended = world.start(&shape).wait_for_death();
+    ended[0].expect(Exit::Superseded).says(&["generation 2 of this job is at work"]);
+    let job = world.start(&shape.clone().generation(3));
+    wait_for_work(&job, &load);
+    assert_eq!(storm::finish(&world, job, load, "an older ledger"), Ok(()));
+    let job = world.start(&Shape::of(1, 1));
+    job.wait_until_running();
+    job.stop();
+}
