@@ -3,7 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
+use flightline_connectors::files::{StoreBlobs, Stores};
+use flightline_engine::contract::Blobs;
+use flightline_engine::ledger::{EntryBody, LedgerLog};
 use flightline_engine::process::Exit;
 use flightline_tests::Chance;
 use flightline_tests::job::{Shape, World, wait_for_work};
@@ -39,6 +46,27 @@ fn lose(world: &World, names: &[&str]) {
     for name in names {
         fs::remove_dir_all(world.folder().join(name)).expect("it can be removed");
     }
+}
+
+/// Reads the ledger in a copy, and looks for the models and versions of the table that it names.
+fn whole(world: &World, copy: &str) {
+    let folder = world.folder().join(copy);
+    let url = format!("file:{}", folder.display());
+    let blobs: Arc<dyn Blobs> = Arc::new(StoreBlobs::open(&Stores::new().expect("stores"), &url).expect("a folder"));
+    let ledger = LedgerLog::new(Arc::clone(&blobs));
+    let book = ledger.load().unwrap_or_else(|fault| panic!("{copy}: {fault}"));
+    let newest = ledger.newest(book.next_seq(), usize::MAX).expect("entries can be read");
+    let mut bindings = 0;
+    for (number, entry) in newest {
+        if let EntryBody::Bind { binding, .. } | EntryBody::Cut { binding, .. } = entry.body {
+            bindings += 1;
+            let table = format!("tables/{:020}.json", binding.table.0);
+            assert!(folder.join(&table).exists(), "{copy}: entry {number} names {table}");
+            let model = folder.join("models").join(&*binding.model);
+            assert!(model.exists(), "{copy}: entry {number} names {}", model.display());
+        }
+    }
+    assert!(bindings > 0, "{copy} says nothing");
 }
 
 /// Where a world has what a job of the guide has in `flightline-state`.
@@ -80,27 +108,50 @@ fn a_stream_goes_on_with_an_older_ledger_above_the_generation_of_its_sinks() {
     let shape = storm::shape(1, 2);
     let job = world.start(&shape);
     let load = world.load(job.requests(), Chance::new());
-    for step in 0..4 {
+    let mut step = 0;
+    job.wait_until("entries of the ledger are collected", || {
         world.change(step);
-        wait_for_work(&job, &load);
-    }
+        step += 1;
+        thread::sleep(Duration::from_millis(50));
+        fs::read_dir(world.folder().join("state/checkpoint")).is_ok_and(|found| found.count() > 0)
+    });
+    let changing = AtomicBool::new(true);
     let root = project_root();
     let script = root.join("deploy/backup.sh");
     let env = [("STATE", "state"), ("MODELS", "models"), ("COPY", "copy")];
     let copying = commands("**With servers.**").replace("deploy/backup.sh", &script.display().to_string());
+    // Whatever happens meanwhile, what was copied is a ledger, and has all that it names.
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while changing.load(Ordering::SeqCst) {
+                world.change(step);
+                step += 1;
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        for copy in 0..8 {
+            let name = format!("copy-{copy}");
+            run(world.folder().path(), &copying, &[("STATE", "state"), ("MODELS", "models"), ("COPY", &name)]);
+            whole(&world, &name);
+        }
+        changing.store(false, Ordering::SeqCst);
+    });
+    wait_for_work(&job, &load);
     run(world.folder().path(), &copying, &env);
 
-    // A later life, which the copy doesn't know; its sinks do.
+    // Two later lives, which the copy doesn't know; its sinks do. One more would have the number that is due.
     job.kill(0);
-    let job = world.start(&shape);
-    wait_for_work(&job, &load);
-    job.kill(0);
+    for _ in 0..2 {
+        let job = world.start(&shape);
+        wait_for_work(&job, &load);
+        job.kill(0);
+    }
     lose(&world, &["state", "models"]);
     run(world.folder().path(), &commands("**Bring it back** from an object store or a copy"), &env);
 
     let ended = world.start(&shape).wait_for_death();
-    ended[0].expect(Exit::Superseded).says(&["generation 2 of this job is at work"]);
-    let job = world.start(&shape.clone().generation(3));
+    ended[0].expect(Exit::Superseded).says(&["generation 3 of this job is at work"]);
+    let job = world.start(&shape.clone().generation(4));
     wait_for_work(&job, &load);
     assert_eq!(storm::finish(&world, job, load, "an older ledger"), Ok(()));
     let job = world.start(&Shape::of(1, 1));
