@@ -5,7 +5,8 @@
 #
 # All of it are files that are created once and never changed, so each is whole. What must fit together is the order: entries of
 # the ledger are deleted when a checkpoint holds them, so both are copied again if a checkpoint came meanwhile; an entry names
-# versions of the table and models that are there before it, so those are copied after it.
+# versions of the table and models that are there before it, so those are copied after it; versions before it, too, since they go
+# when no entry needs them any more.
 # What is in an object store is copied in the same order by that store's own tools.
 set -euo pipefail
 
@@ -30,7 +31,10 @@ copy_all() {
     local from=$1 to=$2 name
     mkdir -p "$to"
     while read -r name; do
-        cp -p "$from/$name" "$to/$name" 2> /dev/null || [ ! -e "$from/$name" ] || { echo "backup.sh: can't copy $from/$name" >&2; exit 4; }
+        if ! cp -p "$from/$name" "$to/$name" 2> /dev/null && [ -e "$from/$name" ]; then
+            echo "backup.sh: can't copy $from/$name" >&2
+            exit 4
+        fi
     done
 }
 
@@ -50,6 +54,7 @@ copy_ledger() {
 }
 
 mkdir -p "$copy"
+names "$state/tables" | copy_all "$state/tables" "$copy/tables"
 copy_ledger
 names "$state/tables" | copy_all "$state/tables" "$copy/tables"
 # A model appears by a rename, with a name that begins with a letter or a digit; `current` is a file that is replaced by one.

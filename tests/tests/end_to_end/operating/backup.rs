@@ -9,12 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use flightline_connectors::files::{StoreBlobs, Stores};
-use flightline_engine::contract::Blobs;
+use flightline_engine::contract::{Blobs, Guarantee};
 use flightline_engine::ledger::{EntryBody, LedgerLog};
 use flightline_engine::process::Exit;
-use flightline_tests::Chance;
-use flightline_tests::job::{Shape, World, wait_for_work};
-use flightline_tests::project_root;
+use flightline_tests::job::{Job, Load, Shape, World, wait_for_work};
+use flightline_tests::servers::Servers;
+use flightline_tests::{Chance, project_root};
 
 use super::page;
 use crate::storm;
@@ -115,46 +115,71 @@ fn a_stream_goes_on_with_an_older_ledger_above_the_generation_of_its_sinks() {
         thread::sleep(Duration::from_millis(50));
         fs::read_dir(world.folder().join("state/checkpoint")).is_ok_and(|found| found.count() > 0)
     });
-    let changing = AtomicBool::new(true);
-    let root = project_root();
-    let script = root.join("deploy/backup.sh");
-    let env = [("STATE", "state"), ("MODELS", "models"), ("COPY", "copy")];
-    let copying = commands("**With servers.**").replace("deploy/backup.sh", &script.display().to_string());
     // Whatever happens meanwhile, what was copied is a ledger, and has all that it names.
+    let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            while changing.load(Ordering::SeqCst) {
+            while !over.load(Ordering::SeqCst) {
                 world.change(step);
                 step += 1;
                 thread::sleep(Duration::from_millis(20));
             }
         });
+        let _over = Over(&over);
         for copy in 0..8 {
             let name = format!("copy-{copy}");
-            run(world.folder().path(), &copying, &[("STATE", "state"), ("MODELS", "models"), ("COPY", &name)]);
+            copy_state(&world, &name);
             whole(&world, &name);
         }
-        changing.store(false, Ordering::SeqCst);
     });
     wait_for_work(&job, &load);
-    run(world.folder().path(), &copying, &env);
+    an_older_ledger_comes_back(&world, &shape, job, load);
+}
 
-    // Two later lives, which the copy doesn't know; its sinks do. One more would have the number that is due.
+/// The same with progress in Kafka and MongoDB.
+#[test]
+fn a_stream_on_servers_goes_on_with_an_older_ledger() {
+    let world = World::on(&Servers::shared(), Guarantee::ExactlyOnce);
+    let state = format!("[job]\nstate = \"file:{}\"\n", world.folder().join("state").display());
+    let world = world.and(&state);
+    let shape = storm::shape(1, 2);
+    let job = world.start(&shape);
+    let load = world.load(job.requests(), Chance::new());
+    wait_for_work(&job, &load);
+    an_older_ledger_comes_back(&world, &shape, job, load);
+}
+
+/// Says that something is over, also when it ends by a panic.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn copy_state(world: &World, copy: &str) {
+    let script = project_root().join("deploy/backup.sh");
+    let copying = commands("**With servers.**").replace("deploy/backup.sh", &script.display().to_string());
+    run(world.folder().path(), &copying, &[("STATE", "state"), ("MODELS", "models"), ("COPY", copy)]);
+}
+
+fn an_older_ledger_comes_back(world: &World, shape: &Shape, job: Job, load: Load) {
+    copy_state(world, "copy");
+    // Two later lives, which the copy doesn't know; its sinks do. One would have the number that is due.
     job.kill(0);
     for _ in 0..2 {
-        let job = world.start(&shape);
+        let job = world.start(shape);
         wait_for_work(&job, &load);
         job.kill(0);
     }
-    lose(&world, &["state", "models"]);
+    lose(world, &["state", "models"]);
+    let env = [("STATE", "state"), ("MODELS", "models"), ("COPY", "copy")];
     run(world.folder().path(), &commands("**Bring it back** from an object store or a copy"), &env);
 
-    let ended = world.start(&shape).wait_for_death();
+    let ended = world.start(shape).wait_for_death();
     ended[0].expect(Exit::Superseded).says(&["generation 3 of this job is at work"]);
     let job = world.start(&shape.clone().generation(4));
     wait_for_work(&job, &load);
-    assert_eq!(storm::finish(&world, job, load, "an older ledger"), Ok(()));
-    let job = world.start(&Shape::of(1, 1));
-    job.wait_until_running();
-    job.stop();
+    assert_eq!(storm::finish(world, job, load, "an older ledger"), Ok(()));
 }
