@@ -139,7 +139,7 @@ fn a_stream_goes_on_with_an_older_ledger_above_the_generation_of_its_sinks() {
 /// The same with progress in Kafka and MongoDB.
 #[test]
 fn a_stream_on_servers_goes_on_with_an_older_ledger() {
-    let world = World::on(&Servers::shared(), Guarantee::ExactlyOnce);
+    let world = World::on(Servers::shared(), Guarantee::ExactlyOnce);
     let state = format!("[job]\nstate = \"file:{}\"\n", world.folder().join("state").display());
     let world = world.and(&state);
     let shape = storm::shape(1, 2);

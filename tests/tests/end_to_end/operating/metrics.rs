@@ -13,6 +13,8 @@ use super::{name, page, rows};
 
 const GUIDE: &str = "docs/operating/metrics.md";
 
+/// Asks a program for its page of metrics.
+type Look<'a> = Box<dyn Fn() -> String + 'a>;
 /// Metrics by name, and their types.
 type Metrics = BTreeMap<String, String>;
 
@@ -50,7 +52,7 @@ fn every_metric_is_in_the_guide_and_no_other() {
     let site = Page::start(&world);
     let (of_master, of_worker) = (stream.cluster.token(), stream.cluster.worker_token(0));
     let with = |address: &str, token: &str| scraped(&format!("http://{address}/metrics"), token);
-    let programs: [(&str, Box<dyn Fn() -> String + '_>); 4] = [
+    let programs: [(&str, Look<'_>); 4] = [
         ("Master", Box::new(|| with(&stream.cluster.page(), &of_master))),
         ("Worker", Box::new(|| with(&stream.cluster.worker_page(0), &of_worker))),
         ("Streaming job", Box::new(|| scraped(&format!("{}/metrics", world.address()), ""))),
