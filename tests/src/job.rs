@@ -139,6 +139,12 @@ impl Job {
         wait_until("it stops", || self.processes[0].is_paused());
     }
 
+    /// The numbers by which the operating system knows its processes.
+    #[must_use]
+    pub fn pids(&self) -> Vec<i32> {
+        self.processes.iter().map(|process| process.pid().as_raw_nonzero().get()).collect()
+    }
+
     /// Lets its processes go on that were stopped.
     pub fn wake_up(&self) {
         self.processes.iter().for_each(|process| process.signal(Signal::CONT));

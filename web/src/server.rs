@@ -8,6 +8,7 @@
 //! | `GET /flights/delays/predict/classify_realtime/response/<id>` | `WAIT`, or `OK` with the stored `prediction` |
 //! | `GET /flights/delays/predict/kafka_event_stream/<id>` | the answer as one server-sent event, when it is there |
 //! | `GET /health` | 200 while requests can be asked and answers are followed, else 503; `waits_for` names what is away |
+//! | `GET /metrics` | what `/health` says, and how many streams are open, for Prometheus |
 //! | `GET /assets/…` | style, script and icon |
 //!
 //! An answer whose `Status` is `ERROR` is an answer: polling says `OK` with it as `prediction`, and the event is sent. So
@@ -48,6 +49,7 @@ pub use serving::Serving;
 
 mod asking;
 mod calls;
+mod metrics;
 mod polling;
 mod reply;
 mod serving;
@@ -134,6 +136,7 @@ struct Inner {
     /// Of the request topic, and of the collection of answers.
     watches: [Watch; 2],
     streams: Arc<Semaphore>,
+    most_streams: usize,
     ending: watch::Sender<bool>,
 }
 
@@ -154,9 +157,10 @@ impl Site {
         let calls = || Calls::new(Arc::clone(&backend), settings.calls, settings.patience);
         let (asks, looks) = (calls(), calls());
         let most = affordable(settings.server.connections) * 3 / 4;
-        let streams = Arc::new(Semaphore::new(settings.streams.min(most)));
+        let most_streams = settings.streams.min(most);
+        let streams = Arc::new(Semaphore::new(most_streams));
         let ending = watch::Sender::new(false);
-        Ok(Self(Arc::new(Inner { settings, asks, looks, answers, feed, watches, streams, ending })))
+        Ok(Self(Arc::new(Inner { settings, asks, looks, answers, feed, watches, streams, most_streams, ending })))
     }
 
     /// Ends all streams, and waits until the response topic is followed no longer. Blocks.
@@ -184,6 +188,7 @@ pub fn router(site: &Site) -> Router {
         .route(&format!("{RESPONSE}{{id}}"), get(polling::response))
         .route(&format!("{STREAM}{{id}}"), get(streaming::stream))
         .route("/health", get(shell::health))
+        .route("/metrics", get(metrics::page))
         .route(shell::STYLE, get(shell::style))
         .route(shell::SCRIPT, get(shell::script))
         .route(shell::ICON, get(shell::icon))

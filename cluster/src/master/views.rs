@@ -208,6 +208,7 @@ fn stream(
         epochs: epochs().map(|(oldest, _)| oldest.0).min().zip(epochs().map(|(_, newest)| newest.0).max()),
         ledger_entries: all.iter().map(|status| status.ledger_entries).max(),
         ledger: all.iter().find_map(|status| status.ledger.as_ref()).map(|ledger| ledger_view(ledger, now)),
+        dead_letters: all.iter().map(|status| status.dead_letters).sum(),
         history: histories.of(job),
         ..StreamView::default()
     };

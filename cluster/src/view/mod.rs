@@ -217,6 +217,9 @@ pub struct StreamView {
     /// What it holds; `None` before it is claimed.
     #[serde(default)]
     pub ledger: Option<LedgerView>,
+    /// Requests that became dead letters in this life.
+    #[serde(default)]
+    pub dead_letters: u64,
     /// Partitions: where the log ends, and what is in flight.
     pub partitions: BTreeMap<u32, PartitionView>,
     /// Sinks by name.

@@ -30,6 +30,7 @@ mod layers;
 mod lookups;
 mod lost_peer;
 mod models;
+mod operating;
 mod page;
 mod predictions;
 mod process_end;

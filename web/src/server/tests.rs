@@ -360,6 +360,7 @@ fn every_answer_has_the_headers_that_keep_the_page_safe() {
         (shell::SCRIPT, 200, "text/javascript; charset=utf-8"),
         (shell::ICON, 200, "image/svg+xml"),
         ("/health", 200, "text/plain; charset=utf-8"),
+        ("/metrics", 200, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
         (&poll, 200, "text/plain; charset=utf-8"),
         ("/nowhere", 404, "text/plain; charset=utf-8"),
     ] {

@@ -65,6 +65,8 @@ class StreamView:
     epochs: tuple[int, int] | None = None
     ledger_entries: int | None = None
     ledger: LedgerView | None = None
+    #: Requests that became dead letters in this life.
+    dead_letters: int = 0
     partitions: dict[int, PartitionView] = field(default_factory=dict)
     sinks: dict[str, SinkView] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)

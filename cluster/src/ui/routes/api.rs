@@ -17,7 +17,9 @@ use crate::master::upgrade::{NotUpgraded, Refused};
 use crate::protocol::messages::Submitted;
 use crate::ui::access::Caller;
 use crate::ui::metrics::{OPEN_METRICS, of_cluster};
+use crate::ui::sight::Sight;
 use crate::ui::site::Fault;
+use crate::view::JobView;
 
 /// When a job is not submitted.
 #[derive(Debug, Default, Deserialize)]
@@ -161,6 +163,12 @@ async fn end(
 }
 
 pub(super) async fn metrics(State(site): Master) -> Result<Response, Fault> {
-    let text = site.see(|sight| of_cluster(&sight.cluster())).await?;
+    let look = |sight: &dyn Sight| {
+        let view = sight.cluster();
+        let streams = view.jobs.iter().filter(|job| job.program == "predict" && !job.state.is_over());
+        let streams: Vec<JobView> = streams.filter_map(|job| sight.job(job.id)).collect();
+        of_cluster(&view, &streams, &sight.models())
+    };
+    let text = site.see(look).await?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }

@@ -109,6 +109,6 @@ pub(super) async fn api_log(
 }
 
 pub(super) async fn metrics(State(site): Worker) -> Result<Response, Fault> {
-    let text = site.see(|sight| of_worker(&sight.worker())).await?;
+    let text = site.see(|sight| of_worker(&sight.worker(), sight.now())).await?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }

@@ -323,6 +323,7 @@ fn stream() -> StreamView {
         epochs: Some((120_411, 120_415)),
         ledger_entries: Some(1204),
         ledger: Some(ledger()),
+        dead_letters: 17,
         partitions: (0..8).map(|number| (number, partition(number))).collect(),
         sinks: sinks
             .map(|(name, state, lag)| {

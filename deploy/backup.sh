@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Copies the state of a streaming job (its ledger, checkpoints and versions of the table) and the models, while the job runs.
+#
+#   deploy/backup.sh STATE MODELS COPY      STATE is the folder of job.state, MODELS that of model.registry, COPY a new folder
+#
+# All of it are files that are created once and never changed, so each is whole. What must fit together is the order: entries of
+# the ledger are deleted when a checkpoint holds them, so both are copied again if a checkpoint came meanwhile; an entry names
+# versions of the table and models that are there before it, so those are copied after it; versions before it, too, since they go
+# when no entry needs them any more.
+# What is in an object store is copied in the same order by that store's own tools.
+set -euo pipefail
+
+if [ $# -ne 3 ]; then
+    sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2
+    exit 2
+fi
+state=$1 models=$2 copy=$3
+if [ -e "$copy" ]; then
+    echo "backup.sh: $copy is there already: name a folder that isn't" >&2
+    exit 2
+fi
+[ -d "$state/ledger" ] || { echo "backup.sh: there is no ledger in $state: name the folder of job.state" >&2; exit 3; }
+
+# Names of finished objects only; others are being written. In a folder that isn't there yet there are none.
+names() {
+    [ ! -d "$1" ] || find "$1" -maxdepth 1 -type f -name '[0-9]*.json' -printf '%f\n' | LC_ALL=C sort
+}
+
+# An object that is deleted meanwhile is not needed: a later checkpoint holds it.
+copy_all() {
+    local from=$1 to=$2 name
+    mkdir -p "$to"
+    while read -r name; do
+        if ! cp -p "$from/$name" "$to/$name" 2> /dev/null && [ -e "$from/$name" ]; then
+            echo "backup.sh: can't copy $from/$name" >&2
+            exit 4
+        fi
+    done
+}
+
+copy_ledger() {
+    local checkpoint last
+    for _ in $(seq 100); do
+        rm -rf "$copy/ledger" "$copy/checkpoint"
+        checkpoint=$(names "$state/checkpoint" | tail -n 1)
+        names "$state/checkpoint" | copy_all "$state/checkpoint" "$copy/checkpoint"
+        # While a folder is listed, a later name may be seen and an earlier one not. So it is listed once for the last name.
+        last=$(names "$state/ledger" | tail -n 1)
+        names "$state/ledger" | awk -v last="$last" '$0 <= last' | copy_all "$state/ledger" "$copy/ledger"
+        [ "$(names "$state/checkpoint" | tail -n 1)" != "$checkpoint" ] || return 0
+    done
+    echo "backup.sh: the ledger was collected 100 times while it was copied: try again" >&2
+    exit 4
+}
+
+mkdir -p "$copy"
+names "$state/tables" | copy_all "$state/tables" "$copy/tables"
+copy_ledger
+names "$state/tables" | copy_all "$state/tables" "$copy/tables"
+# A model appears by a rename, with a name that begins with a letter or a digit; `current` is a file that is replaced by one.
+mkdir "$copy/models"
+find "$models" -mindepth 1 -maxdepth 1 -name '[0-9A-Za-z]*' -exec cp -a {} "$copy/models/" \;
+sync
+echo "copied: $(names "$copy/ledger" | wc -l) entries of the ledger, $(names "$copy/checkpoint" | wc -l) checkpoints, \
+$(names "$copy/tables" | wc -l) versions of the table, $(find "$copy/models" -mindepth 1 -maxdepth 1 -type d | wc -l) models"
