@@ -71,9 +71,11 @@ impl Plan {
     pub fn start(self, on: Option<(&Lan, u8)>, place: &Path) -> Container {
         let root = "unshare --mount --pid --uts --ipc --fork --kill-child --propagation private";
         let network = if on.is_some() { "" } else { " --net" };
-        let words = format!("{root}{network} bash -ec");
+        let words = format!("{root}{network} bash -e start");
         let (program, words) = words.split_once(' ').expect("there are arguments");
-        let line = Invocation::of(program, place).words(words).arg(self.script(place));
+        // It is open when something is mounted over it.
+        fs::write(place.join("start"), self.script(place)).expect("a file can be written");
+        let line = Invocation::of(program, place).words(words);
         let running = match on {
             Some((lan, host)) => lan.on(host, line),
             None => line,
@@ -97,7 +99,10 @@ impl Plan {
                 format!("mount -t overlay -o lowerdir={image},upperdir=changes,workdir=work overlay root"),
             ]);
         }
-        lines.push("cd root; mkdir -p proc sys dev; mount -t proc proc proc; mount --rbind /sys sys; mount --rbind /dev dev".to_owned());
+        lines.push(
+            "cd root; mkdir -p proc sys dev; mount -t proc proc proc; mount --rbind /sys sys; mount --rbind /dev dev"
+                .to_owned(),
+        );
         lines.extend(self.in_memory.iter().map(|folder| {
             let folder = folder.split(':').next().unwrap_or_default();
             format!("mkdir -p .{folder}; mount -t tmpfs -o mode=1777 tmpfs .{folder}")
@@ -224,5 +229,46 @@ impl Container {
         let outer = self.running.pid().as_raw_nonzero();
         let children = fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).ok()?;
         children.split_whitespace().next()?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::Image;
+    use crate::{DEADLINE, Folder};
+
+    #[test]
+    fn it_has_what_it_is_given_and_no_more() {
+        let Some(lan) = Lan::new(1) else { return };
+        let folder = Folder::new();
+        let image = Image::debian(folder.join("image"), &[]);
+        let given = folder.write("given", "text");
+        let mut mounts = image.mounts.clone();
+        mounts.push(Mount { from: given.clone(), to: "/some/given".to_owned(), read_only: true });
+        let script = "id -u; echo $$; hostname; cat /some/given; echo; env | sort | head -n 2; \
+            echo x > /some/given || echo fixed; touch /file || echo whole; chown 1 /tmp/ours || echo no rights; \
+            echo > /tmp/ours && echo ok; command -v curl python3 || echo no more; cat /root/.bashrc || echo own";
+        let plan = Plan {
+            name: "somebody".to_owned(),
+            image: image.root,
+            keeps: false,
+            mounts,
+            in_memory: vec!["/tmp:exec".to_owned()],
+            read_only: true,
+            user: User(10_001, 10_001),
+            capabilities: Some(BTreeSet::new()),
+            no_new_privileges: true,
+            environment: BTreeMap::from([("A".to_owned(), "b c".to_owned()), ("B".to_owned(), "$1".to_owned())]),
+            folder: "/srv".to_owned(),
+            command: ["sh", "-c", script].map(str::to_owned).into(),
+        };
+        fs::create_dir_all(folder.join("place")).unwrap();
+        let ended = plan.start(Some((&lan, 0)), &folder.join("place")).end_within(DEADLINE);
+        let told: Vec<&str> = ended.ok().stdout.lines().collect();
+        let wanted =
+            ["10001", "1", "somebody", "text", "A=b c", "B=$1", "fixed", "whole", "no rights", "ok", "no more", "own"];
+        assert_eq!(told, wanted, "{ended}");
+        assert_eq!(fs::read_to_string(given).unwrap(), "text");
     }
 }

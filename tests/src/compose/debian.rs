@@ -44,7 +44,8 @@ pub fn programs(packages: &[String]) -> Vec<PathBuf> {
     let arguments: Vec<&str> = std::iter::once("-L").chain(all.iter().map(String::as_str)).collect();
     let files = told("dpkg", &arguments);
     let folders = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];
-    let is_program = |path: &&Path| path.parent().is_some_and(|folder| folders.iter().any(|one| folder == Path::new(one)));
+    let is_program =
+        |path: &&Path| path.parent().is_some_and(|folder| folders.iter().any(|one| folder == Path::new(one)));
     files.lines().map(Path::new).filter(is_program).filter(|path| path.is_file()).map(Path::to_owned).collect()
 }
 

@@ -73,10 +73,9 @@ impl Dockerfile {
                     let from = rest.split(' ').next().unwrap_or_default().to_owned();
                     file.stages.push(Stage { from, instructions: Vec::new() });
                 }
-                (
-                    "RUN" | "COPY" | "USER" | "WORKDIR" | "ENV" | "CMD" | "LABEL" | "STOPSIGNAL" | "ARG",
-                    Some(stage),
-                ) => stage.instructions.push(Instruction { word: word.to_owned(), rest }),
+                ("RUN" | "COPY" | "USER" | "WORKDIR" | "ENV" | "CMD" | "LABEL" | "STOPSIGNAL" | "ARG", Some(stage)) => {
+                    stage.instructions.push(Instruction { word: word.to_owned(), rest });
+                }
                 (other, _) => panic!("{other} isn't known here, or not in this place"),
             }
         }
@@ -141,7 +140,14 @@ pub(super) fn run(rest: &str) -> String {
 #[must_use]
 pub(super) fn packages(run: &str) -> Option<Vec<String>> {
     let (_, words) = run.split_once("apt-get install ")?;
-    Some(words.split(' ').take_while(|word| *word != "&&").filter(|word| !word.starts_with('-')).map(str::to_owned).collect())
+    Some(
+        words
+            .split(' ')
+            .take_while(|word| *word != "&&")
+            .filter(|word| !word.starts_with('-'))
+            .map(str::to_owned)
+            .collect(),
+    )
 }
 
 /// What a `COPY` says.
@@ -211,7 +217,10 @@ mod tests {
              a b; do \\\n  x; done\nFROM two\nRUN apt-get update && apt-get install -y p \\\n  q && true\nCOPY --from=build /x/ /y/\n",
         );
         assert_eq!((file.arguments["A"].as_str(), file.programs()), ("1", vec!["a".to_owned(), "b".to_owned()]));
-        assert_eq!((file.image().from.as_str(), file.image().packages()), ("two", vec!["p".to_owned(), "q".to_owned()]));
+        assert_eq!(
+            (file.image().from.as_str(), file.image().packages()),
+            ("two", vec!["p".to_owned(), "q".to_owned()])
+        );
         let [copied] = &file.image().copies()[..] else { panic!("one is copied") };
         assert_eq!((copied.from.as_deref(), copied.target.as_str()), (Some("build"), "/y/"));
     }

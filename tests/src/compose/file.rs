@@ -304,11 +304,12 @@ impl Service {
     pub fn memory(&self) -> u64 {
         let (number, unit) = self.mem_limit.split_at(self.mem_limit.len() - 1);
         let number: u64 = number.parse().unwrap_or_else(|_| panic!("{:?} is no memory", self.mem_limit));
-        number << match unit {
-            "m" => 20,
-            "g" => 30,
-            _ => panic!("{:?} is no memory", self.mem_limit),
-        }
+        number
+            << match unit {
+                "m" => 20,
+                "g" => 30,
+                _ => panic!("{:?} is no memory", self.mem_limit),
+            }
     }
 }
 

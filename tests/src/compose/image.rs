@@ -69,14 +69,11 @@ impl Image {
         ] {
             fs::write(root.join(file), text).expect("a file can be written");
         }
-        let mount = |path: &PathBuf| Mount {
-            from: path.clone(),
-            to: path.display().to_string(),
-            read_only: true,
-        };
+        let mount = |path: &PathBuf| Mount { from: path.clone(), to: path.display().to_string(), read_only: true };
         let java = fs::read_dir("/etc").into_iter().flatten().flatten().map(|entry| entry.path());
         let java = java.filter(|path| path.display().to_string().starts_with("/etc/java-"));
-        let libraries: Vec<PathBuf> = LIBRARIES.iter().map(PathBuf::from).filter(|path| path.exists()).chain(java).collect();
+        let libraries: Vec<PathBuf> =
+            LIBRARIES.iter().map(PathBuf::from).filter(|path| path.exists()).chain(java).collect();
         Self {
             root,
             mounts: libraries.iter().map(mount).collect(),

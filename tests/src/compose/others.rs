@@ -19,7 +19,8 @@ use super::image::{Image, program_here, write_program};
 use crate::project_root;
 
 /// Java that starts quickly and takes little memory, as in `tests/services`.
-const QUICK: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xshare:auto -XX:+ExitOnOutOfMemoryError";
+const QUICK: &str =
+    "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xshare:auto -XX:+ExitOnOutOfMemoryError";
 
 /// A variable `KAFKA_A_B` is the setting `a.b`, with `-` for three underscores and `_` for two: the image's rule.
 const KAFKA: &str = r#"#!/bin/bash

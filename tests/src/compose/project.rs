@@ -166,7 +166,6 @@ impl Project {
                     let ended = container.end_within(ONCE);
                     self.assert_that_none_has_ended();
                     ended.ok();
-                    println!("{name} is done after {:.1} s", ended.took.as_secs_f64());
                     self.done.insert(name.to_owned(), ended);
                 }
                 assert!(self.done.contains_key(name), "{name} was not started");
@@ -226,7 +225,12 @@ impl Project {
             no_new_privileges: service.security_opt.contains("no-new-privileges:true"),
             environment,
             folder: image.folder,
-            command: service.entrypoint.unwrap_or(image.entrypoint).into_iter().chain(service.command.unwrap_or(image.command)).collect(),
+            command: service
+                .entrypoint
+                .unwrap_or(image.entrypoint)
+                .into_iter()
+                .chain(service.command.unwrap_or(image.command))
+                .collect(),
         }
     }
 

@@ -24,19 +24,28 @@ fn everything_that_is_built_or_copied_is_sent_to_the_builder() {
     let metadata = metadata();
     for package in metadata["packages"].as_array().expect("metadata lists packages") {
         let manifest = Path::new(package["manifest_path"].as_str().expect("a package has a manifest"));
-        let folder = manifest.parent().expect("it stands in a folder").strip_prefix(project_root()).expect("in the tree");
+        let folder =
+            manifest.parent().expect("it stands in a folder").strip_prefix(project_root()).expect("in the tree");
         needed.insert(folder.join("Cargo.toml"));
         needed.extend(in_tree(&folder.join("src").to_string_lossy()));
         // Cargo refuses a manifest that names a target whose file isn't there.
         let targets = package["targets"].as_array().expect("a package has targets").iter();
-        let files = targets.filter(|target| target["kind"][0] == "bench").filter_map(|target| target["src_path"].as_str());
+        let files =
+            targets.filter(|target| target["kind"][0] == "bench").filter_map(|target| target["src_path"].as_str());
         needed.extend(files.map(|file| Path::new(file).strip_prefix(project_root()).expect("in the tree").to_owned()));
     }
-    let sources: Vec<PathBuf> = needed.iter().filter(|path| path.extension().is_some_and(|end| end == "rs")).cloned().collect();
+    let sources: Vec<PathBuf> =
+        needed.iter().filter(|path| path.extension().is_some_and(|end| end == "rs")).cloned().collect();
     needed.extend(sources.iter().flat_map(|source| included(source)));
     let missing: Vec<&PathBuf> = needed.iter().filter(|path| ignored.has(&path.to_string_lossy())).collect();
     assert!(missing.is_empty(), ".dockerignore keeps back {missing:?}");
-    for path in ["target/release/web", "tests/browser/node_modules/x", ".git/config", "flightline-cluster/token", "config/a.secret"] {
+    for path in [
+        "target/release/web",
+        "tests/browser/node_modules/x",
+        ".git/config",
+        "flightline-cluster/token",
+        "config/a.secret",
+    ] {
         assert!(ignored.has(path), ".dockerignore doesn't keep back {path}");
     }
 }
@@ -114,7 +123,12 @@ fn the_configuration_of_compose_goes_over_that_of_servers_in_every_program_that_
         let config = ["servers.toml", "compose.toml"].map(|name| project_root().join("config").join(name));
         let line = config.iter().fold(folder.run(program), |line, path| line.arg("--config").arg(path));
         let dump = line.arg("--dump-config").succeed().stdout;
-        for said in ["\"kafka:9092\"", "\"mongodb://mongo:27017/?replicaSet=rs0\"", "\"hdfs://namenode:8020\"", "user = \"flightline\""] {
+        for said in [
+            "\"kafka:9092\"",
+            "\"mongodb://mongo:27017/?replicaSet=rs0\"",
+            "\"hdfs://namenode:8020\"",
+            "user = \"flightline\"",
+        ] {
             assert!(dump.contains(said), "{program} doesn't say {said}\n{dump}");
         }
     }
