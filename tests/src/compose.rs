@@ -18,8 +18,10 @@ mod file;
 mod image;
 mod others;
 mod project;
+mod yaml;
 
 pub use dockerfile::{Copy, Dockerfile, Ignored, Instruction, Stage};
-pub use file::{Build, ComposeFile, Condition, Dependency, Healthcheck, Network, Service, Source, Volume, raw};
+pub use file::{Build, ComposeFile, Condition, Dependency, Healthcheck, Network, Service, Source, Volume};
 pub use image::{Image, files_below};
 pub use project::Project;
+pub use yaml::raw;
