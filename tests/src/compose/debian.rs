@@ -15,7 +15,7 @@ pub fn base() -> BTreeSet<String> {
 
 /// These packages, and all that they need.
 #[must_use]
-pub fn with_needs(packages: Vec<String>) -> BTreeSet<String> {
+fn with_needs(packages: Vec<String>) -> BTreeSet<String> {
     let told = told("dpkg-query", &["-W", "-f=${Package}\t${Pre-Depends}, ${Depends}\n"]);
     let needs: BTreeMap<&str, &str> = told.lines().filter_map(|line| line.split_once('\t')).collect();
     let (mut all, mut next) = (BTreeSet::new(), packages);
