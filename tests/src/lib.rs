@@ -28,6 +28,7 @@ pub mod browser;
 mod chance;
 pub mod cluster;
 mod collected;
+pub mod compose;
 mod ended;
 mod folder;
 mod invocation;

@@ -23,7 +23,13 @@ const STREAM: &str = "/flights/delays/predict/kafka_event_stream/";
 #[derive(Debug)]
 pub struct Page {
     running: Running,
-    port: u16,
+    traveller: Traveller,
+}
+
+/// Somebody in front of a page, whoever serves it.
+#[derive(Debug)]
+pub struct Traveller {
+    authority: String,
     agent: Agent,
 }
 
@@ -35,12 +41,37 @@ impl Page {
         let listen = format!("127.0.0.1:{port}");
         let mut running = world.command("web").args(["--listen", &listen, "--job", &world.address()]).start();
         running.wait_for_line("where the page is", |line| line.contains("the page is at http://"));
+        Self { running, traveller: Traveller::at(&listen) }
+    }
+
+    /// Asks it to end, and waits until it has.
+    #[track_caller]
+    pub fn stop(self) -> Ended {
+        self.running.signal(Signal::TERM);
+        let ended = self.running.end_within(DEADLINE);
+        ended.expect(Exit::Ok);
+        ended
+    }
+}
+
+impl std::ops::Deref for Page {
+    type Target = Traveller;
+
+    fn deref(&self) -> &Traveller {
+        &self.traveller
+    }
+}
+
+impl Traveller {
+    /// In front of the page at a host and port.
+    #[must_use]
+    pub fn at(authority: &str) -> Self {
         let config = Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false);
-        Self { running, port, agent: config.build().into() }
+        Self { authority: authority.to_owned(), agent: config.build().into() }
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}{path}", self.authority)
     }
 
     /// Gets a path.
@@ -132,15 +163,6 @@ impl Page {
     #[track_caller]
     pub fn wait_until_healthy(&self) {
         self.wait_for_health(200, &json!({ "status": "OK" }));
-    }
-
-    /// Asks it to end, and waits until it has.
-    #[track_caller]
-    pub fn stop(self) -> Ended {
-        self.running.signal(Signal::TERM);
-        let ended = self.running.end_within(DEADLINE);
-        ended.expect(Exit::Ok);
-        ended
     }
 }
 

@@ -18,6 +18,7 @@ mod cluster;
 mod commands;
 mod dead_letters;
 mod demo;
+mod deploy;
 mod features;
 mod full_disk;
 mod golden_rows;

@@ -18,7 +18,7 @@ fn pages_side_by_side_bring_each_answer_to_who_asked() {
     drop(world.responses_on_server(12).follow().expect("the topic can be made"));
     // What they need is there before the job.
     let pages = [Page::start(&world), Page::start(&world)];
-    pages.iter().for_each(Page::wait_until_healthy);
+    pages.iter().for_each(|page| page.wait_until_healthy());
     let job = world.start(&Shape::of(1, 2));
     job.wait_until_running();
 
