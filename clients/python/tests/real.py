@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-import random
 import shutil
 import signal
 import socket
@@ -23,7 +23,6 @@ PROJECT = Path(__file__).resolve().parents[3]
 DATA = PROJECT / "data"
 #: Seconds until something that must come is given up.
 DEADLINE = 60.0
-_PORTS = range(21_000, 21_900)
 _MESH = 8
 
 
@@ -47,15 +46,52 @@ def wait_until(what: str, is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+class _Ports:
+    """A block of ports for this process, in the manner of `tests/src/network.rs`, beside whose programs this may run: the
+    port below the block is listened on as long as the process lives, and ports are given out in turn, none a second time
+    before all others."""
+
+    BLOCKS = range(10_000, 20_000, 1_000)
+
+    def __init__(self) -> None:
+        self._claim, first = self._claimed()
+        self._block = range(first + 1, first + self.BLOCKS.step)
+        self._next = self._block.start
+
+    def take(self, number: int) -> int:
+        """The first of so many free ones in a row: the next ones, or from the start again where that was the end."""
+        start, stop = self._block.start, self._block.stop
+        for first in (*range(self._next, stop - number + 1), *range(start, min(self._next, stop - number + 1))):
+            if all(_is_free(port) for port in range(first, first + number)):
+                self._next = first + number
+                return first
+        raise OSError(f"there are no {number} free ports in a row in {self._block}")
+
+    def _claimed(self) -> tuple[socket.socket, int]:
+        for first in self.BLOCKS:
+            with contextlib.suppress(OSError):
+                return socket.create_server(("127.0.0.1", first)), first
+        raise OSError(f"others listen on each of {list(self.BLOCKS)}: do so many test programs run?")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+@functools.cache
+def _ports() -> _Ports:
+    return _Ports()
+
+
 def free_ports(number: int) -> int:
-    """The first of so many ports in a row that nobody has."""
-    for _ in range(100):
-        first = random.choice(_PORTS)
-        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            for port in range(first, first + number):
-                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return first
-    raise OSError(f"there are no {number} free ports in a row")
+    """The first of so many ports in a row that nobody has, and that nobody else is given."""
+    return _ports().take(number)
 
 
 @dataclass
