@@ -13,16 +13,20 @@ import signal
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import pymongo
 
 import flightline
 
 PROJECT = Path(__file__).resolve().parents[3]
 DATA = PROJECT / "data"
 #: Seconds until something that must come is given up.
-DEADLINE = 60.0
+DEADLINE = 180.0
 _MESH = 8
 
 
@@ -47,11 +51,12 @@ def wait_until(what: str, is_so: Callable[[], bool]) -> None:
 
 
 class _Ports:
-    """A block of ports for this process, in the manner of `tests/src/network.rs`, beside whose programs this may run: the
-    port below the block is listened on as long as the process lives, and ports are given out in turn, none a second time
-    before all others."""
+    """A block of ports for this process, in the manner of `tests/src/network.rs`, beside whose programs this may run:
+    the port below the block is listened on as long as the process lives, and ports are given out in turn, none a second
+    time before all others."""
 
     BLOCKS = range(10_000, 20_000, 1_000)
+    _next: int
 
     def __init__(self) -> None:
         self._claim, first = self._claimed()
@@ -213,6 +218,52 @@ def world(folder: Path) -> Iterator[World]:
         raise
     finally:
         made.stop()
+
+
+def mongodb() -> str:
+    """The URL of the FerretDB of `tests/services`."""
+    file = PROJECT / "target/services/addresses.env"
+    with contextlib.suppress(OSError):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition("=")
+            if key == "MONGODB_URL":
+                return value
+    raise FileNotFoundError(f"{file} names no MONGODB_URL: start one with tests/services up ferretdb")
+
+
+@contextlib.contextmanager
+def collection() -> Iterator[str]:
+    """A collection that nobody else has. Its database is gone afterwards."""
+    database = f"python_{uuid.uuid4().hex[:12]}"
+    try:
+        yield f"{database}.flight_delay_ml_response"
+    finally:
+        with pymongo.MongoClient[dict[str, Any]](mongodb()) as client:
+            client.drop_database(database)
+
+
+def mongodb_config(port: int, collection: str) -> str:
+    """Another stream beside that of `stream_config`, with its answers in MongoDB."""
+    return f"""\
+[job]
+state = "file:flightline-state/with-mongodb/state"
+
+[embedded]
+folder = "flightline-state/with-mongodb/embedded"
+partitions = 2
+
+[mongodb]
+url = "{mongodb()}"
+
+[sinks.collection]
+url = "mongodb:collection/{collection}"
+
+[sinks.files]
+url = "file:flightline-state/with-mongodb/predictions"
+
+[http]
+listen = "127.0.0.1:{port}"
+"""
 
 
 def stream_config(port: int) -> str:

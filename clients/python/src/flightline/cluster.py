@@ -6,7 +6,7 @@ import os
 from types import TracebackType
 
 from .connection import Connection, JsonRefusedError, find_token
-from .errors import RefusedJobError, ShapeError
+from .errors import NoSuchJobError, RefusedJobError, ShapeError
 from .job import Job
 from .models import Model, Models
 from .shape import read
@@ -42,6 +42,19 @@ class Cluster:
     def job(self, number: int) -> Job:
         """The job of this number, whether there is one or not."""
         return Job(self.connection, number)
+
+    def job_named(self, name: str) -> Job:
+        """The job of this name that is not over; the newest, if there are several.
+
+        Raises:
+            NoSuchJobError: there is none; says which there are.
+        """
+        alive = [job for job in self.view().jobs if not job.state.is_over]
+        for job in alive:
+            if job.name == name:
+                return Job(self.connection, job.id)
+        others = ", ".join(sorted({job.name for job in alive})) or "none"
+        raise NoSuchJobError(f"at {self.connection.address} no job named {name} is alive; alive are: {others}")
 
     def submit(self, spec: JobSpec) -> Job:
         """Submits a job. When no answer comes (`UnreachableError`), look whether it is there before you do it again.
