@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import shutil
 import signal
@@ -66,7 +67,8 @@ class _Ports:
     def take(self, number: int) -> int:
         """The first of so many free ones in a row: the next ones, or from the start again where that was the end."""
         start, stop = self._block.start, self._block.stop
-        for first in (*range(self._next, stop - number + 1), *range(start, min(self._next, stop - number + 1))):
+        last = stop - number + 1
+        for first in itertools.chain(range(self._next, last), range(start, min(self._next, last))):
             if all(_is_free(port) for port in range(first, first + number)):
                 self._next = first + number
                 return first
