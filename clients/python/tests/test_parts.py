@@ -11,8 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from flightline import CarriedFile, JobLine, JobSpec, JobState, Lines, ShapeError, StageLine, memory_bytes
-from flightline.answers import CLASSES, read_files, table
+from flightline import (
+    CarriedFile,
+    JobLine,
+    JobSpec,
+    JobState,
+    Lines,
+    ShapeError,
+    StageLine,
+    UnreachableError,
+    memory_bytes,
+)
+from flightline.answers import CLASSES, read_files, read_mongodb, table
 from flightline.graph import Graph
 from flightline.layout import layers, places
 from flightline.routes import HIGH, WIDE, drawing
@@ -164,3 +174,11 @@ def test_an_answer_says_its_class_in_words() -> None:
     assert told["Delay"][0] == CLASSES[3]
     assert told[f"P({CLASSES[3]})"][0] == 0.4
     assert told["Delay"].isna()[1]
+
+
+def test_a_mongodb_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(UnreachableError, match=r"MongoDB at 127\.0\.0\.1:1: 127\.0\.0\.1:1: \[Errno 111\]") as raised:
+        read_mongodb("mongodb://me:hush@127.0.0.1:1/?serverSelectionTimeoutMS=1")
+    assert "hush" not in str(raised.value)
+    with pytest.raises(ValueError, match="'answers' is no collection"):
+        read_mongodb("mongodb://127.0.0.1:1/", "answers")
