@@ -168,6 +168,7 @@ def check_flags(world):
             expect({int(port) for port in said} == set(ports.values()), f"{program} listens on {said}, and says {ports}")
             for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                 asked = container.get(probe, {}).get("httpGet")
+                expect(asked or not container.get(probe), f"{probe} of {program} asks otherwise than by HTTP")
                 if asked:
                     port = ports[asked["port"]]
                     expect(port not in MESH and port not in (7077, 7078), f"{probe} of {program} asks port {port}")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
 import urllib.error
 import urllib.request
@@ -93,11 +94,18 @@ class Manifests(unittest.TestCase):
             ("fsGroup: 10001", "fsGroup: 0"),
             ("$(POD_NAME)", "$(POD)"),
             ("            memory: 512Mi\n", ""),
+            ("httpGet:\n            path: /health\n            port: ui\n          periodSeconds: 10", "tcpSocket:\n            port: 7100"),
         ]:
             with self.subTest(wrong):
                 text = self.overlays["minikube"]
                 self.assertIn(right, text)
                 self.assertEqual(check(text.replace(right, wrong)).returncode, 1)
+
+    def test_on_google_cloud_ledger_and_answers_are_in_the_bucket(self):
+        maps = [one["data"] for one in yaml.safe_load_all(self.overlays["gke"]) if one["kind"] == "ConfigMap"]
+        (place,) = [tomllib.loads(data["place.toml"]) for data in maps if "place.toml" in data]
+        for url in (place["job"]["state"], place["sinks"]["files"]["url"]):
+            self.assertTrue(url.startswith("gs://FLIGHTLINE_BUCKET/"), url)
 
     def test_with_tls_probes_ask_by_https(self):
         workloads = [one for one in yaml.safe_load_all(self.overlays["tls"]) if one["kind"] in ("Deployment", "StatefulSet")]
@@ -141,6 +149,7 @@ def status(page, path):
 class Scripts(unittest.TestCase):
     def test_shellcheck_has_nothing_to_say(self):
         scripts = [ROOT / "deploy/gke.sh", KUBERNETES / "secrets.sh", KUBERNETES / "base/start.sh"]
+        scripts += [ROOT / "clients/python/check", ROOT / "tests/kubernetes/check", ROOT / "tests/python/environment"]
         checked = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False)
         self.assertEqual(checked.returncode, 0, checked.stdout)
 
