@@ -23,6 +23,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
 PROJECT = Path(__file__).resolve().parents[2]
 # The tests of the client start the same processes.
@@ -110,7 +111,9 @@ def run(notebook: nbformat.NotebookNode, world: real.World, **variables: str) ->
     # Whoever runs this may have set some for a cluster of his own.
     others = {key: value for key, value in os.environ.items() if not key.startswith("FLIGHTLINE_")}
     resources = {"metadata": {"path": str(NOTEBOOK.parent)}}
-    client = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources=resources)
+    # By sockets in the world's folder: a port that was found free may be another's by the time that the kernel listens.
+    config = Config({"KernelManager": {"transport": "ipc", "connection_file": str(world.folder / "kernel.json")}})
+    client = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources=resources, config=config)
     try:
         client.execute(env={**others, **own, **variables})
     except CellExecutionError as error:
