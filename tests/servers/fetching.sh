@@ -153,7 +153,7 @@ fetch_browser() {
         npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --no-update-notifier
 }
 
-# The one in kubectl is the same program, but kubectl is in no registry of packages that a fresh machine has.
+# `kubectl kustomize` is the same program, but Debian has no kubectl; Go builds this one from its own source, whose sums are kept.
 fetch_kustomize() {
     export GOFLAGS='' GOWORK=off
     if ! go_is_new_enough; then
