@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds rendered manifests against our programs, the image and each other.
 
-    kubectl kustomize deploy/kubernetes/overlays/minikube | tests/kubernetes/check.py target/release
+    kustomize build deploy/kubernetes/overlays/minikube | tests/kubernetes/check.py target/release
 
 Reads manifests on standard input, asks the programs in that folder for their --help, and says all that is wrong. Exit code 0 if
 nothing is, 1 if something is. That the manifests are ones of Kubernetes is for kubernetes-validate to say.
@@ -11,9 +11,11 @@ import functools
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
+import wiring
 import yaml
 
 SECRETS = {"flightline-cluster": {"cluster.secret", "token"}, "flightline-jobs": set(), "flightline-tls": {"tls.crt", "tls.key"}}
@@ -68,12 +70,27 @@ class World:
         for document in self.of("Deployment", "StatefulSet", "Job"):
             yield document["metadata"]["name"], document["spec"]["template"]
 
-    @functools.lru_cache
+    @functools.cache  # noqa: B019
     def help(self, *words):
         return subprocess.run([self.programs / words[0], *words[1:], "--help"], check=True, capture_output=True, text=True).stdout
 
     def flags(self, *words):
         return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.help(*words)))
+
+    def refused(self, texts):
+        """What a streaming job says of a configuration that it doesn't take."""
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder) / f"{number}.toml" for number in range(len(texts))]
+            for file, text in zip(files, texts, strict=True):
+                file.write_text(text)
+            command = [self.programs / "predict", *(f"--config={file}" for file in files), "--dump-config"]
+            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+            return ended.stderr if ended.returncode else ""
+
+    @staticmethod
+    def default(name):
+        """The text of one of the configurations that the project has for everybody."""
+        return (Path(__file__).resolve().parents[2] / "config" / name).read_text()
 
     def variables(self, container):
         """All variables with their values; those of a secret without."""
@@ -133,8 +150,8 @@ def check_references(world):
 
 def check_flags(world):
     """Each program knows what it is given, and listens where its ports are said to be."""
-    ours = {"master": ["rpc", "ui"], "worker": ["rpc", "ui"], "web": ["listen"]}
-    for name, template in world.workloads():
+    ours = {"master", "worker", "web"}
+    for _, template in world.workloads():
         for container in template["spec"]["containers"]:
             program = container["command"][0]
             if program not in ours:
@@ -151,6 +168,7 @@ def check_flags(world):
             expect({int(port) for port in said} == set(ports.values()), f"{program} listens on {said}, and says {ports}")
             for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                 asked = container.get(probe, {}).get("httpGet")
+                expect(asked or not container.get(probe), f"{probe} of {program} asks otherwise than by HTTP")
                 if asked:
                     port = ports[asked["port"]]
                     expect(port not in MESH and port not in (7077, 7078), f"{probe} of {program} asks port {port}")
@@ -187,7 +205,7 @@ def check_sizes(world, worker):
     (start,) = [data["data"] for name, data in world.names("ConfigMap").items() if "STREAM_PROCESSES" in data["data"]]
     workers = world.names("StatefulSet")["flightline-worker"]["spec"]["replicas"]
     processes = [int(start[f"{job}_PROCESSES"]) for job in ("TRAIN", "STREAM")]
-    needed = sum(count * amount(start[f"{job}_MEMORY"]) for count, job in zip(processes, ("TRAIN", "STREAM")))
+    needed = sum(count * amount(start[f"{job}_MEMORY"]) for count, job in zip(processes, ("TRAIN", "STREAM"), strict=True))
     expect(sum(processes) <= workers * int(worker["FLIGHTLINE_WORKER_CORES"]), "the workers have too few cores")
     expect(needed <= workers * amount(worker["FLIGHTLINE_WORKER_MEMORY"]), "the workers have too little memory")
     script = "".join(data["data"].get("start.sh", "") for data in world.of("ConfigMap"))
@@ -216,7 +234,7 @@ def check_job(world):
 
 
 def admits(world, caller, callee, port):
-    """Whether policies let a pod of ours reach another one."""
+    """Whether policies let a pod of ours go to another one, and whether they let it in."""
 
     def selects(selector, name):
         labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "flightline"}
@@ -235,7 +253,7 @@ def admits(world, caller, callee, port):
                     return True
         return False
 
-    return passes("Egress", caller, "to", callee) and passes("Ingress", callee, "from", caller)
+    return passes("Egress", caller, "to", callee), passes("Ingress", callee, "from", caller)
 
 
 def check_network(world):
@@ -244,16 +262,17 @@ def check_network(world):
     for callee, ports in PORTS.items():
         for caller in PORTS:
             for port in ports:
-                should, does = (caller, callee, port) in REACHED, admits(world, caller, callee, port)
-                expect(should == does, f"{caller} {'reaches' if does else 'does not reach'} port {port} of {callee}")
+                should, (goes, comes) = (caller, callee, port) in REACHED, admits(world, caller, callee, port)
+                expect(should == goes, f"{caller} may{'' if goes else ' not'} go to port {port} of {callee}")
+                expect(should == comes, f"{callee} does{'' if comes else ' not'} let {caller} in at port {port}")
     page = world.names("NetworkPolicy")["web"]["spec"]["ingress"]
     expect(page == [{"ports": [{"protocol": "TCP", "port": 5000}]}], "not everybody reaches the page")
     service = world.names("Service")["flightline-web"]["spec"]
     expect([port["nodePort"] for port in service["ports"]] == [30500], "the page is not at port 30500 of each node")
-    for name, policy in world.names("PodDisruptionBudget").items():
+    for policy in world.names("PodDisruptionBudget").values():
         pods = [template for _, template in world.workloads()
                 if policy["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()]
-        expect(len(pods) == 1, f"the budget {name} is of no pods")
+        expect(len(pods) == 1, f"the budget {policy['metadata']['name']} is of no pods")
     expect(world.names("Deployment")["flightline-master"]["spec"]["strategy"] == {"type": "Recreate"}, "two masters at once")
 
 
@@ -261,6 +280,7 @@ def main():
     world = World(sys.stdin.read(), Path(sys.argv[1]))
     for check in (check_rights, check_references, check_flags, check_worker, check_job, check_network):
         check(world)
+    wrong.extend(wiring.mistakes(world))
     for sentence in wrong:
         print(f"wrong: {sentence}", file=sys.stderr)
     print(f"{len(world.all)} manifests, {len(wrong)} mistakes")

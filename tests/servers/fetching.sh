@@ -26,6 +26,7 @@ look_for_programs() {
                 command -v openssl > /dev/null || missing+=(openssl)
                 is_fetched ferretdb || command -v go > /dev/null || missing+=(golang)
                 ;;
+            kustomize) is_fetched kustomize || command -v go > /dev/null || missing+=(golang) ;;
             browser)
                 command -v chromium > /dev/null || missing+=(chromium)
                 command -v node > /dev/null || missing+=(nodejs)
@@ -71,6 +72,7 @@ inputs_of() {
         kafka | hdfs) echo "$here/$1/pom.xml" ;;
         mongo-java) echo "$here/mongo-java/pom.xml" "$here/mongo-java/MongoJava.java" ;;
         ferretdb) echo "$here/ferretdb/go.mod" "$here/ferretdb/go.sum" "$here/ferretdb.sh" ;;
+        kustomize) echo "$here/kustomize/go.mod" "$here/kustomize/go.sum" ;;
         browser) echo "$root/tests/browser/package.json" "$root/tests/browser/package-lock.json" ;;
         python) echo "$here/python/requirements.txt" "$here/python/constraints.txt" ;;
     esac
@@ -149,6 +151,17 @@ fetch_browser() {
     mkdir "$1" &&
         cp "$root/tests/browser/package.json" "$root/tests/browser/package-lock.json" "$1" &&
         npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --no-update-notifier
+}
+
+# `kubectl kustomize` is the same program, but Debian has no kubectl; Go builds this one from its own source, whose sums are kept.
+fetch_kustomize() {
+    export GOFLAGS='' GOWORK=off
+    if ! go_is_new_enough; then
+        echo "kustomize needs Go 1.21 or newer, and this is $(go version): see https://go.dev/dl"
+        return 1
+    fi
+    mkdir "$1" && cd "$here/kustomize" &&
+        go build -buildvcs=false -trimpath -ldflags '-s -w' -o "$1/kustomize" sigs.k8s.io/kustomize/kustomize/v5
 }
 
 # For the servers in Java: starts quickly and takes little memory; none of them has to be fast for long.

@@ -6,24 +6,28 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
-import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import pymongo
 
 import flightline
 
 PROJECT = Path(__file__).resolve().parents[3]
 DATA = PROJECT / "data"
 #: Seconds until something that must come is given up.
-DEADLINE = 60.0
-_PORTS = range(21_000, 21_900)
+DEADLINE = 180.0
 _MESH = 8
 
 
@@ -47,15 +51,54 @@ def wait_until(what: str, is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+class _Ports:
+    """A block of ports for this process, in the manner of `tests/src/network.rs`, beside whose programs this may run:
+    the port below the block is listened on as long as the process lives, and ports are given out in turn, none a second
+    time before all others."""
+
+    BLOCKS = range(10_000, 20_000, 1_000)
+    _next: int
+
+    def __init__(self) -> None:
+        self._claim, first = self._claimed()
+        self._block = range(first + 1, first + self.BLOCKS.step)
+        self._next = self._block.start
+
+    def take(self, number: int) -> int:
+        """The first of so many free ones in a row: the next ones, or from the start again where that was the end."""
+        start, stop = self._block.start, self._block.stop
+        last = stop - number + 1
+        for first in itertools.chain(range(self._next, last), range(start, min(self._next, last))):
+            if all(_is_free(port) for port in range(first, first + number)):
+                self._next = first + number
+                return first
+        raise OSError(f"there are no {number} free ports in a row in {self._block}")
+
+    def _claimed(self) -> tuple[socket.socket, int]:
+        for first in self.BLOCKS:
+            with contextlib.suppress(OSError):
+                return socket.create_server(("127.0.0.1", first)), first
+        raise OSError(f"others listen on each of {list(self.BLOCKS)}: do so many test programs run?")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+@functools.cache
+def _ports() -> _Ports:
+    return _Ports()
+
+
 def free_ports(number: int) -> int:
-    """The first of so many ports in a row that nobody has."""
-    for _ in range(100):
-        first = random.choice(_PORTS)
-        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            for port in range(first, first + number):
-                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return first
-    raise OSError(f"there are no {number} free ports in a row")
+    """The first of so many ports in a row that nobody has, and that nobody else is given."""
+    return _ports().take(number)
 
 
 @dataclass
@@ -177,6 +220,52 @@ def world(folder: Path) -> Iterator[World]:
         raise
     finally:
         made.stop()
+
+
+def mongodb() -> str:
+    """The URL of the FerretDB of `tests/services`."""
+    file = PROJECT / "target/services/addresses.env"
+    with contextlib.suppress(OSError):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition("=")
+            if key == "MONGODB_URL":
+                return value
+    raise FileNotFoundError(f"{file} names no MONGODB_URL: start one with tests/services up ferretdb")
+
+
+@contextlib.contextmanager
+def collection() -> Iterator[str]:
+    """A collection that nobody else has. Its database is gone afterwards."""
+    database = f"python_{uuid.uuid4().hex[:12]}"
+    try:
+        yield f"{database}.flight_delay_ml_response"
+    finally:
+        with pymongo.MongoClient[dict[str, Any]](mongodb()) as client:
+            client.drop_database(database)
+
+
+def mongodb_config(port: int, collection: str) -> str:
+    """Another stream beside that of `stream_config`, with its answers in MongoDB."""
+    return f"""\
+[job]
+state = "file:flightline-state/with-mongodb/state"
+
+[embedded]
+folder = "flightline-state/with-mongodb/embedded"
+partitions = 2
+
+[mongodb]
+url = "{mongodb()}"
+
+[sinks.collection]
+url = "mongodb:collection/{collection}"
+
+[sinks.files]
+url = "file:flightline-state/with-mongodb/predictions"
+
+[http]
+listen = "127.0.0.1:{port}"
+"""
 
 
 def stream_config(port: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import random
 from dataclasses import dataclass, replace
@@ -10,10 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from flightline import CarriedFile, JobLine, JobSpec, JobState, Lines, ShapeError, StageLine, memory_bytes
-from flightline.answers import CLASSES, read_files, table
+from flightline import (
+    CarriedFile,
+    JobLine,
+    JobSpec,
+    JobState,
+    Lines,
+    ShapeError,
+    StageLine,
+    UnreachableError,
+    memory_bytes,
+)
+from flightline.answers import CLASSES, read_files, read_mongodb, table
 from flightline.graph import Graph
 from flightline.layout import layers, places
+from flightline.routes import HIGH, WIDE, drawing
 from flightline.shape import read
 
 
@@ -79,6 +91,30 @@ def test_every_arrow_goes_to_a_later_column_but_for_loops() -> None:
         assert len(set(at.values())) == len(nodes), "no two boxes stand at one place"
 
 
+def test_no_arrow_goes_through_a_box_and_no_two_share_a_lane() -> None:
+    chance = random.Random(11)
+    for _ in range(50):
+        nodes = list(range(chance.randint(1, 20)))
+        arrows = [(a, b) for a in nodes for b in nodes if chance.random() < (0.2 if a < b else 0.02)]
+        drawn = drawing(places(nodes, arrows), arrows)
+        assert len(drawn.arrows) == len(drawn.numbers) == len(arrows)
+        lanes: list[tuple[float, float, float]] = []
+        for (source, target), corners in zip(arrows, drawn.arrows, strict=True):
+            assert corners[0][0] == drawn.boxes[source][0] + WIDE / 2
+            assert corners[-1][0] == drawn.boxes[target][0] - WIDE / 2
+            for (x0, y0), (x1, y1) in itertools.pairwise(corners):
+                for x, y in drawn.boxes.values():
+                    beside = max(x0, x1) <= x - WIDE / 2 or min(x0, x1) >= x + WIDE / 2
+                    above = max(y0, y1) <= y - HIGH / 2 or min(y0, y1) >= y + HIGH / 2
+                    assert beside or above
+            if len(corners) > 2:
+                (begin, lane), (end, _) = corners[2:4]
+                lanes.append((round(lane, 6), min(begin, end), max(begin, end)))
+        for one, other in itertools.combinations(lanes, 2):
+            assert one[0] != other[0] or one[2] < other[1] or other[2] < one[1]
+        assert all(0 <= y <= drawn.size[1] for corners in drawn.arrows for _, y in corners)
+
+
 def test_a_floor_adds_up_what_is_within_and_knows_the_edge() -> None:
     def operator(address: list[int], nanos: int) -> dict[str, object]:
         told = {"address": address, "name": str(address), "is_scope": len(address) < 3, "active_nanos": nanos}
@@ -138,3 +174,11 @@ def test_an_answer_says_its_class_in_words() -> None:
     assert told["Delay"][0] == CLASSES[3]
     assert told[f"P({CLASSES[3]})"][0] == 0.4
     assert told["Delay"].isna()[1]
+
+
+def test_a_mongodb_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(UnreachableError, match=r"MongoDB at 127\.0\.0\.1:1: 127\.0\.0\.1:1: \[Errno 111\]") as raised:
+        read_mongodb("mongodb://me:hush@127.0.0.1:1/?serverSelectionTimeoutMS=1")
+    assert "hush" not in str(raised.value)
+    with pytest.raises(ValueError, match="'answers' is no collection"):
+        read_mongodb("mongodb://127.0.0.1:1/", "answers")

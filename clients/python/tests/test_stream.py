@@ -8,10 +8,20 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 import real
-from conftest import Stream
+from conftest import Stream, Trained
 
-from flightline import CLASSES, Flight, RefusedFlightError, TooSlowError
-from flightline.answers import read_files
+from flightline import (
+    CLASSES,
+    CarriedFile,
+    Cluster,
+    Flight,
+    JobSpec,
+    NoSuchJobError,
+    Page,
+    RefusedFlightError,
+    TooSlowError,
+)
+from flightline.answers import read_files, read_mongodb
 from flightline.picture import draw
 
 mpl.use("agg")
@@ -55,6 +65,39 @@ def test_files_of_columns_say_the_same_as_those_of_lines(stream: Stream) -> None
 
     real.wait_until("all answers are in both", lambda: len(rows("predictions")) == len(rows("columns")) == 2)
     assert rows("columns") == rows("predictions")
+
+
+def test_answers_in_mongodb_say_the_same_as_those_of_the_page(
+    world: real.World, cluster: Cluster, trained: Trained
+) -> None:
+    assert trained.job.view().line.exit == 0
+    port = real.free_ports(1)
+    with real.collection() as collection:
+        config = world.folder / "mongodb.toml"
+        config.write_text(real.mongodb_config(port, collection), encoding="utf-8")
+        spec = JobSpec("predict", supervise=True, name="with MongoDB").with_config(CarriedFile.read(config))
+        job = cluster.submit(spec)
+        job.wait_until_running(timeout=real.DEADLINE)
+        page = Page(world.start_page(config, f"http://127.0.0.1:{port}"))
+        page.wait_until_ready(timeout=real.DEADLINE)
+        asked = page.ask_all([LATE, EARLY, Flight("JFK", "XXX", "AA", "2016-12-25", 0)])
+        stored = read_mongodb(real.mongodb(), collection).set_index("UUID")
+        assert len(stored) == len(asked)
+        for answer in asked:
+            row = stored.loc[answer["UUID"]]
+            assert (row["Status"], row["Route"]) == (answer["Status"], answer["Route"])
+            if answer["Status"] == "OK":
+                assert row["Prediction"] == answer["Prediction"]
+                assert [row[f"P({name})"] for name in CLASSES] == answer["Probabilities"]
+        one = read_mongodb(real.mongodb(), collection, {"UUID": asked[0]["UUID"]})
+        assert list(one["Delay"]) == [CLASSES[3]]
+        assert read_mongodb(real.mongodb(), collection, {"UUID": "nobody's"}).empty
+        assert cluster.job_named("with MongoDB") == job
+        page.close()
+        job.stop()
+        job.wait(timeout=real.DEADLINE, check=False)
+    with pytest.raises(NoSuchJobError, match="no job named with MongoDB is alive; alive are: "):
+        cluster.job_named("with MongoDB")
 
 
 def test_an_unknown_route_is_an_answer_that_says_so(stream: Stream) -> None:

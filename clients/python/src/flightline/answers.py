@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from .errors import UnreachableError
 from .extras import extra
 
 if TYPE_CHECKING:
@@ -44,10 +45,23 @@ def read_files(folder: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_mongodb(url: str, collection: str = COLLECTION, query: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """The answers in a collection `DATABASE.NAME` of MongoDB; of those that match, if a query is given."""
+    """The answers in a collection `DATABASE.NAME` of MongoDB; of those that match, if a query is given.
+
+    Raises:
+        UnreachableError: no MongoDB answers there, or it refuses.
+    """
     database, _, name = collection.partition(".")
-    with extra("pymongo", "mongodb").MongoClient(url) as client:
-        return table(list(client[database][name].find(query or {}, {"_id": False})))
+    if not database or not name:
+        raise ValueError(f"{collection!r} is no collection: write DATABASE.NAME, such as {COLLECTION}")
+    pymongo = extra("pymongo", "mongodb")
+    try:
+        with pymongo.MongoClient(url) as client:
+            return table(list(client[database][name].find(query or {}, {"_id": False})))
+    except pymongo.errors.PyMongoError as error:
+        # What is before the host may be a password.
+        where = url.rpartition("@")[2].removeprefix("mongodb://").partition("/")[0]
+        why = str(error).partition(" (configured timeouts")[0]
+        raise UnreachableError(f"answers can't be read from MongoDB at {where}: {why}") from error
 
 
 def table(answers: list[Mapping[str, Any]]) -> pd.DataFrame:

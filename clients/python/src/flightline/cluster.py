@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 
 from .connection import Connection, JsonRefusedError, find_token
-from .errors import ConflictError, RefusedJobError, ShapeError
+from .errors import ConflictError, NoSuchJobError, RefusedJobError, ShapeError
 from .job import LOOK_EVERY, Job
 from .models import Model, Models, model_of
 from .shape import read
@@ -47,6 +47,19 @@ class Cluster:
     def job(self, number: int) -> Job:
         """The job of this number, whether there is one or not."""
         return Job(self.connection, number)
+
+    def job_named(self, name: str) -> Job:
+        """The job of this name that is not over; the newest, if there are several.
+
+        Raises:
+            NoSuchJobError: there is none; says which there are.
+        """
+        alive = [job for job in self.view().jobs if not job.state.is_over]
+        for job in alive:
+            if job.name == name:
+                return Job(self.connection, job.id)
+        others = ", ".join(sorted({job.name for job in alive})) or "none"
+        raise NoSuchJobError(f"at {self.connection.address} no job named {name} is alive; alive are: {others}")
 
     def submit(self, spec: JobSpec, *, unless_running: bool = False) -> Job:
         """Submits a job. With `unless_running` it is the job of that name that is at work already, if there is one; one

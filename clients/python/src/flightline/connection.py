@@ -113,17 +113,28 @@ class Connection:
         try:
             return self._session.request(method, url, **more)
         except requests.exceptions.SSLError as error:
-            raise UnreachableError(f"{self.address} can't be trusted: {error}") from error
+            raise UnreachableError(
+                f"{self.address} can't be trusted: {_deepest(error)}; verify=FILE names an authority of one's own"
+            ) from error
         except requests.exceptions.Timeout as error:
             raise UnreachableError(f"{self.address} doesn't answer within {self.timeout:g} s") from error
         except requests.exceptions.RequestException as error:
-            raise UnreachableError(f"nobody answers at {self.address}: {error}") from error
+            raise UnreachableError(
+                f"nobody answers at {self.address} ({_deepest(error)}): does it run, and is that its address?"
+            ) from error
 
     @staticmethod
     def _checked(answer: requests.Response) -> requests.Response:
         if answer.status_code >= 300:
             raise refused(answer.status_code, answer.reason)
         return answer
+
+
+def _deepest(error: BaseException) -> BaseException:
+    """What all the others only wrap."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 class _Bearer(requests.auth.AuthBase):

@@ -61,6 +61,10 @@ class ShapeError(FlightlineError):
     """The JSON of a server isn't what this version of the package knows. The text says where it differs."""
 
 
+class NoSuchJobError(FlightlineError):
+    """No job of that name is alive."""
+
+
 class JobFailedError(FlightlineError):
     """A job that was waited for ended otherwise than well."""
 

@@ -86,6 +86,7 @@ class Job:
         shows = shows or fitting()
         ends = None if timeout is None else time.monotonic() + timeout
         heard = time.monotonic()
+        stands = "it could not be looked at"
         try:
             while True:
                 try:
@@ -96,10 +97,11 @@ class Job:
                         raise
                 else:
                     shows.show(view.line)
+                    stands = f"it is {view.line.state}"
                     if is_so(view):
                         return view
                 if ends is not None and time.monotonic() > ends:
-                    raise TooSlowError(f"job {self.id} didn't come to {what} within {timeout:g} s")
+                    raise TooSlowError(f"job {self.id} didn't come to {what} within {timeout:g} s: {stands}")
                 time.sleep(LOOK_EVERY)
         finally:
             shows.close()
