@@ -63,6 +63,8 @@ class Manifests(unittest.TestCase):
             ("--preset ", "--prest "),
             ("nodePort: 30500", "nodePort: 30501"),
             ("claimName: flightline-files", "claimName: others"),
+            ("registry = \"/srv/flightline/models\"", "registry = \"/srv/flightline/others\""),
+            ("MODELS: /srv/flightline/models", "MODELS: /srv/flightline/others"),
             ("path: /health", "path: /healthz"),
             ("port: ui", "port: rpc"),
             ("FLIGHTLINE_WORKER_CORES", "FLIGHTLINE_WORKER_CORE"),

@@ -53,7 +53,7 @@ impl Sight for MasterSight {
         self.front.log(ProcessRef { job, generation, process }, LogStream::Stderr, from)
     }
 
-    fn models(&self) -> Vec<ModelView> {
+    fn models(&self) -> Result<Vec<ModelView>, String> {
         self.models.list()
     }
 

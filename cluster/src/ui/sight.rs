@@ -38,7 +38,10 @@ pub trait Sight: Send + Sync + 'static {
     ) -> Result<LogPiece, String>;
 
     /// The models in the registry, the newest first.
-    fn models(&self) -> Vec<ModelView>;
+    ///
+    /// # Errors
+    /// Why they can't be shown here, and how they can be seen, in a sentence.
+    fn models(&self) -> Result<Vec<ModelView>, String>;
 
     /// The page that a model brings of itself: foreign HTML, which is shown in a sandbox.
     fn model_page(&self, id: &str) -> Option<Vec<u8>>;

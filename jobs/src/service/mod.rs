@@ -110,7 +110,7 @@ impl Service {
         let source = connections.source()?;
         let sinks = connections.sinks(replace)?;
         let state = replace.state(connections.state()?);
-        let job = Arc::new(FlightsJob::new(connections.registry()));
+        let job = Arc::new(FlightsJob::new(connections.registry()?));
         let lead = plan.is_lead().then(|| connections.lead(Arc::clone(&state))).transpose()?;
         // Before a life begins: one that ends at once would be a number of the ledger for nothing.
         let current = plan.is_lead().then(|| job.load_current()).transpose()?;

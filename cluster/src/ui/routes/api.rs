@@ -41,7 +41,7 @@ pub(super) async fn cluster(State(site): Master) -> Result<Response, Fault> {
 
 pub(super) async fn models(State(site): Master) -> Result<Response, Fault> {
     let models = site.see(|sight| sight.models()).await?;
-    Ok(json(StatusCode::OK, &models))
+    Ok(json(StatusCode::OK, &models.map_err(Fault::not_found)?))
 }
 
 pub(super) async fn job(State(site): Master, Path(id): Path<String>) -> Result<Response, Fault> {

@@ -119,7 +119,7 @@ async fn calls_that_block_are_bounded() {
         fn log(&self, _: JobId, _: Generation, _: ProcessIndex, _: Option<u64>) -> Result<LogPiece, String> {
             Err("none".to_owned())
         }
-        fn models(&self) -> Vec<ModelView> {
+        fn models(&self) -> Result<Vec<ModelView>, String> {
             self.0.models()
         }
         fn model_page(&self, _: &str) -> Option<Vec<u8>> {

@@ -92,8 +92,8 @@ impl Sight for Made {
         if job == JobId(9) { Err("worker fir can’t be asked: it timed out".to_owned()) } else { Ok(self.piece(from)) }
     }
 
-    fn models(&self) -> Vec<ModelView> {
-        sample::models()
+    fn models(&self) -> Result<Vec<ModelView>, String> {
+        Ok(sample::models())
     }
 
     fn model_page(&self, id: &str) -> Option<Vec<u8>> {

@@ -105,7 +105,7 @@ proptest! {
 fn registry(seed: u64) -> (tempfile::TempDir, Registry, ModelId) {
     let folder = tempfile::tempdir().unwrap();
     let id = Model::new(parts(seed, TINY)).unwrap().save(folder.path(), &[]).unwrap();
-    let registry = Registry::open(folder.path());
+    let registry = Registry::in_folder(folder.path());
     registry.promote(&id).unwrap();
     (folder, registry, id)
 }
@@ -116,7 +116,7 @@ fn a_registry_without_a_current_model_has_none_to_be_better_than() {
     assert_eq!(CurrentModel::read(&registry).unwrap().unwrap().id(), id);
     fs::remove_file(folder.path().join(CURRENT_FILE)).unwrap();
     assert!(CurrentModel::read(&registry).unwrap().is_none());
-    assert!(CurrentModel::read(&Registry::open(folder.path().join("nowhere"))).unwrap().is_none());
+    assert!(CurrentModel::read(&Registry::in_folder(folder.path().join("nowhere"))).unwrap().is_none());
 }
 
 #[test]
