@@ -4,7 +4,7 @@
 //! one or the new one. What is no model (a report, a leftover of a killed process) is passed over. When a model was made is
 //! not part of it: the time is that of its files, for people.
 //!
-//! Both forms hold the same files under the same names; [`local`] and [`store`] say what differs. To ask a store blocks the
+//! Both forms hold the same files under the same names; `local` and `store` say what differs. To ask a store blocks the
 //! calling thread, so it is for commands, starts and threads of a job's own, never for an operator.
 
 mod local;

@@ -165,6 +165,23 @@ fn all_workers_hear_the_same_of_the_current_model() {
 }
 
 #[test]
+fn what_was_decided_is_carried_out_unless_the_current_model_is_another_one_by_then() {
+    use PromotionReason::{Always, Better, CurrentChanged, NoneWasCurrent, Worse};
+    let (_folder, registry, compared) = registry(1);
+    let new = registry.save(&Model::new(parts(2, TINY)).unwrap(), &[]).unwrap();
+    let carried = |reason, compared| {
+        let done = carry_out(Promotion::new(reason, None), compared, &new, &registry).unwrap();
+        (done.reason, done.promoted, registry.current().unwrap() == Some(new))
+    };
+    assert_eq!(carried(Worse, Some(compared)), (Worse, false, false));
+    assert_eq!(carried(NoneWasCurrent, None), (CurrentChanged, false, false));
+    assert_eq!(carried(Better, Some(compared)), (Better, true, true));
+    registry.promote(&compared).unwrap();
+    assert_eq!(carried(Better, Some(new)), (CurrentChanged, false, false));
+    assert_eq!(carried(Always, Some(new)), (Always, true, true));
+}
+
+#[test]
 fn a_model_that_became_current_meanwhile_stays_current() {
     let (folder, registry, compared) = registry(1);
     let decided = |reason, compared| unless_overtaken(Promotion::new(reason, None), compared, &registry).reason;
