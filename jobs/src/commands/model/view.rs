@@ -29,7 +29,7 @@ pub(super) fn list_json(models: &[Listed], current: Option<ModelId>) -> Value {
 /// All models as a table.
 pub(super) fn list_text(models: &[Listed], current: Option<ModelId>, folder: &str) -> String {
     if models.is_empty() {
-        return format!("no model in {} yet; `train` makes one\n", folder);
+        return format!("no model in {folder} yet; `train` makes one\n");
     }
     let head =
         ["", "id", "saved (UTC)", "trees", "nodes", "features", "rows", "days", "accuracy", "log loss", "judged by"];
