@@ -155,11 +155,11 @@ up() {
     step "the project's services"
     run gcloud services enable container.googleapis.com artifactregistry.googleapis.com storage.googleapis.com "${of_project[@]}"
 
-    step "the cluster: pods with an account in the cloud, policies that hold, buckets as folders"
+    step "the cluster: pods with an account in the cloud, policies that hold"
     unless gcloud container clusters describe "$cluster" "${of_cluster[@]}" -- \
         gcloud container clusters create "$cluster" "${of_cluster[@]}" --num-nodes "$nodes" --machine-type "$machine" \
         --release-channel regular --enable-ip-alias --enable-dataplane-v2 --workload-pool "$project.svc.id.goog" \
-        --addons GcsFuseCsiDriver,HttpLoadBalancing,GcePersistentDiskCsiDriver
+        --addons HttpLoadBalancing,GcePersistentDiskCsiDriver
     run gcloud container clusters get-credentials "$cluster" "${of_cluster[@]}"
 
     step "the image, in a registry beside the cluster"
@@ -172,7 +172,7 @@ up() {
     step "the bucket, and our pods' right to it"
     unless gcloud storage buckets describe "gs://$bucket" "${of_project[@]}" -- \
         gcloud storage buckets create "gs://$bucket" "${of_project[@]}" --location "$region" --uniform-bucket-level-access \
-        --public-access-prevention --enable-hierarchical-namespace
+        --public-access-prevention
     admit
 
     step "the secrets"
@@ -204,7 +204,6 @@ down() {
     step "the load balancer and the disks, which a cluster leaves behind"
     run gcloud container clusters get-credentials "$cluster" "${of_cluster[@]}"
     run kubectl delete namespace flightline --ignore-not-found --timeout 15m
-    run kubectl delete persistentvolume flightline-files --ignore-not-found
 
     step "the cluster"
     run gcloud container clusters delete "$cluster" "${of_cluster[@]}" --quiet

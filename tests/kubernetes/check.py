@@ -215,6 +215,8 @@ def check_sizes(world, worker):
         for words, text in ((("submit", program), asked), ((program,), own)):
             flags = set(re.findall(r"--[a-z-]+", text))
             expect(flags and flags <= world.flags(*words), f"{words} has no {flags - world.flags(*words)}")
+    looked = set(re.findall(r"--[a-z-]+", re.search(r"model verify (.*?) ", script)[1]))
+    expect(looked <= world.flags("model", "verify"), f"model verify has no {looked}")
     imported = set(re.findall(r"--[a-z-]+", re.search(r"import distances (.*?) ;;", script)[1]))
     expect(imported <= world.flags("import", "distances"), f"import distances has no {imported}")
 
@@ -224,13 +226,18 @@ def check_job(world):
     (data,) = [one["data"] for one in world.of("ConfigMap") if "job.toml" in one["data"]]
     job, place = tomllib.loads(data["job.toml"]), tomllib.loads(data["place.toml"])
     (master,) = world.names("Deployment")["flightline-master"]["spec"]["template"]["spec"]["containers"]
-    expect(f"--models={job['model']['registry']}" in master["args"], "the master shows other models than the job uses")
+    models = place["model"]["registry"]
+    expect(f"--models={models}" in master["args"], "the master shows other models than the job uses")
+    (start,) = [one["data"] for one in world.of("ConfigMap") if "MODELS" in one["data"]]
+    expect(start["MODELS"] == models, "the start trains other models than the job uses")
     for address, name in ((job["kafka"]["brokers"], "flightline-kafka"), (job["mongodb"]["url"], "flightline-mongodb")):
         host, port = re.search(r"([\w.-]+):(\d+)", address.removeprefix("mongodb://")).groups()
         expect(host == f"{name}-0.{name}", f"{host} is no pod")
         expect(int(port) in [one["port"] for one in world.names("Service")[name]["spec"]["ports"]], f"{host} has no port {port}")
-    for url in (place["job"]["state"], place["sinks"]["files"]["url"]):
-        expect(url.startswith(("file:/srv/flightline/", "gs://")), f"{url} is shared by nobody")
+    shared = "flightline-files" in world.names("PersistentVolumeClaim")
+    for url in (place["job"]["state"], place["sinks"]["files"]["url"], models):
+        below = url.removeprefix("file:").startswith("/srv/flightline/")
+        expect(shared if below else url.startswith("gs://"), f"{url} is shared by nobody")
 
 
 def admits(world, caller, callee, port):

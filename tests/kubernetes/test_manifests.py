@@ -77,6 +77,8 @@ class Manifests(unittest.TestCase):
             ("claimName: flightline-files", "claimName: others"),
             ("path: /ready", "path: /health"),
             ("path: /health", "path: /ready"),
+            ("registry = \"/srv/flightline/models\"", "registry = \"/srv/flightline/others\""),
+            ("MODELS: /srv/flightline/models", "MODELS: /srv/flightline/others"),
             ("port: ui", "port: rpc"),
             ("FLIGHTLINE_WORKER_CORES", "FLIGHTLINE_WORKER_CORE"),
             ("type: Recreate", "type: RollingUpdate"),

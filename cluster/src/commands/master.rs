@@ -53,7 +53,7 @@ pub struct MasterFlags {
     /// Where its pages are
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", env = "FLIGHTLINE_MASTER_UI")]
     pub ui: String,
-    /// Folder of models, to be shown on a page
+    /// Folder of models, to be shown on a page; of the URL of one in a store the page says how to see them
     #[arg(long, value_name = "DIR", default_value = "models", env = "FLIGHTLINE_MASTER_MODELS")]
     pub models: PathBuf,
     /// Folder of the master's state, and of the secrets that it makes

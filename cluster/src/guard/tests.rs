@@ -46,6 +46,9 @@ fn what_stays_below_the_roots_may_run() {
         "",
         "100%",
         "embedded:topic/requests",
+        "gs://bucket/models",
+        "--models=s3://bucket/models",
+        "--set=model.registry=hdfs://name:8020/models",
     ] {
         assert_eq!(with_args(&[word]), Ok(()), "{word}");
     }

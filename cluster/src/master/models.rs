@@ -1,5 +1,6 @@
 //! The models in a folder, for their page: what stands in their folders, as it is. Whether a model is whole and answers as it
-//! should is for those to say who use it.
+//! should is for those to say who use it. Models in a store are not read here: their page says where they are, and how to see
+//! them.
 
 use std::fs;
 use std::io::Read;
@@ -11,26 +12,37 @@ use crate::view::ModelView;
 /// A report is some kilobytes, and a page some more; nobody needs to read what somebody else has put there.
 const LONGEST: u64 = 8 << 20;
 
+/// How URLs of stores begin that models can be in.
+const STORES: [&str; 5] = ["hdfs://", "viewfs://", "s3://", "s3a://", "gs://"];
+
 /// A folder of models, one folder each, named by its id, and a file `current` that names one.
 #[derive(Clone, Debug)]
 pub struct Models(PathBuf);
 
 impl Models {
-    /// The models in this folder, which need not be there yet.
+    /// The models in this folder, which need not be there yet; or where the URL of a store leads.
     #[must_use]
     pub const fn new(folder: PathBuf) -> Self {
         Self(folder)
     }
 
     /// All of them, the newest first.
-    #[must_use]
-    pub fn list(&self) -> Vec<ModelView> {
+    ///
+    /// # Errors
+    /// They are in a store; says how they can be seen.
+    pub fn list(&self) -> Result<Vec<ModelView>, String> {
+        if let Some(url) = self.url() {
+            return Err(format!(
+                "The models are in {url}, and the master reads no store: `model list --models {url}` lists them, and \
+                 `model report ID --models {url} > report.html` brings out what a training has said of its model."
+            ));
+        }
         let current = self.current();
-        let Ok(entries) = fs::read_dir(&self.0) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(&self.0) else { return Ok(Vec::new()) };
         let ids = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut models: Vec<ModelView> = ids.filter_map(|id| self.view(&id, &current)).collect();
         models.sort_by(|one, other| (other.saved, &one.id).cmp(&(one.saved, &other.id)));
-        models
+        Ok(models)
     }
 
     /// The one of this id.
@@ -55,6 +67,11 @@ impl Models {
     #[must_use]
     pub fn page(&self, id: &str) -> Option<Vec<u8>> {
         is_id(id).then(|| read(&self.0.join(id).join("report.html")))?
+    }
+
+    /// The URL of the store that they are in.
+    fn url(&self) -> Option<&str> {
+        self.0.to_str().filter(|place| STORES.iter().any(|store| place.starts_with(store)))
     }
 }
 
@@ -91,7 +108,7 @@ mod tests {
         fs::write(folder.path().join("secret"), "hush").unwrap();
 
         let models = Models::new(folder.path().to_owned());
-        let listed = models.list();
+        let listed = models.list().unwrap();
         let shown: Vec<_> = listed.iter().map(|model| (model.id.as_str(), model.current, model.has_page)).collect();
         assert_eq!(shown, [(new.as_str(), false, false), (old.as_str(), true, true)]);
         assert_eq!(listed[1].report.as_ref().unwrap()["model"], "it");
@@ -103,6 +120,17 @@ mod tests {
         for nobody in ["../secret", "leftover", "", &"c".repeat(64)] {
             assert_eq!(models.get(nobody), None, "{nobody}");
         }
-        assert!(Models::new(folder.path().join("nowhere")).list().is_empty());
+        assert!(Models::new(folder.path().join("nowhere")).list().unwrap().is_empty());
+    }
+
+    #[test]
+    fn of_models_in_a_store_it_is_said_where_they_are() {
+        for url in ["gs://bucket/models", "s3://bucket/models", "hdfs://name:8020/models"] {
+            let models = Models::new(url.into());
+            let told = models.list().unwrap_err();
+            assert!(told.contains(&format!("`model list --models {url}`")), "{told}");
+            assert_eq!(models.page(&"a".repeat(64)), None);
+        }
+        assert!(Models::new("gs:/bucket".into()).list().unwrap().is_empty());
     }
 }

@@ -49,7 +49,7 @@ impl Sight for MasterSight {
         self.front.log(process, stream, from)
     }
 
-    fn models(&self) -> Vec<ModelView> {
+    fn models(&self) -> Result<Vec<ModelView>, String> {
         self.models.list()
     }
 

@@ -49,7 +49,10 @@ pub trait Sight: Send + Sync + 'static {
     fn log(&self, process: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad>;
 
     /// The models in the registry, the newest first.
-    fn models(&self) -> Vec<ModelView>;
+    ///
+    /// # Errors
+    /// Why they can't be shown here, and how they can be seen, in a sentence.
+    fn models(&self) -> Result<Vec<ModelView>, String>;
 
     /// One of them.
     fn model(&self, id: &str) -> Option<ModelView>;

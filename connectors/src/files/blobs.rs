@@ -1,4 +1,4 @@
-//! The engine's small objects (ledger, checkpoints, versions of a table) in a folder of any store.
+//! The engine's small objects (ledger, checkpoints, versions of a table), and models, in a folder of any store.
 //!
 //! What a killed writer left under a staging name of its store is never listed. Whoever writes here clears it away, too, when
 //! he lists: as soon as its own name is there, or a later one. The engine's names are numbers, and who comes too late with a
@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use flightline_engine::contract::{Blobs, Created, Fault};
@@ -32,6 +33,28 @@ impl StoreBlobs {
         let folder = Folder::at(stores, url)?;
         folder.make()?;
         Ok(Self { folder, writes: Arc::default() })
+    }
+
+    /// The names of the folders right in it, sorted.
+    ///
+    /// # Errors
+    /// The store can't be asked.
+    pub fn folders(&self) -> Result<Vec<String>, Fault> {
+        self.folder.folders()
+    }
+
+    /// When an object was created, by the store's clock; `None` if there is none.
+    ///
+    /// # Errors
+    /// The store can't be asked.
+    pub fn created_at(&self, name: &str) -> Result<Option<SystemTime>, Fault> {
+        Ok(self.folder.about(name)?.map(|about| about.last_modified.into()))
+    }
+
+    /// An object, or with an empty name the folder itself, as the user would type it.
+    #[must_use]
+    pub fn shown(&self, name: &str) -> String {
+        self.folder.shown(name)
     }
 
     /// Clears away what killed writers left in a folder with these objects.
@@ -75,6 +98,7 @@ mod tests {
     use std::fs;
     use std::sync::{Arc, Barrier};
     use std::thread;
+    use std::time::Duration;
 
     use flightline_engine::conformance::blobs::{BlobsHarness, check};
     use object_store::memory::InMemory;
@@ -105,6 +129,24 @@ mod tests {
     fn the_engines_suite_passes_on_a_disk_and_in_memory() {
         for disk in [None, Some(tempfile::tempdir().unwrap())] {
             assert_eq!(check(&mut Harness { stores: Stores::new().unwrap(), disk }), Ok(()));
+        }
+    }
+
+    #[test]
+    fn folders_and_the_times_of_objects_are_told() {
+        let disk = tempfile::tempdir().unwrap();
+        let stores = Stores::new().unwrap().with_store("memory://test", Arc::new(InMemory::new()));
+        for url in ["memory://test/a", disk.path().to_str().unwrap()] {
+            let blobs = StoreBlobs::open(&stores, url).unwrap();
+            assert!(blobs.folders().unwrap().is_empty());
+            let before = SystemTime::now() - Duration::from_secs(60);
+            blobs.create("two/x", Bytes::new()).unwrap();
+            blobs.create("one/x", Bytes::new()).unwrap();
+            blobs.create("x", Bytes::new()).unwrap();
+            assert_eq!(blobs.folders().unwrap(), ["one", "two"]);
+            assert!(blobs.created_at("one/x").unwrap().unwrap() > before);
+            assert_eq!(blobs.created_at("one/y").unwrap(), None);
+            assert_eq!((blobs.shown("one/x"), blobs.shown("")), (format!("{url}/one/x"), url.to_owned()));
         }
     }
 

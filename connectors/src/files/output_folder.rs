@@ -5,19 +5,14 @@
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use flightline_engine::contract::Fault;
 
 use super::error::FileError;
 use super::folder::Folder;
+use super::patience::patiently;
 use super::staging::final_name;
 use super::stores::Stores;
-
-/// Times that the same is tried, and the wait after the first: it doubles.
-const TRIES: u32 = 7;
-const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// A folder for output.
 #[derive(Clone, Debug)]
@@ -45,9 +40,9 @@ impl OutputFolder {
     /// # Errors
     /// [`FileError::Refused`] with what the store said.
     pub fn names(&self) -> Result<Vec<String>, FileError> {
-        let mut names = patiently(|| self.folder.names(""))?;
+        let mut names = tried(|| self.folder.names(""))?;
         names.retain(|name| final_name(name).is_none());
-        names.extend(patiently(|| self.folder.folders())?);
+        names.extend(tried(|| self.folder.folders())?);
         names.sort_unstable();
         Ok(names)
     }
@@ -58,7 +53,7 @@ impl OutputFolder {
     /// [`FileError::Refused`] with what the store said, or [`FileError::Write`] if the file can't be read.
     pub fn upload(&self, name: &str, file: &Path) -> Result<(), FileError> {
         let mut open = File::open(file).map_err(|error| FileError::from_write(file, &error))?;
-        patiently(|| {
+        tried(|| {
             let rewound = open.seek(SeekFrom::Start(0));
             rewound.map_err(|error| Fault::permanent(format!("can't read `{}`: {error}", file.display())))?;
             self.folder.upload(name, &mut open)
@@ -70,23 +65,12 @@ impl OutputFolder {
     /// # Errors
     /// [`FileError::Refused`] with what the store said.
     pub fn remove(&self, name: &str) -> Result<(), FileError> {
-        patiently(|| self.folder.delete(name))
+        tried(|| self.folder.delete(name))
     }
 }
 
-fn patiently<T>(mut what: impl FnMut() -> Result<T, Fault>) -> Result<T, FileError> {
-    let mut wait = FIRST_WAIT;
-    for _ in 1..TRIES {
-        match what() {
-            Err(Fault::Transient(fault)) => {
-                tracing::warn!(%fault, "trying again in {wait:?}");
-                thread::sleep(wait);
-                wait *= 2;
-            }
-            outcome => return outcome.map_err(|fault| FileError::Refused { told: fault.to_string() }),
-        }
-    }
-    what().map_err(|fault| FileError::Refused { told: fault.to_string() })
+fn tried<T>(what: impl FnMut() -> Result<T, Fault>) -> Result<T, FileError> {
+    patiently(what).map_err(|fault| FileError::Refused { told: fault.to_string() })
 }
 
 #[cfg(test)]
@@ -97,7 +81,6 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
-    use crate::files::faulty::{Fate, FaultyStore};
 
     #[test]
     fn a_file_of_several_pieces_arrives_whole_and_replaces_what_was_there() {
@@ -125,15 +108,5 @@ mod tests {
         {
             assert_eq!(OutputFolder::is_meant_by(typed), expected, "{typed}");
         }
-    }
-
-    #[test]
-    fn a_hiccup_is_passed_over() {
-        let store = FaultyStore::new(Arc::new(InMemory::new()));
-        let stores = Stores::new().unwrap().with_store("memory://test", Arc::clone(&store) as _);
-        let folder = Folder::at(&stores, "memory://test/out").unwrap();
-        store.plan([Fate::FailsBefore]);
-        patiently(|| folder.create("a", "1".into())).unwrap();
-        assert_eq!(folder.names("").unwrap(), ["a"]);
     }
 }

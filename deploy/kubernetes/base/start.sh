@@ -5,7 +5,6 @@ set -eu
 
 config=${FLIGHTLINE_CONFIG:-/etc/flightline}
 data=${FLIGHTLINE_DATA:-/usr/share/flightline/data}
-models=${FLIGHTLINE_MODELS:-/srv/flightline/models}
 
 # Does it again while a server (exit code 4) or the master (exit code 5) is away.
 patiently() {
@@ -20,13 +19,16 @@ patiently() {
 }
 
 train() {
-    if [ -s "$models/current" ]; then
-        echo "start: model $(cat "$models/current") is the current one" >&2
-        return 0
-    fi
+    verified=0
+    model verify --models "$MODELS" >&2 || verified=$?
+    case $verified in
+        0) echo "start: that is the current model" >&2; return 0 ;;
+        3) echo "start: so one is trained" >&2 ;;
+        *) return "$verified" ;;
+    esac
     # One that an earlier try has begun is waited for.
     submit train --name first-model --unless-running --wait --processes "$TRAIN_PROCESSES" --memory "$TRAIN_MEMORY" -- \
-        --preset "$TRAIN_PRESET" --input "$data/flights.parquet" --models "$models"
+        --preset "$TRAIN_PRESET" --input "$data/flights.parquet" --models "$MODELS"
 }
 
 stream() {

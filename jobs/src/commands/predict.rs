@@ -6,7 +6,7 @@ use clap::{ArgAction, Parser};
 use flightline_engine::cluster::ClusterFlags;
 
 use super::ReadFlags;
-use crate::config::ConfigFlags;
+use crate::config::{ConfigFlags, ModelsPlace};
 use crate::predicting::{OutputFormat, RowKind};
 
 pub mod batch;
@@ -71,9 +71,9 @@ pub(super) struct BatchFlags {
     /// What the lines of JSON files are
     #[arg(long, value_enum, default_value_t)]
     pub(super) rows: RowKind,
-    /// Where models are kept
-    #[arg(long, value_name = "DIR", default_value = "models")]
-    pub(super) models: PathBuf,
+    /// Where models are kept: a folder, or the URL of one in a store
+    #[arg(long, value_name = "DIR", default_value = "models", value_parser = ModelsPlace::of_flag)]
+    pub(super) models: ModelsPlace,
     /// The model to ask, by the start of its id; the current one without it
     #[arg(long, value_name = "ID", requires = "input")]
     pub(super) model: Option<String>,

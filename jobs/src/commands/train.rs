@@ -3,7 +3,6 @@
 mod summary;
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,7 +20,7 @@ use flightline_operators::space::BinLimit;
 use summary::summary;
 
 use super::ReadFlags;
-use crate::config::StoreFlags;
+use crate::config::{ModelsPlace, StoreFlags};
 use crate::failure::{Failure, FailureKind};
 use crate::flight::features::Feature;
 use crate::input::Input;
@@ -29,8 +28,8 @@ use crate::model::{Registry, ReportFile};
 use crate::report::TrainingReport;
 use crate::stores::stores_of;
 use crate::training::{
-    self, CurrentModel, Grower, HoldOutRule, Measured, Preset, Promote, Stages, TrainPlan, TrainingEnd, run_worker,
-    unless_overtaken,
+    self, CurrentModel, Grower, HoldOutRule, Measured, Preset, Promote, Stages, TrainPlan, TrainingEnd, carry_out,
+    run_worker, unless_overtaken,
 };
 
 const EXAMPLES: &str = "\
@@ -40,6 +39,7 @@ Examples:
   train --preset forward --holdout last:0.1
   train --promote if-better                current only if better than the current one
   train --input '2019_*.zip' --format csv.zip --models /srv/models
+  train --input gs://bucket/flights --models gs://bucket/models
   train -n 2 -p 0 -h hosts.txt -w 2 --secret-file mesh.secret
                                            on each of two hosts, with -p 0 and -p 1
 
@@ -58,9 +58,9 @@ pub struct TrainFlags {
     /// Test rows; then nothing of the input is held out.
     #[arg(long, value_name = "GLOB", num_args = 1..)]
     test: Vec<String>,
-    /// Where models are kept, one folder each.
-    #[arg(long, value_name = "DIR", default_value = "models")]
-    models: PathBuf,
+    /// Where models are kept, one folder each: a folder, or the URL of one in a store.
+    #[arg(long, value_name = "DIR", default_value = "models", value_parser = ModelsPlace::of_flag)]
+    models: ModelsPlace,
     /// Named settings: seed, accurate or forward. The flags below change single ones.
     #[arg(long, default_value = "seed")]
     preset: Preset,
@@ -183,14 +183,13 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
     let started = Instant::now();
     let (plan, cluster) = flags.plan()?;
     let workers = cluster.workers();
+    let stores = stores_of(&flags.stores)?;
+    let registry = Registry::open_patiently(&stores, &plan.models)?;
     // Other processes hear from this one what is wrong, so that all end alike.
     let current = match plan.promote {
-        Promote::IfBetter if cluster.is_lead() => {
-            CurrentModel::read(&Registry::open(&plan.models)).map_err(Failure::from)
-        }
+        Promote::IfBetter if cluster.is_lead() => CurrentModel::read(&registry).map_err(Failure::from),
         _ => Ok(None),
     };
-    let stores = stores_of(&flags.stores)?;
     let input = Input::resolve(&stores, &plan.input, plan.format, workers)?;
     let test = match plan.test.as_slice() {
         [] => None,
@@ -222,7 +221,7 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
     let Some(mut end) = ends.into_iter().next() else { return Ok(()) };
     match end.take_failure() {
         Some(failure) => Err(failure),
-        None if lead => finish(flags, &plan, end, &progress, measured),
+        None if lead => finish(flags, &plan, &registry, end, &progress, measured),
         None => Ok(()),
     }
 }
@@ -231,6 +230,7 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
 fn finish(
     flags: &TrainFlags,
     plan: &TrainPlan,
+    registry: &Registry,
     mut end: TrainingEnd,
     progress: &Progress,
     measured: impl Fn(&Progress) -> Measured,
@@ -242,19 +242,20 @@ fn finish(
         .ok_or_else(|| Failure::new(FailureKind::BadInput, no_rows()))?;
     let saving = progress.stage("save", Unit::Files, 1);
     saving.start(1);
-    let registry = Registry::open(&plan.models);
     let compared = trained.of_current.as_ref().map(|current| current.id);
-    report.promotion = unless_overtaken(report.promotion, compared, &registry);
+    report.promotion = unless_overtaken(report.promotion, compared, registry);
     let model = training::model(plan, &end, trained)?;
     report.model = model.id().to_string();
     let files = |report: &TrainingReport| {
         let file = |name: &str, text: String| ReportFile { name: name.to_owned(), bytes: text.into_bytes() };
         [file("report.html", report.html()), file("report.json", report.json())]
     };
-    let id = model.save(&plan.models, &files(&report))?;
+    let id = registry.save(&model, &files(&report))?;
     supervised::has_made(&report.model);
-    if report.promotion.promoted {
-        registry.promote(&id)?;
+    let decided = report.promotion.promoted;
+    report.promotion = carry_out(report.promotion, compared, &id, registry)?;
+    if report.promotion.promoted != decided {
+        registry.save(&model, &files(&report))?;
     }
     saving.add(1);
     saving.end();
@@ -262,21 +263,30 @@ fn finish(
     let measured = measured(progress);
     report.wall_seconds = measured.wall.as_secs_f64();
     report.peak_memory_bytes = measured.peak_memory_bytes;
-    show(flags, plan, &report, &measured)
+    show(flags, plan, &registry.place_of(&id), &report, &measured)
 }
 
-fn show(flags: &TrainFlags, plan: &TrainPlan, report: &TrainingReport, measured: &Measured) -> Result<(), Failure> {
-    let folder = plan.models.join(&report.model);
+/// `folder` is that of the model.
+fn show(
+    flags: &TrainFlags,
+    plan: &TrainPlan,
+    folder: &str,
+    report: &TrainingReport,
+    measured: &Measured,
+) -> Result<(), Failure> {
     let text = if flags.json {
         format!("{}\n", summary(plan, report, measured))
     } else {
         let terminal = Term::stdout();
         let (_, width) = terminal.size();
         let state = if report.promotion.promoted { "saved and current" } else { "saved" };
-        let page = folder.join("report.html");
+        let page = match &plan.models {
+            ModelsPlace::Folder(_) => format!("{folder}/report.html"),
+            ModelsPlace::Store(url) => format!("model report {} --models {url} > report.html", report.model),
+        };
         let why = if plan.promote == Promote::IfBetter { report.promotion_sentence() + "\n" } else { String::new() };
         let report = report.terminal(usize::from(width), console::colors_enabled());
-        format!("{report}\n{state}: {}\nreport: {}\n{why}", folder.display(), page.display())
+        format!("{report}\n{state}: {folder}\nreport: {page}\n{why}")
     };
     // A reader that went away (`train | head`) has seen what it wanted.
     match std::io::stdout().write_all(text.as_bytes()) {

@@ -91,7 +91,7 @@ fn no_folder_lies_in_another(root: &mut Section<'_, '_>, known: &Known<'_>) {
     let mut territories: Vec<(String, PathBuf)> = Vec::new();
     territories.extend(known.job.map(|job| ("job.state".to_owned(), job.state.territory())));
     territories.extend(known.embedded.map(|it| ("embedded.folder".to_owned(), local_territory(&it.folder))));
-    territories.extend(known.model.map(|it| ("model.registry".to_owned(), local_territory(&it.registry))));
+    territories.extend(known.model.map(|it| ("model.registry".to_owned(), it.registry.territory())));
     if let Some(TableConfig { source: TableUrl::File(url), .. }) = known.table {
         territories.push(("table.url".to_owned(), url.territory()));
     }

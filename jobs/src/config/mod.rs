@@ -14,6 +14,7 @@ mod checks;
 mod endpoint;
 mod file_url;
 mod flags;
+mod models;
 mod read;
 mod servers;
 mod sinks;
@@ -38,6 +39,7 @@ use crate::response::Decimals;
 pub use endpoint::{CollectionName, CollectionUrl, Endpoint, EndpointKind, TableUrl, TopicName, TopicUrl};
 pub use file_url::FileUrl;
 pub use flags::ConfigFlags;
+pub use models::ModelsPlace;
 pub use servers::{KafkaConfig, MongodbConfig, NewTopics, Property, Secret, ServerUrl};
 pub use sinks::{AnswerFiles, SinkConfig, SinkTarget, WrittenAs};
 pub use stores::{HdfsConfig, S3Config, StoreFlags};
@@ -138,8 +140,8 @@ pub struct TableConfig {
 /// `[model]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelConfig {
-    /// Folder of the models.
-    pub registry: PathBuf,
+    /// Where the models are.
+    pub registry: ModelsPlace,
     /// How often to look for another current model.
     pub poll: Duration,
 }

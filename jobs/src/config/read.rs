@@ -48,8 +48,7 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Result<StreamConfig, Reported>
     let table = root.section("table", table);
     let model = root.section("model", |model| {
         let (registry, poll) = (model.read("registry"), model.read_within("poll", SHORTEST_POLL..=ONE_DAY));
-        let LocalFolder(registry) = registry?;
-        Ok(ModelConfig { registry, poll: poll? })
+        Ok(ModelConfig { registry: registry?, poll: poll? })
     });
     let sinks = sinks::read(root);
     let limits = root.section("limits", limits);

@@ -49,11 +49,11 @@ pub struct S3Config {
 pub struct StoreFlags {
     /// TOML file whose sections hdfs and s3 say how files in stores are reached, as the streaming commands take it. May be
     /// repeated: each goes over the ones before
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Vec<PathBuf>,
 
     /// Set one key, over the file; may be repeated: --set hdfs.user=flights --set s3.region=eu-west-1
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", global = true)]
     pub set: Vec<String>,
 }
 

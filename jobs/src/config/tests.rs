@@ -196,7 +196,7 @@ fn a_wrong_value_is_told_with_its_line_and_what_to_write() {
             "which is too small; write a number and its unit (ms, s, m, h or d), such as \"10s\", from \"10ms\" to \"1d\"",
         ),
         ("[table]\nspread = \"by_key\"", "which is none of the choices; write \"auto\", \"everywhere\" or \"by-key\""),
-        ("[model]\nregistry = \"s3://b/models\"", "only a folder of this computer"),
+        ("[model]\nregistry = 'file:models'", "write the path alone"),
         ("[sinks.topic]\nrequired = \"yes\"", "which is a text; write true or false, without quotes"),
         ("[sinks.topic]\nselects = \"all\"", "write \"answers\" or \"dead-letters\""),
         ("[sinks.topic]\nurl = \"mongodb://u:secret@h/x\"", "is \"mongodb://u:***@h/x\", "),

@@ -3,9 +3,6 @@
 //! Indented, the format version first, then a checksum, then all keys sorted. The checksum is the SHA-256 of the
 //! file with zeros in the checksum's own place.
 
-use std::fs;
-use std::path::Path;
-
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -41,21 +38,20 @@ pub(super) fn to_text(card: &ModelCard) -> serde_json::Result<String> {
     Ok(text.replacen(NO_CHECKSUM, &checksum, 1))
 }
 
-/// Reads the card in a file.
+/// Reads the card that is the text of a file; `file` is its name, for messages.
 ///
 /// # Errors
-/// The file is missing, from another version, damaged, or for another build.
-pub(super) fn read(path: &Path) -> Result<ModelCard, ModelError> {
-    let text = fs::read(path).map_err(|error| ModelError::read(path, error))?;
-    let head: Head = serde_json::from_slice(&text)
-        .map_err(|error| ModelError::damaged(path, format!("it is cut short or was edited: {error}")))?;
+/// The file is from another version, damaged, or for another build.
+pub(super) fn read(file: &str, text: &[u8]) -> Result<ModelCard, ModelError> {
+    let head: Head = serde_json::from_slice(text)
+        .map_err(|error| ModelError::damaged(file, format!("it is cut short or was edited: {error}")))?;
     if head.format != u64::from(FORMAT) {
-        return Err(ModelError::UnknownFormat { file: path.display().to_string(), found: head.format, known: FORMAT });
+        return Err(ModelError::UnknownFormat { file: file.to_owned(), found: head.format, known: FORMAT });
     }
-    if checksum(&text, &head.checksum).as_ref() != Some(&head.checksum) {
-        return Err(ModelError::damaged(path, "it was changed after it was saved: its checksum does not match"));
+    if checksum(text, &head.checksum).as_ref() != Some(&head.checksum) {
+        return Err(ModelError::damaged(file, "it was changed after it was saved: its checksum does not match"));
     }
-    serde_json::from_slice(&text).map_err(|error| ModelError::foreign(path, error.to_string()))
+    serde_json::from_slice(text).map_err(|error| ModelError::foreign(file, error.to_string()))
 }
 
 /// The checksum that the text should have, if it has one in the form of one.

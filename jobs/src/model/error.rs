@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use flightline_connectors::files::FileError;
+use flightline_engine::contract::Fault;
 use flightline_engine::process::Exit;
 
 use super::golden::GoldenError;
@@ -63,6 +64,30 @@ pub enum ModelError {
     /// A file can't be written.
     #[error("the model is not saved, and what was there before stands: {0}")]
     Write(#[from] FileError),
+    /// A store can't be asked.
+    #[error("{0}")]
+    Store(Fault),
+    /// A store did not take a model, or not all of it.
+    #[error("the model is not saved: {0}; to train again goes on with what is there of it")]
+    NotSaved(Fault),
+    /// A store did not take the name of the current model.
+    #[error("whether model {} is current now is not known: {fault}; `model list` shows it, and `model promote {}` makes it so", .id.short(), .id.short())]
+    NotPromoted {
+        /// The model.
+        id: ModelId,
+        /// What the store says.
+        fault: Fault,
+    },
+    /// A store holds something else under the name of a model's file.
+    #[error(
+        "the model is not saved: `{file}` is there already and is none of its files, and nothing in a store is replaced; delete `{folder}` with all that is in it, and train again"
+    )]
+    Occupied {
+        /// The object.
+        file: String,
+        /// The folder of the model.
+        folder: String,
+    },
     /// There is no such folder.
     #[error("there is no folder of models `{0}`; `train` makes one, and --models names another")]
     NoRegistry(String),
@@ -95,31 +120,45 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    pub(super) fn damaged(file: &Path, what: impl Into<String>) -> Self {
-        Self::Damaged { file: file.display().to_string(), what: what.into() }
+    pub(super) fn damaged(file: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Damaged { file: file.into(), what: what.into() }
     }
 
-    pub(super) fn foreign(file: &Path, what: impl Into<String>) -> Self {
-        Self::Foreign { file: file.display().to_string(), what: what.into() }
+    pub(super) fn foreign(file: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Foreign { file: file.into(), what: what.into() }
     }
 
     /// A file of a model that can't be opened or read: damage when it is not there.
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
         if source.kind() == io::ErrorKind::NotFound {
-            return Self::damaged(path, "it is missing");
+            return Self::damaged(path.display().to_string(), "it is missing");
         }
         Self::Read { path: path.display().to_string(), source }
+    }
+
+    /// What a running job is to make of it: a store that hiccups says nothing of the model.
+    #[must_use]
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Store(fault) => fault,
+            Self::Read { .. } => Fault::transient(self.to_string()),
+            error => Fault::permanent(error.to_string()),
+        }
     }
 
     /// The code with which a process ends on this error.
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Damaged { .. } | Self::UnknownFormat { .. } | Self::Foreign { .. } | Self::Golden { .. } => {
-                Exit::DamagedModel
-            }
+            Self::Damaged { .. }
+            | Self::UnknownFormat { .. }
+            | Self::Foreign { .. }
+            | Self::Golden { .. }
+            | Self::Occupied { .. } => Exit::DamagedModel,
             Self::Unfit(_) => Exit::Bug,
-            Self::Read { .. } | Self::Write(_) => Exit::Storage,
+            Self::Read { .. } | Self::Write(_) | Self::Store(_) | Self::NotSaved(_) | Self::NotPromoted { .. } => {
+                Exit::Storage
+            }
             Self::NoRegistry(_) | Self::NoneIsCurrent(_) => Exit::BadInput,
             Self::NoSuchModel { .. } | Self::Ambiguous { .. } | Self::NotAPrefix(_) => Exit::Usage,
         }

@@ -1,4 +1,4 @@
-//! A model's folder, `<models>/<id>/`.
+//! A model's folder, `<models>/<id>/`, on this computer; in a store its files have the same names.
 //!
 //! | file | holds |
 //! |---|---|
@@ -14,13 +14,15 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use bytes::Bytes;
 use flightline_connectors::files::{AtomicDir, AtomicFile, Existing, FileError};
 use parquet::errors::ParquetError;
 
 use super::card::ModelCard;
 use super::error::ModelError;
+use super::files::ModelFiles;
 use super::id::ModelId;
 use super::seal::{Seal, Sealing};
 use super::{Model, check, document, golden, nodes};
@@ -105,18 +107,23 @@ impl Model {
     /// # Errors
     /// What is wrong, and in which file.
     pub fn load(folder: &Path) -> Result<Self, ModelError> {
-        let card_path = folder.join(CARD_FILE);
-        let card = read_card(folder)?;
-        card.check_label().map_err(|what| ModelError::foreign(&card_path, what))?;
-        let space = card.space().map_err(|what| ModelError::foreign(&card_path, what))?;
+        Self::read(ModelFiles::Folder(folder))
+    }
+
+    /// Reads a model from its files.
+    pub(super) fn read(files: ModelFiles<'_>) -> Result<Self, ModelError> {
+        let card_file = files.shown(CARD_FILE);
+        let card = read_card(files)?;
+        card.check_label().map_err(|what| ModelError::foreign(&card_file, what))?;
+        let space = card.space().map_err(|what| ModelError::foreign(&card_file, what))?;
         let schema = card.schema();
 
-        let (golden_path, golden_seal) = sealed(folder, &card, GOLDEN_FILE)?;
-        let golden = golden::from_lines(&golden_seal.read_text(&golden_path)?)
-            .map_err(|what| ModelError::damaged(&golden_path, what))?;
-        let (forest_path, forest_seal) = sealed(folder, &card, FOREST_FILE)?;
-        let forest = nodes::read_forest(forest_seal.open(&forest_path)?, &schema, &space)
-            .map_err(|what| ModelError::damaged(&forest_path, what))?;
+        let golden_damage = |what: String| ModelError::damaged(files.shown(GOLDEN_FILE), what);
+        let golden = sealed(files, &card, GOLDEN_FILE)?;
+        let golden = str::from_utf8(&golden).map_err(|_| golden_damage("it is no text".to_owned()))?;
+        let golden = golden::from_lines(golden).map_err(golden_damage)?;
+        let forest_damage = |what: String| ModelError::damaged(files.shown(FOREST_FILE), what);
+        let forest = nodes::read_forest(sealed(files, &card, FOREST_FILE)?, &schema, &space).map_err(forest_damage)?;
 
         let counts = (forest.trees.len() as u64, forest.nodes() as u64, golden.len() as u64);
         let model = Self {
@@ -131,40 +138,52 @@ impl Model {
             golden,
         };
         check::check(&model.schema, &model.space, &model.params, &model.forest, &model.metrics)
-            .map_err(|what| ModelError::damaged(&forest_path, format!("it does not fit {CARD_FILE}: {what}")))?;
+            .map_err(|what| forest_damage(format!("it does not fit {CARD_FILE}: {what}")))?;
         if model.id != card.id {
             let what = format!("the model in this folder has the id {}, and not {}", model.id, card.id);
-            return Err(ModelError::damaged(&card_path, what));
+            return Err(ModelError::damaged(card_file, what));
         }
         if counts != (card.trees, card.nodes, card.golden_rows) {
-            return Err(ModelError::damaged(&card_path, "it counts other trees, nodes or golden rows than there are"));
+            return Err(ModelError::damaged(card_file, "it counts other trees, nodes or golden rows than there are"));
         }
         Ok(model)
     }
+
+    /// The forest as the bytes of its file.
+    pub(super) fn forest_bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        nodes::write_forest(&mut bytes, &self.forest, &self.schema, &self.space, self.params.smoothing)
+            .map_err(io_error)?;
+        Ok(bytes)
+    }
+
+    /// Whether bytes are this model's forest, whichever build has written them.
+    pub(super) fn is_forest(&self, bytes: Bytes) -> bool {
+        nodes::read_forest(bytes, &self.schema, &self.space).is_ok_and(|forest| forest == self.forest)
+    }
 }
 
-/// Reads the card in a model's folder, whose name must be the card's id. The other files are not looked at.
+/// Reads the card of a model, whose folder must be called by the card's id. The other files are not looked at.
 ///
 /// # Errors
 /// What is wrong with `model.json`, or with its place.
-pub fn read_card(folder: &Path) -> Result<ModelCard, ModelError> {
-    let path = folder.join(CARD_FILE);
-    let card = document::read(&path)?;
-    let real = fs::canonicalize(folder).map_err(|error| ModelError::read(folder, error))?;
-    let name = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+pub(super) fn read_card(files: ModelFiles<'_>) -> Result<ModelCard, ModelError> {
+    let file = files.shown(CARD_FILE);
+    let card = document::read(&file, &files.read(CARD_FILE)?)?;
+    let name = files.folder_name()?;
     if name != card.id.to_string() {
-        return Err(ModelError::damaged(&path, format!("it is of model {}, but its folder is called {name}", card.id)));
+        return Err(ModelError::damaged(file, format!("it is of model {}, but its folder is called {name}", card.id)));
     }
     Ok(card)
 }
 
-fn sealed<'a>(folder: &Path, card: &'a ModelCard, name: &str) -> Result<(PathBuf, &'a Seal), ModelError> {
-    let seal = card.files.get(name);
-    let unlisted = || ModelError::damaged(&folder.join(CARD_FILE), format!("it does not list {name}"));
-    Ok((folder.join(name), seal.ok_or_else(unlisted)?))
+fn sealed(files: ModelFiles<'_>, card: &ModelCard, name: &str) -> Result<Bytes, ModelError> {
+    let unlisted = || ModelError::damaged(files.shown(CARD_FILE), format!("it does not list {name}"));
+    files.read_sealed(name, card.files.get(name).ok_or_else(unlisted)?)
 }
 
-fn check_names(reports: &[ReportFile]) -> Result<(), ModelError> {
+/// Refuses reports whose names are none, or those of the model's own files.
+pub(super) fn check_names(reports: &[ReportFile]) -> Result<(), ModelError> {
     let is_plain = |name: &str| Path::new(name).file_name().is_some_and(|own| own == name) && !name.starts_with('.');
     let is_ours = |name: &str| [CARD_FILE, FOREST_FILE, GOLDEN_FILE].contains(&name);
     match reports.iter().find(|report| !is_plain(&report.name) || is_ours(&report.name)) {

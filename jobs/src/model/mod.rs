@@ -7,7 +7,7 @@
 //! | [`id`], [`canonical`] | the model's name, and the bytes that it is the hash of |
 //! | [`folder`] | `<models>/<id>/`: saved at once or not at all, read back bit for bit or refused by name |
 //! | [`card`] | what `model.json` says, without the forest |
-//! | [`registry`] | a folder of models, one of which is current |
+//! | [`registry`] | models in a folder of this computer or of a store, one of which is current |
 //!
 //! Invariants: a [`Model`] in memory is whole and fits together, and its id is that of its content, whether it was just
 //! made or read. It knows no dataflow, and nothing about how or when it was trained.
@@ -18,6 +18,7 @@ mod check;
 pub mod contract;
 mod document;
 pub mod error;
+mod files;
 pub mod fingerprint;
 pub mod folder;
 pub mod golden;
@@ -39,7 +40,7 @@ pub use folder::ReportFile;
 pub use golden::{GoldenError, GoldenFlight, GoldenRow};
 pub use id::ModelId;
 pub use metrics::Metrics;
-pub use registry::Registry;
+pub use registry::{Condition, Registry};
 pub use schema::{Label, Schema};
 
 use crate::answer::Answerer;

@@ -1,17 +1,11 @@
 //! How long a file is and what it hashes to, so that a change of any byte shows.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
-use std::path::Path;
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::error::ModelError;
 use super::id::hex;
-
-/// Bytes that are read and hashed at once.
-const BLOCK: usize = 256 << 10;
 
 /// What a file must be, to be what was saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,44 +24,23 @@ impl Seal {
         Self { bytes: content.len() as u64, sha256: hex(&Sha256::digest(content)) }
     }
 
-    /// Opens a file after all of it was compared with the seal.
-    ///
-    /// # Errors
-    /// The file is missing, can't be read, or is not what was sealed.
-    pub(super) fn open(&self, path: &Path) -> Result<File, ModelError> {
-        let failed = |error| ModelError::read(path, error);
-        let file = File::open(path).map_err(failed)?;
-        let bytes = file.metadata().map_err(failed)?.len();
-        if bytes != self.bytes {
-            let how = if bytes < self.bytes { "cut short" } else { "too long" };
-            return Err(ModelError::damaged(path, format!("it is {how}: {bytes} bytes instead of {}", self.bytes)));
+    /// Says what is wrong with bytes that are not what was sealed.
+    pub(super) fn check(&self, content: &[u8]) -> Result<(), String> {
+        self.check_length(content.len() as u64)?;
+        let found = Self::of(content);
+        if found == *self {
+            return Ok(());
         }
-        let mut sealing = Sealing::new(io::sink());
-        io::copy(&mut BufReader::with_capacity(BLOCK, file), &mut sealing).map_err(failed)?;
-        let (_, found) = sealing.finish();
-        if found != *self {
-            return Err(ModelError::damaged(
-                path,
-                format!(
-                    "it was changed after it was saved: its SHA-256 is {} instead of {}",
-                    found.sha256, self.sha256
-                ),
-            ));
-        }
-        File::open(path).map_err(failed)
+        Err(format!("it was changed after it was saved: its SHA-256 is {} instead of {}", found.sha256, self.sha256))
     }
 
-    /// Reads a text after it was compared with the seal.
-    ///
-    /// # Errors
-    /// As [`Seal::open`].
-    pub(super) fn read_text(&self, path: &Path) -> Result<String, ModelError> {
-        let mut text = String::new();
-        match self.open(path)?.read_to_string(&mut text) {
-            Ok(_) => Ok(text),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(ModelError::damaged(path, "it is no text")),
-            Err(error) => Err(ModelError::read(path, error)),
+    /// Says what is wrong with a length that is another one.
+    pub(super) fn check_length(&self, bytes: u64) -> Result<(), String> {
+        if bytes == self.bytes {
+            return Ok(());
         }
+        let how = if bytes < self.bytes { "cut short" } else { "too long" };
+        Err(format!("it is {how}: {bytes} bytes instead of {}", self.bytes))
     }
 }
 

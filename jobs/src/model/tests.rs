@@ -199,7 +199,7 @@ fn a_folder_under_another_name_and_one_from_the_future_are_refused() {
 fn a_whole_file_of_a_newer_build_is_told_from_a_damaged_one() {
     let models = tempfile::tempdir().unwrap();
     let (model, folder) = saved(models.path(), parts(1, TINY));
-    let card = folder::read_card(&folder).unwrap();
+    let card = folder::read_card(files::ModelFiles::Folder(&folder)).unwrap();
     let text = document::to_text(&card).unwrap();
     let feature = format!("\"name\": \"{}\"", model.schema().features[0]);
     assert!(text.contains(&feature));

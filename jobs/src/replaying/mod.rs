@@ -75,7 +75,7 @@ impl Replayer {
         let requests = access.requests();
         let partitions: Vec<Partition> = (0..requests.partitions()?).map(Partition).collect();
         let sinks = Sinks::open(config, access, ledger.registered(), &partitions)?;
-        let job = Arc::new(FlightsJob::new(Registry::open(&config.model.registry)));
+        let job = Arc::new(FlightsJob::new(Registry::open_patiently(access.stores(), &config.model.registry)?));
         let (loading, versions) = (Arc::clone(&job), TableVersions::new(state));
         let recompute = Recompute::new(move |binding| loading.load(binding), move |version| versions.load(version));
         Ok(Self { requests, ledger, job, recompute, sinks, page: PAGE })

@@ -280,7 +280,7 @@ impl World {
 
     fn item(&self, selects: Selects, partition: Partition, record: LogRecord) -> Option<Item> {
         let binding = self.book.binding(self.book.at(partition, record.offset).unwrap().number).unwrap();
-        let job = FlightsJob::new(Registry::open(self.path("models")));
+        let job = FlightsJob::new(Registry::in_folder(self.path("models")));
         let versions = TableVersions::new(Arc::clone(&self.blobs));
         let recompute = Recompute::new(move |binding| job.load(binding), move |version| versions.load(version));
         let offset = record.offset;

@@ -8,7 +8,7 @@ use flightline_engine::ledger::{Binding, TableVersion};
 use flightline_engine::log::{LogRecord, Partition};
 use flightline_engine::stream::{self, ModelWatch, Settled, StreamJob};
 
-use crate::model::Registry;
+use crate::model::{ModelError, Registry};
 use crate::streaming::{FlightsJob, Recompute, TableVersions};
 
 /// The registry's current model is the one that is wanted.
@@ -25,7 +25,7 @@ impl CurrentModel {
 
 impl ModelWatch for CurrentModel {
     fn current(&mut self) -> Result<Box<str>, Fault> {
-        let id = self.registry.need_current().map_err(|error| Fault::permanent(error.to_string()))?;
+        let id = self.registry.need_current().map_err(ModelError::fault)?;
         Ok(id.to_string().into())
     }
 

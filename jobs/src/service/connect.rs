@@ -78,8 +78,8 @@ impl Connections<'_> {
     }
 
     /// Where the models are.
-    pub(super) fn registry(&self) -> Registry {
-        Registry::open(&self.config.model.registry)
+    pub(super) fn registry(&self) -> Result<Registry, Failure> {
+        Ok(Registry::open(&self.stores, &self.config.model.registry)?)
     }
 
     /// What process 0 has beside.
@@ -87,7 +87,7 @@ impl Connections<'_> {
         Ok(LeadSetup {
             table: self.table()?,
             versions: Arc::new(adapters::Versions::new(state)),
-            model: Box::new(adapters::CurrentModel::new(self.registry(), self.config.model.poll)),
+            model: Box::new(adapters::CurrentModel::new(self.registry()?, self.config.model.poll)),
             format: self.config.answers.format,
             settings: self.config.settings(),
             replay_offsets: self.config.job.replay_offsets.into(),

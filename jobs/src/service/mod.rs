@@ -19,9 +19,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use flightline_connectors::embedded::{self, EmbeddedStore, PageCache};
+use flightline_connectors::files::patiently;
 use flightline_engine::clock::SystemClock;
 use flightline_engine::cluster::ClusterPlan;
-use flightline_engine::contract::{Blobs, Sink};
+use flightline_engine::contract::{Blobs, Fault, Sink};
 use flightline_engine::http::{Health, HttpPort};
 use flightline_engine::ids::WorkerCount;
 pub use flightline_engine::metrics::StreamMetrics;
@@ -33,6 +34,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{EmbeddedConfig, Loaded, StreamConfig};
 use crate::failure::{Failure, FailureKind};
+use crate::model::ModelError;
 use crate::servers::Servers;
 use crate::stores::stores;
 use crate::streaming::{FlightsJob, Ready};
@@ -110,10 +112,10 @@ impl Service {
         let source = connections.source()?;
         let sinks = connections.sinks(replace)?;
         let state = replace.state(connections.state()?);
-        let job = Arc::new(FlightsJob::new(connections.registry()));
+        let job = Arc::new(FlightsJob::new(connections.registry()?));
         let lead = plan.is_lead().then(|| connections.lead(Arc::clone(&state))).transpose()?;
         // Before a life begins: one that ends at once would be a number of the ledger for nothing.
-        let current = plan.is_lead().then(|| job.load_current()).transpose()?;
+        let current = plan.is_lead().then(|| load_current(&job, &stop)).transpose()?;
         let (metrics, health) = (StreamMetrics::new(), Health::new());
         for SinkSetup { sink, required, .. } in &sinks {
             metrics.sink(sink.name(), sink.guarantee(), *required);
@@ -175,6 +177,15 @@ impl Service {
         drop((store, current));
         ended.map_err(failure)
     }
+}
+
+/// Loads the current model. A store that hiccups is asked again for a while, unless the job is to end meanwhile.
+fn load_current(job: &FlightsJob, stop: &StopFlag) -> Result<Ready, ModelError> {
+    let loaded = patiently(|| match job.load_current() {
+        Err(ModelError::Store(hiccup @ Fault::Transient(_))) if !stop.is_raised() => Err(hiccup),
+        settled => Ok(settled),
+    });
+    loaded.map_err(ModelError::Store)?
 }
 
 fn open_port(

@@ -69,7 +69,7 @@ impl FlightsJob {
 
     /// Loads a model, and sends its golden rows through the operators that are going to answer.
     fn load_model(&self, id: ModelId) -> Result<Ready, ModelError> {
-        golden::ready(Model::load(&self.registry.folder_of(&id))?, self.start)
+        golden::ready(self.registry.read(&id)?, self.start)
     }
 }
 
@@ -85,11 +85,7 @@ impl StreamJob for FlightsJob {
     fn load(&self, binding: &Binding) -> Result<Ready, Fault> {
         check_binding(binding)?;
         let id = binding.model.parse::<ModelId>().map_err(|error| Fault::permanent(error.to_string()))?;
-        self.ready(id).map_err(|error| match error {
-            // A store that hiccups says nothing of the model.
-            ModelError::Read { .. } => Fault::transient(error.to_string()),
-            error => Fault::permanent(error.to_string()),
-        })
+        self.ready(id).map_err(ModelError::fault)
     }
 
     fn build<'scope>(

@@ -1,6 +1,6 @@
 //! The current model, as the one that a new model is compared with.
 //!
-//! Process 0 alone has the folder of models: it reads the model before anything else is done, and worker 0 tells it, or
+//! Process 0 alone looks into the folder of models: it reads the model before anything else is done, and worker 0 tells it, or
 //! why it can't be used, to all workers, which end alike then. Each worker judges it by its own rows, in the features,
 //! vocabularies and bins of that model, which need not be those of the new one.
 
@@ -20,7 +20,7 @@ use super::rows::labelled;
 use crate::failure::{Failure, FailureKind};
 use crate::flight::batch::FlightBatch;
 use crate::flight::features::Feature;
-use crate::model::{Model, ModelError, ModelId, Registry};
+use crate::model::{Condition, Model, ModelError, ModelId, Registry};
 use crate::report::{Promotion, PromotionReason};
 
 /// What of the current model is needed to judge it.
@@ -41,7 +41,7 @@ pub enum CurrentModelError {
         "nothing was trained, since --promote if-better does not know the current model of `{registry}`: {problem}; `model promote ID` names it anew, and --promote always lets the new one be it"
     )]
     Unnamed {
-        /// The folder of models.
+        /// Where the models are.
         registry: String,
         /// What is wrong.
         problem: Box<ModelError>,
@@ -74,7 +74,7 @@ impl CurrentModel {
     /// It can't be read or trusted.
     pub fn read(registry: &Registry) -> Result<Option<Self>, CurrentModelError> {
         let named = registry.current().map_err(|problem| {
-            let registry = registry.folder().display().to_string();
+            let registry = registry.place();
             CurrentModelError::Unnamed { registry, problem: Box::new(problem) }
         })?;
         let read = |id: ModelId| match registry.load(&id) {
@@ -115,11 +115,35 @@ impl CurrentModel {
 /// has become current meanwhile: whoever promoted that one knew nothing of the new one, nor were these two compared.
 #[must_use]
 pub fn unless_overtaken(decided: Promotion, compared: Option<ModelId>, registry: &Registry) -> Promotion {
-    let compares = matches!(decided.reason, PromotionReason::Better | PromotionReason::NoneWasCurrent);
     // A name that can't be read any more is another one, too: it is no time for an error, the model is not saved yet.
-    if !compares || registry.current().is_ok_and(|now| now == compared) {
+    if !compares(&decided) || registry.current().is_ok_and(|now| now == compared) {
         return decided;
     }
+    overtaken(decided)
+}
+
+/// Makes a saved model the current one if that was decided, and gives what became of it: the model that `compared` names may
+/// be current no more at the very moment when the name is to change.
+///
+/// # Errors
+/// The model can't be trusted, or the name can't be written.
+pub fn carry_out(
+    decided: Promotion,
+    compared: Option<ModelId>,
+    model: &ModelId,
+    registry: &Registry,
+) -> Result<Promotion, ModelError> {
+    let condition = if compares(&decided) { Condition::InsteadOf(compared) } else { Condition::Always };
+    let stands = !decided.promoted || registry.promote_if(model, condition)?;
+    Ok(if stands { decided } else { overtaken(decided) })
+}
+
+/// Whether a comparison let the new model be promoted.
+const fn compares(decided: &Promotion) -> bool {
+    matches!(decided.reason, PromotionReason::Better | PromotionReason::NoneWasCurrent)
+}
+
+fn overtaken(decided: Promotion) -> Promotion {
     Promotion::new(PromotionReason::CurrentChanged, decided.current)
 }
 

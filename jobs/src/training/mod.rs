@@ -12,7 +12,7 @@ mod promotion;
 mod rows;
 mod summary;
 
-pub use current::{CurrentModel, CurrentModelError, unless_overtaken};
+pub use current::{CurrentModel, CurrentModelError, carry_out, unless_overtaken};
 pub use dataflow::{Stages, run_worker};
 pub use end::{JudgedCurrent, Trained, TrainingEnd};
 pub use facts::{Facts, RoleCounts};

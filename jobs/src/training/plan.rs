@@ -1,7 +1,6 @@
 //! What a training run is to do, checked before it starts.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use flightline_connectors::files::InputFormat;
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::preset::Preset;
 use super::promotion::Promote;
+use crate::config::ModelsPlace;
 use crate::flight::features::Feature;
 
 /// Who grows the trees.
@@ -90,7 +90,7 @@ pub struct TrainPlan {
     /// The format of all files, where their names do not tell it.
     pub format: Option<InputFormat>,
     /// Where models are kept.
-    pub models: PathBuf,
+    pub models: ModelsPlace,
     /// The preset that the parameters began as.
     pub preset: Preset,
     /// The features of the model, in schema order.
@@ -193,7 +193,7 @@ mod tests {
             input: vec!["rows".to_owned()],
             test: Vec::new(),
             format: None,
-            models: PathBuf::from("models"),
+            models: ModelsPlace::Folder("models".into()),
             preset,
             features: Vec::new(),
             params: preset.params(Seed(1)),

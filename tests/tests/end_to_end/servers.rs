@@ -7,6 +7,7 @@
 //! | `hdfs_files` | that Hadoop's own tools read what a job has written |
 //! | `lost_host` | that a supervised stream goes on elsewhere when its host is lost or paused, and nothing is lost or doubled |
 //! | `matrix` | that a job lives through each trouble of a server or of the wire to it |
+//! | `models` | that models in HDFS and S3 are those of a folder, for training, batches, streams and `replay` |
 //! | `outage` | that answers go on while HDFS is away, and come to it later |
 //! | `page` | that pages side by side bring each answer to who asked, whatever is away meanwhile |
 //! | `pipeline` | that all sinks hold the answers of a batch, for any number of workers and processes |
@@ -23,6 +24,7 @@ mod grown;
 mod hdfs_files;
 mod lost_host;
 mod matrix;
+mod models;
 mod outage;
 mod page;
 mod pipeline;

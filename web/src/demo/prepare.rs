@@ -21,7 +21,7 @@ pub(super) fn folder(folder: &Path) -> Result<(), Failure> {
 /// Trains a model, unless there is one.
 pub(super) fn model(flags: &DemoFlags) -> Result<(), Failure> {
     let models = flags.folder.join("models");
-    if models.exists() && Registry::open(&models).current()?.is_some() {
+    if models.exists() && Registry::in_folder(&models).current()?.is_some() {
         return Ok(());
     }
     tracing::info!("there is no model yet: training one on {}", flags.flights);

@@ -8,12 +8,16 @@ use crate::ids::Moment;
 use crate::ui::words::{clean, clip, count};
 use crate::view::ModelView;
 
-pub(in crate::ui) fn parts(models: &[ModelView], now: Moment) -> Vec<Part> {
+/// What the sight gives: the models, or why they can't be shown.
+pub(in crate::ui) fn parts(models: Result<&[ModelView], &str>, now: Moment) -> Vec<Part> {
     let body = html! {
         h1 { "Models" }
         section.card {
-            @if models.is_empty() { p.empty { "The registry is empty: submit " code { "train" } " to make a model." } }
-            @else { (table(models, now)) }
+            @match models {
+                Err(why) => p.empty { (why) },
+                Ok([]) => p.empty { "The registry is empty: submit " code { "train" } " to make a model." },
+                Ok(models) => (table(models, now)),
+            }
         }
     };
     vec![Part::new("models", &body)]
@@ -105,7 +109,7 @@ mod tests {
     fn page(report: Option<Value>) -> String {
         let model =
             ModelView { id: "a/b\"><script>".to_owned(), current: true, saved: Moment(0), report, has_page: true };
-        parts(&[model], Moment(0))[0].body.clone()
+        parts(Ok(&[model]), Moment(0))[0].body.clone()
     }
 
     #[test]
@@ -119,6 +123,12 @@ mod tests {
         for figure in ["40.0%", "31.0%", "1.200", "last days", "4,000", ">100<", "current"] {
             assert!(shown.contains(figure), "{figure} in {shown}");
         }
+    }
+
+    #[test]
+    fn why_models_cant_be_shown_is_said() {
+        let told = &parts(Err("they are in gs://bucket/<b>"), Moment(0))[0].body;
+        assert!(told.contains("they are in gs://bucket/&lt;b&gt;") && !told.contains("empty:"), "{told}");
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) async fn cluster(State(site): Master) -> Result<Response, Fault> {
 
 pub(super) async fn models(State(site): Master) -> Result<Response, Fault> {
     let models = site.see(|sight| sight.models()).await?;
-    Ok(json(StatusCode::OK, &models))
+    Ok(json(StatusCode::OK, &models.map_err(Fault::not_found)?))
 }
 
 pub(super) async fn model(State(site): Master, Path(id): Path<String>) -> Result<Response, Fault> {
@@ -167,7 +167,7 @@ pub(super) async fn metrics(State(site): Master) -> Result<Response, Fault> {
         let view = sight.cluster();
         let streams = view.jobs.iter().filter(|job| job.program == "predict" && !job.state.is_over());
         let streams: Vec<JobView> = streams.filter_map(|job| sight.job(job.id)).collect();
-        of_cluster(&view, &streams, &sight.models())
+        of_cluster(&view, &streams, &sight.models().unwrap_or_default())
     };
     let text = site.see(look).await?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())

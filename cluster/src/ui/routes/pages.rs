@@ -97,7 +97,7 @@ impl Looking {
             Place::Cluster => Some(("Cluster".to_owned(), cluster_page::parts(&sight.cluster()))),
             Place::Models => {
                 let now = sight.cluster().now;
-                Some(("Models".to_owned(), models_page::parts(&sight.models(), now)))
+                Some(("Models".to_owned(), models_page::parts(sight.models().as_deref().map_err(String::as_str), now)))
             }
             Place::Job(id, scope) => {
                 let view = sight.job(*id)?;

@@ -169,7 +169,7 @@ async fn calls_that_block_are_bounded() {
         fn log(&self, process: ProcessRef, stream: LogStream, from: Option<u64>) -> Result<LogPiece, NotHad> {
             Sight::log(&*self.0, process, stream, from)
         }
-        fn models(&self) -> Vec<ModelView> {
+        fn models(&self) -> Result<Vec<ModelView>, String> {
             self.0.models()
         }
         fn model(&self, _: &str) -> Option<ModelView> {

@@ -108,8 +108,8 @@ impl Sight for Made {
         }
     }
 
-    fn models(&self) -> Vec<ModelView> {
-        sample::models()
+    fn models(&self) -> Result<Vec<ModelView>, String> {
+        Ok(sample::models())
     }
 
     fn model(&self, id: &str) -> Option<ModelView> {

@@ -5,9 +5,9 @@ use clap::CommandFactory;
 use serde_json::Value;
 
 use super::*;
-use crate::model::Model;
 use crate::model::folder::FOREST_FILE;
 use crate::model::sample::{TINY, parts};
+use crate::model::{Model, ReportFile};
 
 fn model(models: &Path, words: &[&str]) -> (String, Result<(), Failure>) {
     let mut all = vec!["model", "--models", models.to_str().unwrap()];
@@ -57,6 +57,20 @@ fn a_promoted_model_is_starred_and_shown() {
     let shown = json_of(models, &["show", &first[..10], "--json"]);
     assert_eq!((&shown["id"], &shown["current"]), (&Value::from(first), &Value::Bool(false)));
     assert!(shown["files"][FOREST_FILE]["sha256"].is_string() && shown["parameters"]["trees"] == 2);
+}
+
+#[test]
+fn a_report_is_brought_out_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = |name: &str, text: &str| ReportFile { name: name.to_owned(), bytes: text.into() };
+    let reports = [report("report.html", "<p>it</p>"), report("report.json", "{}")];
+    let id = Model::new(parts(1, TINY)).unwrap().save(folder.path(), &reports).unwrap().to_string();
+    assert_eq!(model(folder.path(), &["report", &id]).0, "<p>it</p>");
+    assert_eq!(model(folder.path(), &["report", &id[..9], "--json"]).0, "{}");
+    fs::remove_file(folder.path().join(&id).join("report.html")).unwrap();
+    let failure = model(folder.path(), &["report", &id]).1.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::BadInput);
+    assert!(failure.message.contains(&format!("{id}/report.html` is not there")), "{failure}");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Models as tables for people and as JSON for scripts: pure functions of what the registry says.
 
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use flightline_operators::columns::Number;
@@ -28,9 +27,9 @@ pub(super) fn list_json(models: &[Listed], current: Option<ModelId>) -> Value {
 }
 
 /// All models as a table.
-pub(super) fn list_text(models: &[Listed], current: Option<ModelId>, folder: &Path) -> String {
+pub(super) fn list_text(models: &[Listed], current: Option<ModelId>, folder: &str) -> String {
     if models.is_empty() {
-        return format!("no model in {} yet; `train` makes one\n", folder.display());
+        return format!("no model in {folder} yet; `train` makes one\n");
     }
     let head =
         ["", "id", "saved (UTC)", "trees", "nodes", "features", "rows", "days", "accuracy", "log loss", "judged by"];
@@ -68,7 +67,7 @@ fn list_columns(card: &ModelCard) -> [String; 8] {
 }
 
 /// One model as an object.
-pub(super) fn card_json(card: &ModelCard, is_current: bool, folder: &Path) -> Value {
+pub(super) fn card_json(card: &ModelCard, is_current: bool, folder: &str) -> Value {
     let bins = |cuts: usize, names: usize| if names > 0 { names } else { cuts + 1 };
     let feature = |feature: &crate::model::card::FeatureCard| {
         let cuts = feature.cuts.as_ref().map_or(0, Vec::len);
@@ -77,7 +76,7 @@ pub(super) fn card_json(card: &ModelCard, is_current: bool, folder: &Path) -> Va
     };
     let mut value = summary_json(card);
     value["current"] = json!(is_current);
-    value["folder"] = json!(folder.display().to_string());
+    value["folder"] = json!(folder);
     value["features"] = card.features.iter().map(feature).collect();
     value["classes"] = json!(card.label.names);
     value["splits"] = json!(card.label.splits);
@@ -110,14 +109,14 @@ fn summary_json(card: &ModelCard) -> Value {
 }
 
 /// One model as a page.
-pub(super) fn card_text(card: &ModelCard, is_current: bool, folder: &Path) -> String {
+pub(super) fn card_text(card: &ModelCard, is_current: bool, folder: &str) -> String {
     let p = &card.parameters;
     let mut text = format!(
         "model {}{}\n  folder      {}\n  forest      {} trees, {} nodes, depth at most {}, {} impurity, seed {}\n\
          \x20 rows        {}, {}, identities {}\n  golden      {} rows\n\n",
         card.id,
         if is_current { " (current)" } else { "" },
-        folder.display(),
+        folder,
         count(card.trees),
         count(card.nodes),
         p.depth,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flightline_connectors::files::Existing;
+use flightline_connectors::files::{Existing, Stores};
 use flightline_engine::cluster;
 use flightline_engine::progress::Progress;
 use serde_json::json;
@@ -14,10 +14,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::PredictFlags;
 use crate::answer::Serving;
+use crate::config::ModelsPlace;
 use crate::failure::{Failure, FailureKind};
 use crate::flight::label::DelayClass;
 use crate::input::Input;
-use crate::model::{Model, ModelId, Registry};
+use crate::model::{ModelId, Registry};
 use crate::predicting::{Delivery, PredictPlan, Summary, Target, golden, run_worker};
 use crate::stores::stores;
 use crate::table::{DistanceTable, TableError};
@@ -36,9 +37,9 @@ pub fn run(flags: &PredictFlags) -> Result<(), Failure> {
 /// Does the work, and gives the model that was asked and what all workers came to.
 pub(crate) fn predict(flags: &PredictFlags) -> Result<(ModelId, Summary), Failure> {
     let cluster = flags.cluster.plan()?;
-    let serving = ready_model(&flags.batch.models, flags.batch.model.as_deref())?;
-    let distances = read_distances(&flags.batch.distances)?;
     let stores = stores(&flags.config.load()?.config)?;
+    let serving = ready_model(&stores, &flags.batch.models, flags.batch.model.as_deref())?;
+    let distances = read_distances(&flags.batch.distances)?;
     let input = Input::resolve(&stores, &flags.batch.input, flags.read.format, cluster.workers())?;
     let existing = if flags.batch.replace { Existing::Replace } else { Existing::Refuse };
     let delivery = Delivery::prepare(&stores, &flags.batch.output, existing, &cluster)?;
@@ -59,13 +60,13 @@ pub(crate) fn predict(flags: &PredictFlags) -> Result<(ModelId, Summary), Failur
 }
 
 /// Loads and verifies a model, and sends its golden rows through the operators that are going to answer.
-fn ready_model(models: &Path, prefix: Option<&str>) -> Result<Arc<Serving>, Failure> {
-    let registry = Registry::open(models);
+fn ready_model(stores: &Stores, models: &ModelsPlace, prefix: Option<&str>) -> Result<Arc<Serving>, Failure> {
+    let registry = Registry::open_patiently(stores, models)?;
     let id = match prefix {
         Some(prefix) => registry.find(prefix)?,
         None => registry.need_current()?,
     };
-    Ok(golden::ready(Model::load(&registry.folder_of(&id))?, Serving::start)?)
+    Ok(golden::ready(registry.read(&id)?, Serving::start)?)
 }
 
 fn read_distances(path: &Path) -> Result<DistanceTable, Failure> {

@@ -43,7 +43,7 @@ fn weekly() -> ModelParts {
 fn saved(parts: ModelParts) -> (tempfile::TempDir, Registry, Binding) {
     let folder = tempfile::tempdir().unwrap();
     let id = Model::new(parts).unwrap().save(folder.path(), &[]).unwrap();
-    let registry = Registry::open(folder.path());
+    let registry = Registry::in_folder(folder.path());
     (folder, registry, binding(&id.to_string(), TableVersion(1)))
 }
 

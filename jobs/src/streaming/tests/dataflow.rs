@@ -29,7 +29,7 @@ fn by_dataflow(world: &Arc<World>, workers: usize, spread: TableSpread) -> Vec<S
 }
 
 fn run(worker: &mut Worker, world: &World, spread: TableSpread) -> Vec<Settled> {
-    let job = FlightsJob::new(Registry::open("nowhere"));
+    let job = FlightsJob::new(Registry::in_folder("nowhere"));
     let bindings = Bindings::default();
     for (number, binding) in (0..).zip(&world.bindings) {
         let ready = Arc::new(Arc::clone(&world.models[&binding.model]));

@@ -105,7 +105,7 @@ proptest! {
 fn registry(seed: u64) -> (tempfile::TempDir, Registry, ModelId) {
     let folder = tempfile::tempdir().unwrap();
     let id = Model::new(parts(seed, TINY)).unwrap().save(folder.path(), &[]).unwrap();
-    let registry = Registry::open(folder.path());
+    let registry = Registry::in_folder(folder.path());
     registry.promote(&id).unwrap();
     (folder, registry, id)
 }
@@ -116,7 +116,7 @@ fn a_registry_without_a_current_model_has_none_to_be_better_than() {
     assert_eq!(CurrentModel::read(&registry).unwrap().unwrap().id(), id);
     fs::remove_file(folder.path().join(CURRENT_FILE)).unwrap();
     assert!(CurrentModel::read(&registry).unwrap().is_none());
-    assert!(CurrentModel::read(&Registry::open(folder.path().join("nowhere"))).unwrap().is_none());
+    assert!(CurrentModel::read(&Registry::in_folder(folder.path().join("nowhere"))).unwrap().is_none());
 }
 
 #[test]
@@ -162,6 +162,23 @@ fn all_workers_hear_the_same_of_the_current_model() {
     assert_eq!(heard(Ok(Some(current))), vec![Ok(told); 3]);
     assert_eq!(heard(Ok(None)), vec![Ok(None); 3]);
     assert_eq!(heard(Err(failure.clone())), vec![Err(failure); 3]);
+}
+
+#[test]
+fn what_was_decided_is_carried_out_unless_the_current_model_is_another_one_by_then() {
+    use PromotionReason::{Always, Better, CurrentChanged, NoneWasCurrent, Worse};
+    let (_folder, registry, compared) = registry(1);
+    let new = registry.save(&Model::new(parts(2, TINY)).unwrap(), &[]).unwrap();
+    let carried = |reason, compared| {
+        let done = carry_out(Promotion::new(reason, None), compared, &new, &registry).unwrap();
+        (done.reason, done.promoted, registry.current().unwrap() == Some(new))
+    };
+    assert_eq!(carried(Worse, Some(compared)), (Worse, false, false));
+    assert_eq!(carried(NoneWasCurrent, None), (CurrentChanged, false, false));
+    assert_eq!(carried(Better, Some(compared)), (Better, true, true));
+    registry.promote(&compared).unwrap();
+    assert_eq!(carried(Better, Some(new)), (CurrentChanged, false, false));
+    assert_eq!(carried(Always, Some(new)), (Always, true, true));
 }
 
 #[test]

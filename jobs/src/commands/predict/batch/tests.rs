@@ -4,6 +4,7 @@ use clap::Parser;
 
 use super::*;
 use crate::answer::Question;
+use crate::model::Model;
 use crate::model::sample::{Dice, SMALL, flight, parts};
 use crate::model::{GoldenError, GoldenRow};
 use crate::request::Request;
@@ -24,7 +25,7 @@ impl World {
         let models = folder.path().join("models");
         let model = Model::new(parts(seed, SMALL)).unwrap();
         model.save(&models, &[]).unwrap();
-        Registry::open(&models).promote(&model.id()).unwrap();
+        Registry::in_folder(&models).promote(&model.id()).unwrap();
 
         let dice = &mut Dice::new(seed);
         let flights: Vec<_> = (0..600).map(|_| flight(dice)).collect();
