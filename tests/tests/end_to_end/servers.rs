@@ -17,7 +17,7 @@
 //! | `seed` | that a client of the seed's web tier works unchanged, with the names that it knows |
 //! | `storm` | that kills at random moments and at each step of a commit lose and double nothing, and no old life that wakes up |
 //! | `unreachable` | that a server that is away, at the start or later, is named and waited for |
-//! | `upgrade` | that a stream under load is upgraded, and no answer is lost, doubled or late |
+//! | `upgrade` | that a stream under load is upgraded, and no answer is lost or doubled |
 
 mod files;
 mod grown;
