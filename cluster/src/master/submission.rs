@@ -35,7 +35,7 @@ impl Cluster {
 }
 
 fn goes_on(job: &Job) -> bool {
-    let is_at_work = matches!(job.phase(), Phase::Queued | Phase::Starting | Phase::Running | Phase::BackingOff);
+    let is_at_work = !job.state().is_over() && !is_ending(job);
     is_at_work || job.next_run.is_some()
 }
 
