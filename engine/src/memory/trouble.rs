@@ -1,7 +1,7 @@
 //! The faults that a test orders from a connector in memory.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ pub struct Troubles {
     away: AtomicBool,
     broken: Mutex<Option<String>>,
     pause: Mutex<Duration>,
+    stuck: Mutex<bool>,
+    freed: Condvar,
 }
 
 impl Troubles {
@@ -43,12 +45,20 @@ impl Troubles {
         *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = pause;
     }
 
+    /// While true, no call comes back, or begins its work.
+    pub fn be_stuck(&self, stuck: bool) {
+        *self.stuck.lock().unwrap_or_else(PoisonError::into_inner) = stuck;
+        self.freed.notify_all();
+    }
+
     /// Lives through what was ordered around a call.
     pub(super) fn around<T>(&self, call: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
         let pause = *self.pause.lock().unwrap_or_else(PoisonError::into_inner);
         if !pause.is_zero() {
             thread::sleep(pause);
         }
+        let stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.freed.wait_while(stuck, |stuck| *stuck));
         if let Some(sentence) = &*self.broken.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(Fault::permanent(sentence));
         }

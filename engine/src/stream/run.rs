@@ -27,7 +27,7 @@ use super::room::Room;
 use super::setup::{LeadSetup, Shared, StreamSetup};
 use super::startup::{Started, start};
 use super::stats::Stats;
-use super::threads::Threads;
+use super::threads::{Threads, begin};
 use super::worker::{Outgoing, Source, State, StreamWorker};
 use super::{Drained, Ending, Epoch, StreamError};
 use crate::cluster::{self, ClusterPlan};
@@ -106,7 +106,7 @@ fn assemble<'a, J: StreamJob>(
     let stats = Stats::new(setup.metrics.clone(), started.generation, Arc::clone(&setup.clock), names);
     stats.entries(started.book.next_seq());
 
-    let (outgoing, outlets) = start_writers(shared, started.writers, &started.read_from, &tell, &mut threads)?;
+    let (outgoing, outlets) = start_writers(shared, started.writers, &started.read_from, &tell)?;
     let bindings = Bindings::default();
     let sinks = setup.sinks.iter().map(|sink| (sink.sink.placement(), sink.sink.name().clone())).collect();
     let plan = FlowPlan {
@@ -205,7 +205,6 @@ fn start_writers<J: StreamJob>(
     writers: Writers,
     read_from: &Offsets,
     tell: &InboxSender<Event>,
-    threads: &mut Threads,
 ) -> Result<(Vec<Outgoing>, Vec<Outlet>), Ending> {
     let (mut outgoing, mut outlets) = (Vec::new(), Vec::new());
     for (place, writer) in writers {
@@ -235,9 +234,10 @@ fn start_writers<J: StreamJob>(
             metrics: shared.setup.metrics.clone(),
             trial: Trial::new(format!("sink {name}"), &shared.setup.health),
         };
-        threads.start(&format!("sink-{name}"), move || delivery.run(writer))?;
+        let thread = begin(&format!("sink-{name}"), move || delivery.run(writer))?;
         outlets.push(Outlet { placement: setup.sink.placement(), selects, queue: Arc::clone(&queue) });
-        outgoing.push(Outgoing { sink: name, queue });
+        let patience = (!setup.required).then_some(shared.setup.limits.drain_patience);
+        outgoing.push(Outgoing { sink: name, queue, patience, thread: Some(thread) });
     }
     Ok((outgoing, outlets))
 }

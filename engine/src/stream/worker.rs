@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use timely::worker::Worker;
 
@@ -50,10 +52,21 @@ pub(super) struct Source {
     pub(super) room: Arc<Room>,
 }
 
-/// One writer's queue.
+/// One writer, seen from its worker.
 pub(super) struct Outgoing {
     pub(super) sink: SinkName,
     pub(super) queue: Arc<SinkQueue>,
+    /// How long a drain waits for it; `None` for a required sink, which is waited for without end.
+    pub(super) patience: Option<Duration>,
+    /// `None` when it is not waited for any more.
+    pub(super) thread: Option<JoinHandle<()>>,
+}
+
+impl Outgoing {
+    /// Whether a drain has waited long enough for it. Its thread looks at that itself, but not in the midst of a call.
+    fn is_given_up(&self) -> bool {
+        self.patience.is_some_and(|patience| self.queue.ends_since().is_some_and(|since| since >= patience))
+    }
 }
 
 /// A worker of a running job.
@@ -104,9 +117,13 @@ impl<J: StreamJob> StreamWorker<'_, J> {
         if let Some(conductor) = self.conductor.take() {
             conductor.end();
         }
-        let Self { threads, inbox, .. } = self;
+        let Self { threads, inbox, outgoing, .. } = self;
         // Whoever waits for room in the inbox must see that nobody reads it any more.
         drop(inbox);
+        for thread in outgoing.into_iter().filter_map(|outgoing| outgoing.thread) {
+            // One that panicked has ended the process.
+            let _ = thread.join();
+        }
         threads.join();
         ended
     }
@@ -279,9 +296,23 @@ impl<J: StreamJob> StreamWorker<'_, J> {
             self.state = State::Flushing;
             self.outgoing.iter().for_each(|outgoing| outgoing.queue.end(End::Flushed));
         }
+        if self.state == State::Flushing {
+            self.leave_who_lags();
+        }
         if self.state == State::Flushing && self.unflushed.is_empty() {
             self.state = State::Drained;
             self.bus.tell(Message::Drained { worker: self.index, positions: self.positions() });
+        }
+    }
+
+    /// Leaves those behind whose call takes longer than a drain may: the process ends in the midst of it, as when it is killed.
+    fn leave_who_lags(&mut self) {
+        for outgoing in &mut self.outgoing {
+            if self.unflushed.contains(&outgoing.sink) && outgoing.is_given_up() {
+                self.unflushed.remove(&outgoing.sink);
+                outgoing.thread = None;
+                tracing::warn!(sink = %outgoing.sink, "the job ends in the midst of a call to this sink; the next life brings it up");
+            }
         }
     }
 }

@@ -84,6 +84,26 @@ fn a_sink_that_was_behind_at_the_end_of_a_life_is_brought_up_without_a_new_recor
     world.check();
 }
 
+/// Found by the upgrade drill: a file that HDFS was slow to close held a drain up for seconds, whatever its patience was.
+#[test]
+fn a_drain_does_not_wait_for_a_call_to_a_sink_that_may_lag() {
+    let mut world = World::new();
+    world.limits.drain_patience = Duration::ZERO;
+    let running = world.start(2);
+    world.append(0..40);
+    world.wait_for(&world.files);
+    world.files.troubles().be_stuck(true);
+    world.append(40..100);
+    world.wait_for(&world.topic);
+    running.stop().unwrap();
+    assert_eq!(world.files.bodies().len(), 40, "the call goes on, and the job has ended");
+    world.files.troubles().be_stuck(false);
+    let running = world.start(2);
+    world.wait_for(&world.files);
+    running.stop().unwrap();
+    world.check();
+}
+
 #[test]
 fn an_older_life_ends_when_a_later_one_is_at_work() {
     let world = World::new();
