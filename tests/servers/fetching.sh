@@ -73,6 +73,7 @@ inputs_of() {
         mongo-java) echo "$here/mongo-java/pom.xml" "$here/mongo-java/MongoJava.java" ;;
         ferretdb) echo "$here/ferretdb/go.mod" "$here/ferretdb/go.sum" "$here/ferretdb.sh" ;;
         kustomize) echo "$here/kustomize/go.mod" "$here/kustomize/go.sum" ;;
+        promtool) echo "$here/fetching.sh" ;;
         browser) echo "$root/tests/browser/package.json" "$root/tests/browser/package-lock.json" ;;
         python) echo "$here/python/requirements.txt" "$here/python/constraints.txt" ;;
     esac
@@ -162,6 +163,14 @@ fetch_kustomize() {
     fi
     mkdir "$1" && cd "$here/kustomize" &&
         go build -buildvcs=false -trimpath -ldflags '-s -w' -o "$1/kustomize" sigs.k8s.io/kustomize/kustomize/v5
+}
+
+# Out of Debian's package of Prometheus, of which nothing else is wanted here: installed, it would start.
+fetch_promtool() {
+    mkdir "$1" && cd "$1" || return 1
+    # apt fetches as a user of its own, who may not write here; as root it says so, and fetches.
+    apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb package || return 1
+    mv package/usr/bin/promtool . && rm -r package prometheus_*.deb
 }
 
 # For the servers in Java: starts quickly and takes little memory; none of them has to be fast for long.
