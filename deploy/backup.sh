@@ -4,9 +4,9 @@
 #   deploy/backup.sh STATE MODELS COPY      STATE is the folder of job.state, MODELS that of model.registry, COPY a new folder
 #
 # All of it are files that are created once and never changed, so each is whole. What must fit together is the order: entries of
-# the ledger are deleted when a checkpoint holds them, so both are copied again if a checkpoint came meanwhile; an entry names
-# versions of the table and models that are there before it, so those are copied after it; versions before it, too, since they go
-# when no entry needs them any more.
+# the ledger, and versions of the table that only they need, are deleted when a checkpoint holds them, so all is copied again if a
+# checkpoint came meanwhile; an entry names versions of the table and models that are there before it, so those are copied after
+# it; versions before it, too, since what the last checkpoint has let go may still be under way.
 # What is in an object store is copied in the same order by that store's own tools.
 set -euo pipefail
 
@@ -26,37 +26,56 @@ names() {
     [ ! -d "$1" ] || find "$1" -maxdepth 1 -type f -name '[0-9]*.json' -printf '%f\n' | LC_ALL=C sort
 }
 
-# An object that is deleted meanwhile is not needed: a later checkpoint holds it.
+# Copies the objects of these names. One that is deleted meanwhile is not needed: a later checkpoint holds it.
 copy_all() {
-    local from=$1 to=$2 name
+    local from=$1 to=$2 all name
     mkdir -p "$to"
-    while read -r name; do
-        if ! cp -p "$from/$name" "$to/$name" 2> /dev/null && [ -e "$from/$name" ]; then
+    mapfile -t all
+    [ ${#all[@]} -gt 0 ] || return 0
+    (cd "$from" && cp -p -- "${all[@]}" "$to") 2> /dev/null && return
+    for name in "${all[@]}"; do
+        if [ ! -e "$to/$name" ] && [ -e "$from/$name" ]; then
             echo "backup.sh: can't copy $from/$name" >&2
             exit 4
         fi
     done
 }
 
+copy_tables() {
+    names "$state/tables" | copy_all "$state/tables" "$copy/tables"
+}
+
 copy_ledger() {
-    local checkpoint last
+    local last
+    names "$state/checkpoint" | copy_all "$state/checkpoint" "$copy/checkpoint"
+    # While a folder is listed, a later name may be seen and an earlier one not. So it is listed once for the last name.
+    last=$(names "$state/ledger" | tail -n 1)
+    names "$state/ledger" | awk -v last="$last" '$0 <= last' | copy_all "$state/ledger" "$copy/ledger"
+}
+
+newest_checkpoint() {
+    names "$state/checkpoint" | tail -n 1
+}
+
+# Nothing is deleted but after a new checkpoint: if there is none since the beginning, nothing that belongs together is missing.
+copy_state() {
+    local checkpoint
     for _ in $(seq 100); do
-        rm -rf "$copy/ledger" "$copy/checkpoint"
-        checkpoint=$(names "$state/checkpoint" | tail -n 1)
-        names "$state/checkpoint" | copy_all "$state/checkpoint" "$copy/checkpoint"
-        # While a folder is listed, a later name may be seen and an earlier one not. So it is listed once for the last name.
-        last=$(names "$state/ledger" | tail -n 1)
-        names "$state/ledger" | awk -v last="$last" '$0 <= last' | copy_all "$state/ledger" "$copy/ledger"
-        [ "$(names "$state/checkpoint" | tail -n 1)" != "$checkpoint" ] || return 0
+        rm -rf "$copy/ledger" "$copy/checkpoint" "$copy/tables"
+        checkpoint=$(newest_checkpoint)
+        copy_tables
+        copy_ledger
+        copy_tables
+        [ "$(newest_checkpoint)" != "$checkpoint" ] || return 0
     done
     echo "backup.sh: the ledger was collected 100 times while it was copied: try again" >&2
     exit 4
 }
 
 mkdir -p "$copy"
-names "$state/tables" | copy_all "$state/tables" "$copy/tables"
-copy_ledger
-names "$state/tables" | copy_all "$state/tables" "$copy/tables"
+# From the folder of the objects, too, it must lead to the same place.
+copy=$(cd "$copy" && pwd)
+copy_state
 # A model appears by a rename, with a name that begins with a letter or a digit; `current` is a file that is replaced by one.
 mkdir "$copy/models"
 find "$models" -mindepth 1 -maxdepth 1 -name '[0-9A-Za-z]*' -exec cp -a {} "$copy/models/" \;

@@ -26,7 +26,7 @@ function pages({ master, worker, jobs, model }) {
     { name: "models", at: master, path: "/models", whole: "td code", twin: "/api/models" },
     { name: "model-report", at: master, path: `/models/${model}/report`, whole: "h1", isForeign: true },
     { name: "not-found", at: master, path: "/nothing", whole: ".button", status: 404 },
-    { name: "no-log", at: master, path: `/jobs/${waiting}/logs/7/0`, whole: ".button", status: 502 },
+    { name: "no-log", at: master, path: `/jobs/${waiting}/logs/7/0`, whole: ".button", status: 404 },
     { name: "worker", at: worker, path: "/", whole: ".cards", twin: "/api/worker" },
     { name: "worker-log", at: worker, path: log, whole: "#log span", twin: `/api${log}` },
   ];

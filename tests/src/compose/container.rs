@@ -248,7 +248,7 @@ mod tests {
         mounts.push(Mount { from: given.clone(), to: "/some/given".to_owned(), read_only: true });
         let script = "id -u; echo $$; hostname; cat /some/given; echo; env | sort | head -n 2; \
             echo x > /some/given || echo fixed; touch /file || echo whole; chown 1 /tmp/ours || echo no rights; \
-            echo > /tmp/ours && echo ok; command -v curl python3 || echo no more; cat /root/.bashrc || echo own";
+            echo > /tmp/ours && echo ok; command -v curl python3 || echo no more; (cd /root && cat .bashrc) || echo own";
         let plan = Plan {
             name: "somebody".to_owned(),
             image: image.root,
