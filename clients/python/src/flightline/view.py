@@ -33,8 +33,8 @@ class StageLine:
 
 @dataclass(frozen=True)
 class JobState:
-    """Where a job stands: `queued`, `starting`, `running`, `ending`, `backing-off`, `upgrading`, `stopping`, `completed`,
-    `failed`, `stopped` or `killed`."""
+    """Where a job stands: `queued`, `starting`, `running`, `ending`, `backing-off`, `upgrading`, `stopping`,
+    `completed`, `failed`, `stopped` or `killed`."""
 
     state: str
     #: What it waits for, or why it ended, in a sentence.
