@@ -21,6 +21,11 @@ if [ -e "$copy" ]; then
 fi
 [ -d "$state/ledger" ] || { echo "backup.sh: there is no ledger in $state: name the folder of job.state" >&2; exit 3; }
 
+fail() {
+    echo "backup.sh: $*; this copy is none" >&2
+    exit 4
+}
+
 # Names of finished objects only; others are being written. In a folder that isn't there yet there are none.
 names() {
     [ ! -d "$1" ] || find "$1" -maxdepth 1 -type f -name '[0-9]*.json' -printf '%f\n' | LC_ALL=C sort
@@ -34,10 +39,9 @@ copy_all() {
     [ ${#all[@]} -gt 0 ] || return 0
     (cd "$from" && cp -p -- "${all[@]}" "$to") 2> /dev/null && return
     for name in "${all[@]}"; do
-        if [ ! -e "$to/$name" ] && [ -e "$from/$name" ]; then
-            echo "backup.sh: can't copy $from/$name" >&2
-            exit 4
-        fi
+        cp -p -- "$from/$name" "$to/$name" 2> /dev/null && continue
+        rm -f "$to/$name"
+        [ ! -e "$from/$name" ] || fail "can't copy $from/$name: $(cp -p -- "$from/$name" "$to/$name" 2>&1)"
     done
 }
 
@@ -68,17 +72,19 @@ copy_state() {
         copy_tables
         [ "$(newest_checkpoint)" != "$checkpoint" ] || return 0
     done
-    echo "backup.sh: the ledger was collected 100 times while it was copied: try again" >&2
-    exit 4
+    fail "the ledger was collected 100 times while it was copied: try again"
 }
 
 mkdir -p "$copy"
 # From the folder of the objects, too, it must lead to the same place.
 copy=$(cd "$copy" && pwd)
 copy_state
-# A model appears by a rename, with a name that begins with a letter or a digit; `current` is a file that is replaced by one.
+# A model appears whole, by a rename, before `current` names it; so `current` is copied first. Names that begin otherwise are of
+# what isn't finished.
 mkdir "$copy/models"
-find "$models" -mindepth 1 -maxdepth 1 -name '[0-9A-Za-z]*' -exec cp -a {} "$copy/models/" \;
+[ ! -e "$models/current" ] || cp -p -- "$models/current" "$copy/models/" || fail "can't copy $models/current"
+find "$models" -mindepth 1 -maxdepth 1 -type d -name '[0-9A-Za-z]*' -exec cp -a -t "$copy/models" -- {} + ||
+    fail "can't copy the models"
 sync
 echo "copied: $(names "$copy/ledger" | wc -l) entries of the ledger, $(names "$copy/checkpoint" | wc -l) checkpoints, \
 $(names "$copy/tables" | wc -l) versions of the table, $(find "$copy/models" -mindepth 1 -maxdepth 1 -type d | wc -l) models"

@@ -63,9 +63,10 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Whether a drain has waited long enough for it. Its thread looks at that itself, but not in the midst of a call.
+    /// Whether a drain has waited long enough for it. Its thread looks at that itself, and has a moment to say so, but not in
+    /// the midst of a call.
     fn is_given_up(&self) -> bool {
-        self.patience.is_some_and(|patience| self.queue.ends_since().is_some_and(|since| since >= patience))
+        self.patience.is_some_and(|patience| self.queue.ends_since().is_some_and(|since| since >= patience + NAP))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the guide says of copies: with them a stream that has lost all of its disk goes on, and what an older ledger does.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use flightline_engine::ledger::{EntryBody, LedgerLog};
 use flightline_engine::process::Exit;
 use flightline_tests::job::{Job, Load, Shape, World, wait_for_work};
 use flightline_tests::servers::Servers;
-use flightline_tests::{Chance, project_root};
+use flightline_tests::{Chance, Folder, project_root};
 
 use super::page;
 use crate::storm;
@@ -147,6 +148,28 @@ fn a_stream_on_servers_goes_on_with_an_older_ledger() {
     let load = world.load(job.requests(), Chance::new());
     wait_for_work(&job, &load);
     an_older_ledger_comes_back(&world, &shape, job, load);
+}
+
+/// Found by a review: on a full disk half of a file was copied, and the copy was said to be one.
+#[test]
+fn a_copy_that_does_not_fit_on_its_disk_is_none() {
+    let folder = Folder::new();
+    for (name, text) in
+        [("state/ledger/1.json", "an entry"), ("models/a/model.json", "a model"), ("models/current", "a")]
+    {
+        folder.write(name, text);
+    }
+    // As `cp` on a disk that is full: it leaves a part, and fails.
+    let cp = folder.write("bin/cp", "#!/bin/sh\nfor to; do :; done\necho no room >&2\n/bin/cp \"$@\"\nfind \"$to\" -type f -exec truncate -s 1 {} +\nexit 1\n");
+    fs::set_permissions(&cp, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").expect("there is a PATH"));
+    let script = project_root().join("deploy/backup.sh");
+    let mut copy = Command::new("bash");
+    copy.arg(script).args(["state", "models", "copy"]).current_dir(folder.path()).env("PATH", path);
+    let told = copy.output().expect("there is a shell");
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(4), "{said}");
+    assert!(said.contains("can't copy") && said.contains("no room") && said.contains("this copy is none"), "{said}");
 }
 
 /// Says that something is over, also when it ends by a panic.
