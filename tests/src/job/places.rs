@@ -38,7 +38,8 @@ impl OnServers {
         Self { mongodb, login, ..Self::new(servers, guarantee) }
     }
 
-    /// The sections of a configuration that say where everything is.
+    /// The sections of a configuration that say where everything is. A drain waits for HDFS here, since what is there is looked at
+    /// when the job has ended.
     pub(super) fn configuration(&self, login_file: &str) -> String {
         let Self { name, brokers, mongodb, login, hdfs, guarantee } = self;
         let credentials = login.as_ref().map_or_else(|| "none".to_owned(), |_| format!("file:{login_file}"));
@@ -56,7 +57,8 @@ impl OnServers {
              [sinks.topic]\nurl = \"kafka:topic/{name}-response\"\n\
              [sinks.collection]\nurl = \"mongodb:collection/{name}.flight_delay_ml_response\"\n\
              [sinks.files]\nurl = \"{hdfs}/{name}/predictions\"\nroll_every = \"300ms\"\nrequired = false\n\
-             [sinks.dead-letters]\nurl = \"kafka:topic/{name}-dead-letter\"\n"
+             [sinks.dead-letters]\nurl = \"kafka:topic/{name}-dead-letter\"\n\
+             [limits]\ndrain_patience = \"1m\"\n"
         )
     }
 

@@ -77,6 +77,8 @@ fn predict(folder: &Folder, servers: &Servers) -> Invocation {
         // Of all its runs on these servers, since they have one name.
         format!("job.state={hdfs}/seed-client"),
         format!("http.listen=127.0.0.1:{port}"),
+        // What is in HDFS is looked at when it has ended.
+        "limits.drain_patience=1m".to_owned(),
     ] {
         predict = predict.args(["--set", &setting]);
     }
