@@ -215,7 +215,7 @@ up() {
     step "the secrets"
     run deploy/kubernetes/secrets.sh
 
-    step "everything else; the start is done anew, and does nothing that is done"
+    step "everything else; the start is done anew: it does nothing that is done, and the stream goes on as is said now"
     run "${kubectl[@]}" delete job flightline-start --ignore-not-found
     apply
 

@@ -53,7 +53,9 @@ def main() -> int:
         finally:
             server.stop()
         for sentence in wrong:
-            print(f"notebook: {sentence}\n{server.said()}", file=sys.stderr)
+            print(f"notebook: {sentence}", file=sys.stderr)
+        if wrong:
+            print(server.said(), file=sys.stderr)
     print(f"notebook: JupyterLab as in its container, {len(wrong)} mistakes")
     return 1 if wrong else 0
 
