@@ -8,9 +8,10 @@ Deploys Flightline to Google Kubernetes Engine, from nothing to the address of t
 
 Usage: deploy/gke.sh [up|down] --project PROJECT [OPTIONS]
 
-  up      makes what is missing, in this order: the cluster, the registry and the image in it, the bucket and who may use it,
-          the secrets; applies the overlay gke, waits, and prints the address. May be run again at any time
-  down    ends the cluster and all disks of it. The bucket, with ledger, answers and models, and the images stay
+  up      makes what is missing, in this order: the registry, the nodes' account, the cluster, the image, the bucket and who may
+          use it, the secrets; applies the overlay gke, waits, and prints the address. May be run again at any time
+  down    ends the cluster and all disks of it. The bucket, with ledger, answers and models, the images and the nodes' account
+          stay
 
 Options:
   --project PROJECT   the project in which all of this is, and who pays for it
@@ -19,13 +20,13 @@ Options:
   --nodes N           its nodes [default: 3]
   --machine TYPE      what each is [default: e2-standard-4]
   --bucket NAME       the bucket of models, ledger and answers [default: PROJECT-flightline]
-  --tag TAG           of the image [default: the commit that is checked out]
+  --tag TAG           of the image [default: the commit that is checked out, if nothing is changed since]
   --dry-run           prints each step and runs none
   --help              prints this
 
-Needs gcloud (logged in), kubectl with gke-gcloud-auth-plugin, docker and git. The cluster costs money until `down`.
+Needs gcloud (logged in), kubectl 1.31 or later with gke-gcloud-auth-plugin, docker and git. The cluster costs money until `down`.
 
-Exit codes: 0 done, 2 command line, 3 a program is missing, else that of the step that failed.
+Exit codes: 0 done, 2 command line, 3 a program is missing or too old, else that of the step that failed.
 TEXT
 }
 
@@ -66,9 +67,11 @@ read_arguments() {
     done
     # A project of an organisation is organisation:project, and no bucket is called so.
     bucket=${bucket:-${project//:/-}-flightline}
-    tag=${tag:-$(git rev-parse --short=12 HEAD)}
     region=${zone%-*}
     image=$region-docker.pkg.dev/${project//://}/flightline/flightline
+    # The same in the name of an account: project.organisation.
+    [[ $project == *:* ]] && owner=${project#*:}.${project%%:*} || owner=$project
+    node_account=flightline-nodes@$owner.iam.gserviceaccount.com
 }
 
 check_programs() {
@@ -82,6 +85,27 @@ check_programs() {
     else
         fail 3 "${missing[*]} can't be found: install it first"
     fi
+}
+
+# `kubectl wait` for a path without a value is not known to earlier ones.
+check_kubectl() {
+    $dry_run && return
+    local minor
+    minor=$(kubectl version --client --output json | sed -n 's/.*"gitVersion": *"v1\.\([0-9]*\)\..*/\1/p')
+    [[ $minor =~ ^[0-9]+$ && $minor -ge 31 ]] || fail 3 "kubectl is older than 1.31: install a later one"
+}
+
+# The image is made of the files that are here, so a commit names it only if they are that commit's.
+name_image() {
+    [[ -z $tag ]] || return 0
+    local changed
+    if ! tag=$(git rev-parse --short=12 HEAD) || ! changed=$(git status --porcelain); then
+        fail 2 "git knows no commit that could name the image: give --tag"
+    fi
+    [[ -n $changed ]] || return 0
+    local said="files are changed since the commit $tag, and would be in its image: commit first, or give --tag"
+    $dry_run || fail 2 "$said"
+    echo "# \`up\` will refuse: $said" >&2
 }
 
 step() {
@@ -149,22 +173,35 @@ address() {
 
 up() {
     check_programs gcloud kubectl gke-gcloud-auth-plugin docker git
+    check_kubectl
+    name_image
     local of_project=(--project "$project") of_cluster=(--project "$project" --zone "$zone")
     local kubectl=(kubectl --namespace flightline)
 
     step "the project's services"
-    run gcloud services enable container.googleapis.com artifactregistry.googleapis.com storage.googleapis.com "${of_project[@]}"
+    run gcloud services enable container.googleapis.com artifactregistry.googleapis.com iam.googleapis.com storage.googleapis.com \
+        "${of_project[@]}"
+
+    step "a registry for the image"
+    unless gcloud artifacts repositories describe flightline "${of_project[@]}" --location "$region" -- \
+        gcloud artifacts repositories create flightline "${of_project[@]}" --location "$region" --repository-format docker
+
+    step "the nodes' own account, which may do what nodes do and fetch the image: the one of all machines may have no right at all"
+    unless gcloud iam service-accounts describe "$node_account" "${of_project[@]}" -- \
+        gcloud iam service-accounts create "${node_account%%@*}" "${of_project[@]}"
+    run gcloud projects add-iam-policy-binding "$project" --role roles/container.defaultNodeServiceAccount \
+        --member "serviceAccount:$node_account" --condition None
+    run gcloud artifacts repositories add-iam-policy-binding flightline "${of_project[@]}" --location "$region" \
+        --role roles/artifactregistry.reader --member "serviceAccount:$node_account"
 
     step "the cluster: pods with an account in the cloud, policies that hold"
     unless gcloud container clusters describe "$cluster" "${of_cluster[@]}" -- \
         gcloud container clusters create "$cluster" "${of_cluster[@]}" --num-nodes "$nodes" --machine-type "$machine" \
         --release-channel regular --enable-ip-alias --enable-dataplane-v2 --workload-pool "$project.svc.id.goog" \
-        --addons HttpLoadBalancing,GcePersistentDiskCsiDriver
+        --addons HttpLoadBalancing,GcePersistentDiskCsiDriver --service-account "$node_account"
     run gcloud container clusters get-credentials "$cluster" "${of_cluster[@]}"
 
-    step "the image, in a registry beside the cluster"
-    unless gcloud artifacts repositories describe flightline "${of_project[@]}" --location "$region" -- \
-        gcloud artifacts repositories create flightline "${of_project[@]}" --location "$region" --repository-format docker
+    step "the image, into the registry"
     run gcloud auth configure-docker "$region-docker.pkg.dev" --quiet
     run docker build --platform linux/amd64 --build-arg FEATURES=servers,gs --tag "$image:$tag" .
     run docker push "$image:$tag"
@@ -178,7 +215,7 @@ up() {
     step "the secrets"
     run deploy/kubernetes/secrets.sh
 
-    step "everything else; the start is done anew, and does nothing that is done"
+    step "everything else; the start is done anew: it does nothing that is done, and the stream goes on as is said now"
     run "${kubectl[@]}" delete job flightline-start --ignore-not-found
     apply
 
@@ -197,16 +234,30 @@ up() {
     address
 }
 
+# Whether the cluster is there. Who may not ask is told so, and not that it is gone.
+is_there() {
+    local found=$cluster command=(gcloud container clusters list "${of_cluster[@]}" --filter "name=$cluster" --format 'value(name)')
+    printf '+'
+    printf ' %q' "${command[@]}"
+    printf '\n'
+    $dry_run || found=$("${command[@]}") || exit
+    [[ $found == "$cluster" ]]
+}
+
 down() {
     check_programs gcloud kubectl gke-gcloud-auth-plugin
     local of_cluster=(--project "$project" --zone "$zone")
 
-    step "the load balancer and the disks, which a cluster leaves behind"
-    run gcloud container clusters get-credentials "$cluster" "${of_cluster[@]}"
-    run kubectl delete namespace flightline --ignore-not-found --timeout 15m
+    if is_there; then
+        step "the load balancer and the disks, which a cluster leaves behind"
+        run gcloud container clusters get-credentials "$cluster" "${of_cluster[@]}"
+        run kubectl delete namespace flightline --ignore-not-found --timeout 15m
 
-    step "the cluster"
-    run gcloud container clusters delete "$cluster" "${of_cluster[@]}" --quiet
+        step "the cluster"
+        run gcloud container clusters delete "$cluster" "${of_cluster[@]}" --quiet
+    else
+        step "the cluster $cluster is gone already"
+    fi
     echo
     echo "gs://$bucket and the images stay. Its ledger is that of topics which are gone: before the next \`up\`, remove it,"
     echo "    gcloud storage rm --recursive gs://$bucket/state gs://$bucket/predictions"

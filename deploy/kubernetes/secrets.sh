@@ -20,7 +20,7 @@ umask 077
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 for name in cluster.secret token; do
-    head -c 32 /dev/urandom | base64 -w0 >"$folder/$name"
+    head -c 32 /dev/urandom | base64 | tr -d '\n' >"$folder/$name"
 done
 kubectl -n "$namespace" create secret generic "$secret" \
     --from-file="$folder/cluster.secret" --from-file="$folder/token"

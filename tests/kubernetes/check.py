@@ -210,9 +210,10 @@ def check_sizes(world, worker):
     expect(needed <= workers * amount(worker["FLIGHTLINE_WORKER_MEMORY"]), "the workers have too little memory")
     script = "".join(data["data"].get("start.sh", "") for data in world.of("ConfigMap"))
     expect(set(start) == set(re.findall(r"\$([A-Z_]+)", script)), "start.env and start.sh name different variables")
-    for line in re.findall(r"submit (train|predict) (.*?) -- (.*?)\n(?=\S|\})", script.replace("\\\n", " "), re.S):
+    for line in re.findall(r"submit (train|predict|upgrade) (.*?) -- (.*?)(?:\)| \|\||\n)", script.replace("\\\n", " ")):
         program, asked, own = line
-        for words, text in ((("submit", program), asked), ((program,), own)):
+        # What is upgraded is the stream.
+        for words, text in ((("submit", program), asked), (("predict" if program == "upgrade" else program,), own)):
             flags = set(re.findall(r"--[a-z-]+", text))
             expect(flags and flags <= world.flags(*words), f"{words} has no {flags - world.flags(*words)}")
     looked = set(re.findall(r"--[a-z-]+", re.search(r"model verify (.*?) ", script)[1]))

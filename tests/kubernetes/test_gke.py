@@ -8,7 +8,7 @@ from support import ROOT, WithFakes
 
 SCRIPT = ROOT / "deploy/gke.sh"
 UP = ("up", "--project", "demo-1", "--tag", "t1")
-CHECKS = re.compile(r"^gcloud .* describe (flightline|gs://\S+) ")
+CHECKS = re.compile(r"^gcloud .* describe (flightline|flightline-nodes@\S+|gs://\S+) |^kubectl version ")
 
 # Nothing is there yet.
 NOTHING = 'case "$*" in *value*) echo 4711 ;; *describe*) exit 1 ;; esac'
@@ -18,6 +18,7 @@ KUBECTL = """case "$*" in
     "apply -f -") cat > "$CALLS.applied" ;;
     *"get secret"*) exit 1 ;;
     *"create secret"*) for word; do case $word in --from-file=*) stat -c %a "${word#*=}" >> "$CALLS.modes" ;; esac; done ;;
+    version*) echo '{"clientVersion": {"gitVersion": "v1.31.0"}}' ;;
     *ingress*0*) echo 203.0.113.9 ;;
 esac"""
 
@@ -51,6 +52,45 @@ class Gke(WithFakes):
         for part in ("clusters create", "docker build", "docker push", "buckets create", "add-iam-policy-binding", "job/flightline-start"):
             self.assertTrue(any(part in line for line in told), part)
 
+    def test_nodes_have_an_account_of_their_own_that_may_fetch_the_image(self):
+        told = self.printed(*UP)
+        account = "flightline-nodes@demo-1.iam.gserviceaccount.com"
+        (created,) = [line for line in told if "clusters create" in line]
+        self.assertIn(f"--service-account {account}", created)
+        before = told[: told.index(created)]
+        self.assertIn("gcloud iam service-accounts create flightline-nodes --project demo-1", before)
+        for what, role in (("projects", "container.defaultNodeServiceAccount"), ("repositories", "artifactregistry.reader")):
+            wanted = (f"{what} add-iam-policy-binding", f"--role roles/{role}", f"--member serviceAccount:{account}")
+            self.assertTrue(any(all(part in line for part in wanted) for line in before), role)
+        of_organisation = self.printed("up", "--project", "some.org:demo-1", "--tag", "t1")
+        self.assertTrue(any("serviceAccount:flightline-nodes@demo-1.some.org.iam" in line for line in of_organisation))
+
+    def test_a_commit_names_an_image_only_if_nothing_is_changed_since(self):
+        git = 'case "$*" in rev-parse*) echo 0123456789ab ;; status*) %s ;; esac'
+        self.fake("git", git % "echo ' M engine/src/lib.rs'")
+        changed = self.run_with_fakes(SCRIPT, "up", "--project", "demo-1")
+        self.assertEqual(changed.returncode, 2)
+        self.assertIn("commit first, or give --tag", changed.stderr)
+        self.assertFalse(any(call.startswith(("gcloud", "docker")) for call in self.calls()))
+        told = self.run_with_fakes(SCRIPT, "up", "--project", "demo-1", "--dry-run")
+        self.assertEqual(told.returncode, 0)
+        self.assertIn("commit first, or give --tag", told.stderr)
+        self.assertEqual(self.run_with_fakes(SCRIPT, *UP).returncode, 0)
+        self.fake("git", git % "")
+        self.called.write_text("")
+        self.assertEqual(self.run_with_fakes(SCRIPT, "up", "--project", "demo-1").returncode, 0)
+        self.assertTrue(any(call.startswith("docker push") and call.endswith(":0123456789ab") for call in self.calls()))
+        self.fake("git", "exit 128")
+        self.assertEqual(self.run_with_fakes(SCRIPT, "up", "--project", "demo-1").returncode, 2)
+
+    def test_a_kubectl_that_cannot_wait_so_is_refused_before_anything_is_made(self):
+        for version, code in (("v1.30.4", 3), ("v1.31.0", 0), ("v1.37.1-gke.5", 0), ("unknown", 3)):
+            self.fake("kubectl", f"""case "$*" in version*) echo '{{"gitVersion": "{version}"}}' ;; esac""")
+            self.called.write_text("")
+            with self.subTest(version):
+                self.assertEqual(self.run_with_fakes(SCRIPT, *UP).returncode, code)
+                self.assertEqual(any(call.startswith("gcloud") for call in self.calls()), code == 0)
+
     def test_the_manifests_name_the_image_and_the_bucket(self):
         self.run_with_fakes(SCRIPT, *UP)
         applied = (self.folder / "calls.applied").read_text()
@@ -63,7 +103,7 @@ class Gke(WithFakes):
         self.assertNotRegex("\n".join(self.calls()), r"[A-Za-z0-9+/]{43}=")
         files = re.findall(r"--from-file=(\S+)", "\n".join(self.calls()))
         self.assertFalse(any((ROOT / file).exists() for file in files))
-        self.fake("kubectl")
+        self.fake("kubectl", KUBECTL.replace('*"get secret"*) exit 1', '*"get secret"*)'))
         self.called.write_text("")
         self.run_with_fakes(SCRIPT, *UP)
         self.assertFalse(any("create secret" in call for call in self.calls()))
@@ -85,6 +125,20 @@ class Gke(WithFakes):
         self.assertFalse(any("storage" in line for line in told))
         said = self.run_with_fakes(SCRIPT, "down", "--project", "demo-1", "--dry-run").stdout
         self.assertIn("gs://demo-1-flightline/state", said)
+
+    def test_down_of_a_cluster_that_is_gone_says_so_too(self):
+        self.fake("gcloud")
+        ended = self.run_with_fakes(SCRIPT, "down", "--project", "demo-1")
+        self.assertEqual((ended.returncode, len(self.calls())), (0, 1), ended.stderr)
+        self.assertIn("gs://demo-1-flightline/state", ended.stdout)
+        self.fake("gcloud", 'case "$*" in *list*) echo flightline ;; esac')
+        self.assertEqual(self.run_with_fakes(SCRIPT, "down", "--project", "demo-1").returncode, 0)
+        self.assertTrue(any("clusters delete flightline" in call for call in self.calls()))
+        # Who may not ask isn't told that it is gone.
+        self.fake("gcloud", "exit 4")
+        refused = self.run_with_fakes(SCRIPT, "down", "--project", "demo-1")
+        self.assertEqual(refused.returncode, 4)
+        self.assertNotIn("gone", refused.stdout)
 
     def test_mistakes_are_told_before_anything_is_done(self):
         for arguments in [(), ("--project",), ("--project", "--dry-run"), ("--projekt", "x"), ("up", "--project", "x", "--nodes", "many"),

@@ -93,6 +93,7 @@ class Manifests(unittest.TestCase):
             ("flight-delay-ml-request", "flight-delay-requests"),
             ("app.kubernetes.io/name: web", "app.kubernetes.io/name: page"),
             ("maxUnavailable: 1", "maxUnavailable: 3"),
+            ("topologyKey: kubernetes.io/hostname", "topologyKey: topology.kubernetes.io/zone"),
             ("serviceAccountName: flightline", "serviceAccountName: default"),
             ("fsGroup: 10001", "fsGroup: 0"),
             ("$(POD_NAME)", "$(POD)"),

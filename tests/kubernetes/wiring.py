@@ -59,15 +59,20 @@ def addresses(world):
 
 
 def budgets(world):
-    """A node can be emptied, and not all pods at once with it."""
+    """A node can be emptied, or lost, and not all pods at once with it."""
     for name, budget in world.names("PodDisruptionBudget").items():
         selector = budget["spec"]["selector"]["matchLabels"]
         for workload in world.of("Deployment", "StatefulSet"):
             replicas = workload["spec"]["replicas"]
             spec = budget["spec"]
             gone = spec.get("maxUnavailable", replicas - spec.get("minAvailable", 0))
-            if selector == workload["spec"]["selector"]["matchLabels"] and gone != 1:
+            if selector != workload["spec"]["selector"]["matchLabels"]:
+                continue
+            if gone != 1:
                 yield f"the budget {name} lets {gone} of {replicas} pods go at a time"
+            spread = workload["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
+            if [(one["topologyKey"], one["labelSelector"]) for one in spread] != [("kubernetes.io/hostname", {"matchLabels": selector})]:
+                yield f"nothing keeps the pods of {workload['metadata']['name']} from being on one node"
     if set(world.names("PodDisruptionBudget")) != {"flightline-worker", "flightline-web"}:
         yield "workers and pages have a disruption budget each, and nobody else has"
 

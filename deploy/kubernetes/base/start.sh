@@ -1,6 +1,6 @@
 #!/bin/sh
-# One step of the start: `start.sh import`, `start.sh train`, `start.sh stream`. Each does nothing that is done already, so
-# the start may be run again at any time.
+# One step of the start: `start.sh import`, `start.sh train`, `start.sh stream`. The first two do nothing that is done already,
+# and the last one lets a stream that is at work go on as is said here now; so the start may be run again at any time.
 set -eu
 
 config=${FLIGHTLINE_CONFIG:-/etc/flightline}
@@ -31,8 +31,14 @@ train() {
         --preset "$TRAIN_PRESET" --input "$data/flights.parquet" --models "$MODELS"
 }
 
+# One that is at work finishes what it has begun before it goes on, and so loses no answer.
 stream() {
-    submit predict --name stream --unless-running --supervise --processes "$STREAM_PROCESSES" --memory "$STREAM_MEMORY" -- \
+    told=$(submit predict --json --name stream --unless-running --supervise --processes "$STREAM_PROCESSES" --memory "$STREAM_MEMORY" -- \
+        --config "$config/job.toml" --config "$config/place.toml") || return
+    echo "start: $told" >&2
+    job=$(echo "$told" | sed -n 's/.*"job":\([0-9]*\),"submitted":false.*/\1/p')
+    [ -n "$job" ] || return 0
+    submit upgrade "$job" --wait --processes "$STREAM_PROCESSES" --memory "$STREAM_MEMORY" -- \
         --config "$config/job.toml" --config "$config/place.toml"
 }
 
