@@ -50,14 +50,29 @@ class Manifests(unittest.TestCase):
         cls.overlays = {name: rendered(KUBERNETES / "overlays" / name) for name in ("minikube", "gke")}
         cls.overlays["tls"] = with_tls()
 
+    def validate(self, text):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(text)
+            file.flush()
+            command = [sys.executable, "-m", "kubernetes_validate", "--strict", "--quiet", file.name]
+            validated = subprocess.run(command, capture_output=True, text=True, check=False)
+            self.assertEqual(validated.returncode, 0, validated.stdout + validated.stderr)
+
     def test_all_are_manifests_of_kubernetes_and_have_no_unknown_field(self):
         for name, text in self.overlays.items():
-            with self.subTest(name), tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-                file.write(text)
-                file.flush()
-                command = [sys.executable, "-m", "kubernetes_validate", "--strict", "--quiet", file.name]
-                validated = subprocess.run(command, capture_output=True, text=True, check=False)
-                self.assertEqual(validated.returncode, 0, validated.stdout + validated.stderr)
+            with self.subTest(name):
+                self.validate(text)
+
+    def test_the_policy_for_prometheus_in_the_guide_lets_him_reach_the_masters_pages(self):
+        guide = (ROOT / "docs/operating/alarms.md").read_text()
+        (shown,) = [block for block in guide.split("\n\n") if block.startswith("    apiVersion: ")]
+        policy = yaml.safe_load(shown)
+        own = {one["metadata"]["name"]: one for one in yaml.safe_load_all(self.overlays["minikube"]) if one["kind"] == "NetworkPolicy"}
+        self.assertNotIn(policy["metadata"]["name"], own)
+        self.assertEqual(policy["metadata"]["namespace"], own["master"]["metadata"]["namespace"])
+        self.assertEqual(policy["spec"]["podSelector"], own["master"]["spec"]["podSelector"])
+        self.assertEqual([rule["ports"] for rule in policy["spec"]["ingress"]], [own["master"]["spec"]["ingress"][1]["ports"]])
+        self.validate(shown)
 
     def test_all_fit_our_programs_and_each_other(self):
         for name, text in self.overlays.items():
