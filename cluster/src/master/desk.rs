@@ -20,9 +20,9 @@ use super::store::{Durable, StoreError};
 use super::upgrade::{NotUpgraded, Upgrade};
 use super::views::{cluster_view, job_view};
 use crate::entropy::{Entropy, random};
-use crate::ids::{JobId, Memory, Moment, SpecNumber, SubmissionId};
+use crate::ids::{JobId, Memory, Moment, SubmissionId};
 use crate::job::spec::JobSpec;
-use crate::protocol::messages::{AgentId, Heard, Orders, Submitted};
+use crate::protocol::messages::{AgentId, Heard, Orders, Submitted, Upgraded};
 use crate::view::{ClusterView, JobView};
 
 /// The wall clock, handed in.
@@ -156,7 +156,7 @@ impl Desk {
     ///
     /// # Errors
     /// There is no room, or as [`Desk::change`]; in what it gives, why the job can't be upgraded.
-    pub fn upgrade(&self, id: JobId, upgrade: Upgrade) -> Result<Result<SpecNumber, NotUpgraded>, NotTaken> {
+    pub fn upgrade(&self, id: JobId, upgrade: Upgrade) -> Result<Result<Upgraded, NotUpgraded>, NotTaken> {
         self.has_room(&upgrade.spec)?;
         Ok(self.change(|cluster, at| cluster.upgrade(id, upgrade, at))?)
     }

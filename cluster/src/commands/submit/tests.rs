@@ -6,7 +6,7 @@ use flightline_engine::http::{Health, HttpPort};
 use flightline_engine::metrics::StreamMetrics;
 
 use super::*;
-use crate::ids::Moment;
+use crate::ids::{Moment, SpecNumber};
 use crate::job::spec::Program;
 use crate::master::desk::Desk;
 use crate::master::serve::Front;
@@ -122,10 +122,10 @@ fn an_upgrade_whose_answer_was_lost_is_asked_for_again_and_made_once() {
     let id = SubmissionId::draw(&SystemEntropy).unwrap();
     let asked = FromUser::Upgrade { id, job, changes: spec::changes(&flags).unwrap() };
     let mut said = Vec::new();
-    let number = ask_for_upgrade(&caller, &asked, false, |line| said.push(line.to_owned())).unwrap();
-    assert_eq!(number, SpecNumber(2));
+    let made = ask_for_upgrade(&caller, &asked, false, |line| said.push(line.to_owned())).unwrap();
+    assert_eq!(made, Upgraded { job, specification: SpecNumber(2), next_run: false });
     assert!(said[0].starts_with("waiting for the master, to hear whether it has the upgrade: "), "{said:?}");
-    assert_eq!(ask_for_upgrade(&caller, &asked, false, |_| ()).unwrap(), number, "also much later");
+    assert_eq!(ask_for_upgrade(&caller, &asked, false, |_| ()).unwrap(), made, "also much later");
     let view = desk.job(job).unwrap();
     assert_eq!(
         (view.spec.args.join(" "), view.spec.processes.get(), view.spec.supervise),

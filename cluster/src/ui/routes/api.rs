@@ -135,7 +135,7 @@ pub(super) async fn upgrade(
     let id = read::job(&id)?;
     let changes: Changes = read::value(&site, request).await?;
     Ok(match site.see(move |sight| sight.upgrade(id, changes)).await? {
-        Ok(number) => json(StatusCode::ACCEPTED, &object!({"id": id, "specification": number})),
+        Ok(upgraded) => json(StatusCode::ACCEPTED, &upgraded),
         Err(Refused::NotUpgraded(NotUpgraded::Unknown(_))) => return Err(no_job()),
         Err(Refused::NotUpgraded(why)) => return Err(Fault::new(StatusCode::CONFLICT, why.to_string())),
         Err(Refused::Mistakes(mistakes)) => json(StatusCode::UNPROCESSABLE_ENTITY, &object!({"errors": mistakes})),
