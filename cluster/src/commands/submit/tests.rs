@@ -107,6 +107,23 @@ fn a_job_whose_name_another_one_has_is_submitted_when_that_has_ended() {
     assert_eq!(desk.cluster().jobs.len(), 2);
 }
 
+#[test]
+fn a_name_that_another_program_has_is_a_mistake_in_what_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, desk) = master(folder.path(), 0);
+    let caller = caller(&port.local_addr().to_string());
+    let ask = |program| {
+        let (id, spec) = (SubmissionId::draw(&SystemEntropy).unwrap(), samples::spec(program, &[]));
+        let asked = FromUser::SubmitUnlessRunning { id, spec };
+        submit_unless_running(&caller, &asked, false, |line| panic!("{line}"))
+    };
+    assert_eq!(ask(Program::Train).unwrap(), Submitted::New(JobId(1)));
+    let refused = called(&ask(Program::Distances).unwrap_err());
+    assert_eq!(refused.exit.code(), 2);
+    assert!(refused.to_string().contains("and runs train, not distances"), "{refused}");
+    assert_eq!(desk.cluster().jobs.len(), 1);
+}
+
 /// Drained twice, it would have lost its patience twice.
 #[test]
 fn an_upgrade_whose_answer_was_lost_is_asked_for_again_and_made_once() {

@@ -267,7 +267,7 @@ fn a_schedule_is_upgraded_between_its_runs() {
     assert_eq!(runs, [(1, 1), (2, 3)]);
     let at = world.at();
     assert_eq!(world.cluster.upgrade(first, upgrade, at), Ok(made), "it is the same one, and the next run goes on");
-    assert_eq!(world.phase(JobId(2)), Phase::Starting);
+    assert_eq!(world.cluster.last_spec(JobId(2)).unwrap().0, SpecNumber(1), "what it began with");
 }
 
 /// What was asked for was waited for at the run that was named, which was over.
