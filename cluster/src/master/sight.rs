@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::models::Models;
 use super::serve::Front;
 use super::upgrade::Refused;
-use crate::ids::{JobId, ProcessRef};
+use crate::ids::{JobId, Moment, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::job::upgrade::Changes;
@@ -51,6 +51,10 @@ impl Sight for MasterSight {
 
     fn models(&self) -> Result<Vec<ModelView>, String> {
         self.models.list()
+    }
+
+    fn current_model(&self) -> Option<(String, Moment)> {
+        self.models.current_saved()
     }
 
     fn model(&self, id: &str) -> Option<ModelView> {

@@ -54,6 +54,9 @@ pub trait Sight: Send + Sync + 'static {
     /// Why they can't be shown here, and how they can be seen, in a sentence.
     fn models(&self) -> Result<Vec<ModelView>, String>;
 
+    /// The current one's id, and when it was saved, without a look at any other; nothing for those in a store.
+    fn current_model(&self) -> Option<(String, Moment)>;
+
     /// One of them.
     fn model(&self, id: &str) -> Option<ModelView>;
 

@@ -167,7 +167,7 @@ pub(super) async fn metrics(State(site): Master) -> Result<Response, Fault> {
         let view = sight.cluster();
         let streams = view.jobs.iter().filter(|job| job.program == "predict" && !job.state.is_over());
         let streams: Vec<JobView> = streams.filter_map(|job| sight.job(job.id)).collect();
-        of_cluster(&view, &streams, &sight.models().unwrap_or_default())
+        of_cluster(&view, &streams, sight.current_model())
     };
     let text = site.see(look).await?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::{Made, Served, access, bearer, form, hasty, master, sample, serve, with_cookie};
-use crate::ids::{Cores, JobId, ProcessRef};
+use crate::ids::{Cores, JobId, Moment, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::job::upgrade::Changes;
@@ -173,6 +173,10 @@ async fn calls_that_block_are_bounded() {
         fn models(&self) -> Result<Vec<ModelView>, String> {
             self.0.models()
         }
+        fn current_model(&self) -> Option<(String, Moment)> {
+            self.0.current_model()
+        }
+
         fn model(&self, _: &str) -> Option<ModelView> {
             None
         }

@@ -112,6 +112,10 @@ impl Sight for Made {
         Ok(sample::models())
     }
 
+    fn current_model(&self) -> Option<(String, Moment)> {
+        sample::models().into_iter().find(|model| model.current).map(|model| (model.id, model.saved))
+    }
+
     fn model(&self, id: &str) -> Option<ModelView> {
         sample::models().into_iter().find(|model| model.id == id)
     }
