@@ -174,13 +174,8 @@ pub struct Upgraded {
     /// What it shall be.
     pub specification: SpecNumber,
     /// Whether that job is over, and another one, the next run of its schedule, is what begins so.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub next_run: bool,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-const fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// What the master asks of an agent, as [`Role::Master`](crate::rpc::seal::Role::Master).
