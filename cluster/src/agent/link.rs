@@ -1,7 +1,8 @@
 //! The agent's line to the master: what is goes there, what shall be comes back.
 //!
 //! A master that can't be reached, or doesn't understand, stops nothing: the processes go on, and both loops try again. One that
-//! doesn't know this agent (any more) is told anew who it is; that an agent ends is said in each report. Only an agent of the same name ends this one.
+//! doesn't know this agent (any more) is told anew who it is; that an agent ends is said in each report. Only an agent of the same
+//! name ends this one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

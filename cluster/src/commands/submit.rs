@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::failure::Failure;
-use crate::ids::{JobId, SpecNumber, SubmissionId};
+use crate::ids::{JobId, SubmissionId};
 use crate::job::state::{JobState, StopHow};
 use crate::protocol::LogStream;
-use crate::protocol::messages::{FromUser, Submitted};
+use crate::protocol::messages::{FromUser, Submitted, Upgraded};
 use crate::rpc::call::{CallError, Caller};
 use crate::rpc::seal::Role;
 use crate::secret::Token;
@@ -117,7 +117,7 @@ pub fn ask_for_upgrade(
     upgrade: &FromUser,
     wait: bool,
     say: impl FnMut(&str),
-) -> Result<SpecNumber, CallError> {
+) -> Result<Upgraded, CallError> {
     once(caller, upgrade, wait, "the upgrade", say)
 }
 
@@ -158,20 +158,27 @@ pub fn submit_unless_running(
 }
 
 fn upgrade(caller: &Caller, flags: &UpgradeFlags, json: bool, entropy: &Arc<dyn Entropy>) -> Result<ExitCode, Failure> {
-    let job = flags.job;
+    let asked = flags.job;
     let changes = spec::changes(flags).map_err(|mistakes| Failure::usage(mistakes.join("; ")))?;
     let id = SubmissionId::draw(entropy).map_err(Failure::cluster)?;
-    let screen = watched(format!("job {job} may have been upgraded; `submit status {job}` shows it"));
-    let upgrade = FromUser::Upgrade { id, job, changes };
-    let number = ask_for_upgrade(caller, &upgrade, flags.wait, |line| screen.say(line));
-    let number = number.map_err(|error| called(&error))?;
-    if flags.wait {
+    let screen = watched(format!("job {asked} may have been upgraded; `submit status {asked}` shows it"));
+    let upgrade = FromUser::Upgrade { id, job: asked, changes };
+    let upgraded = ask_for_upgrade(caller, &upgrade, flags.wait, |line| screen.say(line));
+    let upgraded = upgraded.map_err(|error| called(&error))?;
+    let Upgraded { job, specification: number, next_run } = upgraded;
+    let mut exit = 0;
+    // What a schedule does next is nothing to wait for: that may be tomorrow.
+    if flags.wait && !next_run {
         screen.part_with(format!("job {job} goes on to specification {number}; `submit status {job}` shows it"));
         screen.say(&format!("job {job} goes on to specification {number}"));
         match wait_for_upgrade(caller, job, number, &screen)? {
             Standing::OnItsWay => {}
             Standing::AtWork(generation) => screen.say(&format!("generation {generation} is at work with it")),
             Standing::Replaced(later) => screen.say(&format!("specification {later} has come meanwhile")),
+            Standing::Ended(code) => {
+                screen.say(&format!("job {job} was started with it and is over; `submit status {job}` shows how"));
+                exit = code;
+            }
             Standing::GivenUp(why) => {
                 return Err(Failure::usage(format!(
                     "job {job} went back to what it was before, since it can't be started with specification {number}: {why}"
@@ -182,10 +189,12 @@ fn upgrade(caller: &Caller, flags: &UpgradeFlags, json: bool, entropy: &Arc<dyn 
             }
         }
     }
-    say(json, &serde_json::json!({ "job": job, "specification": number }), || {
-        format!("job {job} goes on to specification {number}; `submit status {job}` shows how it is\n")
+    say(json, &serde_json::json!({ "job": job, "specification": number, "next_run": next_run }), || {
+        let what = if next_run { "is over: specification" } else { "goes on to specification" };
+        let then = if next_run { " holds for the next run of its schedule" } else { "" };
+        format!("job {job} {what} {number}{then}; `submit status {job}` shows how it is\n")
     })?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(exit))
 }
 
 fn goes_on(job: JobId) -> String {

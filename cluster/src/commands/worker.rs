@@ -45,7 +45,8 @@ Examples:
 It starts our own programs only, those beside itself, and jobs have files only below the folders of --root. SIGTERM drains it:
 its jobs finish what they have begun and go on elsewhere. When it dies, its processes die with it.
 
-Exit codes: 0 asked to end, also while it waits for the secret or for its master; 2 command line, 4 its folder can't be used, 5 a port can't be had or another worker has its name.";
+Exit codes: 0 asked to end, also while it waits for the secret or for its master; 2 command line, 4 its folder can't be used,
+5 a port can't be had or another worker has its name.";
 
 /// Runs jobs for a master, on this machine.
 #[derive(Clone, Debug, Parser)]

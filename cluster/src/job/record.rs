@@ -97,8 +97,9 @@ impl Job {
     /// Goes on as an upgrade has asked, if one has; without the strikes of what was before. No life may be at work.
     pub fn take_upgrade(&mut self) {
         let present = self.upgrades.present;
-        let proven = self.lives.iter().any(|life| life.spec == present && life.up_since.is_some());
-        if let Some(spec) = self.upgrades.take_next(&self.spec, proven) {
+        // An earlier version of the master has written it down of lives only.
+        self.upgrades.proven |= self.lives.iter().any(|life| life.spec == present && life.up_since.is_some());
+        if let Some(spec) = self.upgrades.take_next(&self.spec) {
             self.spec = spec;
             self.strikes = Strikes::default();
         }
@@ -208,6 +209,42 @@ mod tests {
             assert_eq!(job.restarts(), restarts);
         }
         assert_eq!(job.lives.len(), KEPT_LIVES);
+    }
+
+    fn life(job: &Job, up_since: Option<Moment>) -> Life {
+        let (number, spec) = (job.next_generation(), job.upgrades.present);
+        Life { number, spec, started: Moment(0), up_since, ended: None, places: Vec::new() }
+    }
+
+    /// An upgrade that could not be started was the end of it, since by then no life was known that had been at work.
+    #[test]
+    fn a_job_that_was_at_work_a_hundred_failures_ago_goes_back_to_what_it_was() {
+        let mut job = job();
+        job.begin(life(&job, Some(Moment(1))));
+        job.upgrades.prove();
+        for _ in 0..100 {
+            job.begin(life(&job, None));
+        }
+        let (present, next) = (job.spec.clone(), JobSpec { args: vec!["--wrong".to_owned()], ..(*job.spec).clone() });
+        job.upgrades.ask((&present, Moment(0)), next.into(), None, Moment(2));
+        let written = serde_json::to_string(&job).unwrap();
+        let mut job: Job = serde_json::from_str(&written).unwrap();
+        job.take_upgrade();
+        assert_eq!(job.spec.args, ["--wrong"]);
+        assert!(job.go_back("it is wrong"));
+        assert_eq!(job.spec, present);
+    }
+
+    #[test]
+    fn a_job_whose_upgrades_an_earlier_version_wrote_down_goes_back_to_what_was_at_work() {
+        for (up_since, is_there) in [(Some(Moment(1)), true), (None, false)] {
+            let mut job = job();
+            job.begin(life(&job, up_since));
+            let present = job.spec.clone();
+            job.upgrades.ask((&present, Moment(0)), present.clone(), None, Moment(2));
+            job.take_upgrade();
+            assert_eq!((job.upgrades.present, job.go_back("it is wrong")), (SpecNumber(2), is_there));
+        }
     }
 
     #[test]

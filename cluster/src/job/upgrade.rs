@@ -118,6 +118,9 @@ pub struct Upgrades {
     /// The last one with which the job was at work, until the present one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Numbered>,
+    /// Whether the job was at work with the present one. Said here, since the life that was may be forgotten.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proven: bool,
     /// The newest of a job that was upgraded, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remembered: Vec<Remembered>,
@@ -163,10 +166,10 @@ impl Upgrades {
         self.next = Some(Numbered { number, spec });
     }
 
-    /// Takes the next specification, if there is one; `proven` says whether the job was at work with `present`.
-    pub fn take_next(&mut self, present: &SharedSpec, proven: bool) -> Option<SharedSpec> {
+    /// Takes the next specification, if there is one, in the place of `present`.
+    pub fn take_next(&mut self, present: &SharedSpec) -> Option<SharedSpec> {
         let next = self.next.take()?;
-        if proven {
+        if std::mem::take(&mut self.proven) {
             self.before = Some(Numbered { number: self.present, spec: present.clone() });
         }
         self.present = next.number;
@@ -174,8 +177,9 @@ impl Upgrades {
     }
 
     /// The job is at work with the present one.
-    pub fn is_proven(&mut self) {
+    pub fn prove(&mut self) {
         self.before = None;
+        self.proven = true;
     }
 
     /// Gives the present one up, for the one before with which the job was at work; `None` if there is none.
@@ -185,6 +189,7 @@ impl Upgrades {
             spec.given_up = Some(why.to_owned());
         }
         self.present = before.number;
+        self.proven = true;
         Some(before.spec)
     }
 }
@@ -250,11 +255,14 @@ mod tests {
         let mut present = named("first");
         for (name, proven) in [("second", true), ("third", false)] {
             upgrades.ask((&present, Moment(0)), named(name), None, Moment(1));
-            present = upgrades.take_next(&present, proven).unwrap();
+            if proven {
+                upgrades.prove();
+            }
+            present = upgrades.take_next(&present).unwrap();
         }
         assert_eq!((present.name.as_str(), upgrades.present), ("third", SpecNumber(3)));
         assert_eq!(upgrades.go_back("it was wrong").unwrap().name, "first");
-        assert_eq!((upgrades.present, upgrades.last()), (SpecNumber(1), SpecNumber(3)));
+        assert_eq!((upgrades.present, upgrades.last(), upgrades.proven), (SpecNumber(1), SpecNumber(3), true));
         assert_eq!(upgrades.remembered[2].given_up.as_deref(), Some("it was wrong"));
         assert_eq!(upgrades.go_back("there is nothing before"), None);
     }

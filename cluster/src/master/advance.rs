@@ -98,7 +98,7 @@ fn watch(cluster: &mut Cluster, id: JobId, at: At) -> bool {
     }
     if is_new && all_up {
         life.up_since = Some(at.now);
-        job.upgrades.is_proven();
+        job.upgrades.prove();
         return job.go(JobState::Running, at.now);
     }
     false

@@ -17,12 +17,13 @@ use super::history::Histories;
 use super::orders::orders;
 use super::state::{At, Cluster, NotListened};
 use super::store::{Durable, StoreError};
+use super::submission::OtherProgram;
 use super::upgrade::{NotUpgraded, Upgrade};
 use super::views::{cluster_view, job_view};
 use crate::entropy::{Entropy, random};
-use crate::ids::{JobId, Memory, Moment, SpecNumber, SubmissionId};
+use crate::ids::{JobId, Memory, Moment, SubmissionId};
 use crate::job::spec::JobSpec;
-use crate::protocol::messages::{AgentId, Heard, Orders, Submitted};
+use crate::protocol::messages::{AgentId, Heard, Orders, Submitted, Upgraded};
 use crate::view::{ClusterView, JobView};
 
 /// The wall clock, handed in.
@@ -75,6 +76,9 @@ pub enum NotTaken {
         /// What should be.
         needed: Memory,
     },
+    /// It was to be the only one of its name.
+    #[error(transparent)]
+    OtherProgram(#[from] OtherProgram),
     /// It can't be written all the same.
     #[error(transparent)]
     Broken(#[from] Broken),
@@ -133,7 +137,7 @@ impl Desk {
     /// not over. When this returns, the job is durable.
     ///
     /// # Errors
-    /// There is no room, or as [`Desk::change`].
+    /// With `unless_running`: that one runs another program. There is no room, or as [`Desk::change`].
     pub fn submit(
         &self,
         spec: JobSpec,
@@ -143,8 +147,8 @@ impl Desk {
         let too_little = self.has_room(&spec);
         self.change(|cluster, at| {
             let taken_before = submission.and_then(|id| cluster.submitted(id)).map(Submitted::New);
-            let of_name = || unless_running.then(|| cluster.of_name(&spec.name)).flatten();
-            match taken_before.or_else(of_name) {
+            let of_name = if unless_running && taken_before.is_none() { cluster.of_name(&spec)? } else { None };
+            match taken_before.or(of_name) {
                 Some(there) => Ok(there),
                 None => too_little.map(|()| Submitted::New(cluster.submit_as(submission, spec, at))),
             }
@@ -156,7 +160,7 @@ impl Desk {
     ///
     /// # Errors
     /// There is no room, or as [`Desk::change`]; in what it gives, why the job can't be upgraded.
-    pub fn upgrade(&self, id: JobId, upgrade: Upgrade) -> Result<Result<SpecNumber, NotUpgraded>, NotTaken> {
+    pub fn upgrade(&self, id: JobId, upgrade: Upgrade) -> Result<Result<Upgraded, NotUpgraded>, NotTaken> {
         self.has_room(&upgrade.spec)?;
         Ok(self.change(|cluster, at| cluster.upgrade(id, upgrade, at))?)
     }

@@ -51,16 +51,30 @@ impl Models {
         self.view(id, &self.current())
     }
 
+    /// The id of the current one, and when it was saved; without a look at any other, nor at what is said of it. Nothing for models
+    /// in a store.
+    #[must_use]
+    pub fn current_saved(&self) -> Option<(String, Moment)> {
+        let id = self.current();
+        let saved = self.saved(&id)?;
+        Some((id, saved))
+    }
+
     fn current(&self) -> String {
         fs::read_to_string(self.0.join("current")).unwrap_or_default().trim().to_owned()
     }
 
+    fn saved(&self, id: &str) -> Option<Moment> {
+        let card = is_id(id).then(|| self.0.join(id).join("model.json"))?;
+        Some(Moment::from(fs::metadata(card).ok()?.modified().ok()?))
+    }
+
     fn view(&self, id: &str, current: &str) -> Option<ModelView> {
-        let folder = is_id(id).then(|| self.0.join(id))?;
-        let saved = fs::metadata(folder.join("model.json")).ok()?.modified().ok()?;
+        let saved = self.saved(id)?;
+        let folder = self.0.join(id);
         let report = read(&folder.join("report.json")).and_then(|text| serde_json::from_slice(&text).ok());
         let has_page = folder.join("report.html").is_file();
-        Some(ModelView { current: current == id, id: id.to_owned(), saved: Moment::from(saved), report, has_page })
+        Some(ModelView { current: current == id, id: id.to_owned(), saved, report, has_page })
     }
 
     /// The page that a model brings of itself.
@@ -117,10 +131,17 @@ mod tests {
             assert_eq!(models.page(nobody), None, "{nobody}");
         }
         assert_eq!(models.get(&old).as_ref(), Some(&listed[1]));
+        assert_eq!(models.current_saved(), Some((old.clone(), listed[1].saved)));
         for nobody in ["../secret", "leftover", "", &"c".repeat(64)] {
             assert_eq!(models.get(nobody), None, "{nobody}");
         }
-        assert!(Models::new(folder.path().join("nowhere")).list().unwrap().is_empty());
+        let nowhere = Models::new(folder.path().join("nowhere"));
+        assert!(nowhere.list().unwrap().is_empty() && nowhere.current_saved().is_none());
+        for nobody in ["", "..", new.as_str(), &"c".repeat(64)] {
+            fs::remove_file(folder.path().join(&new).join("model.json")).ok();
+            fs::write(folder.path().join("current"), nobody).unwrap();
+            assert_eq!(models.current_saved(), None, "{nobody}");
+        }
     }
 
     #[test]
@@ -129,7 +150,7 @@ mod tests {
             let models = Models::new(url.into());
             let told = models.list().unwrap_err();
             assert!(told.contains(&format!("`model list --models {url}`")), "{told}");
-            assert_eq!(models.page(&"a".repeat(64)), None);
+            assert_eq!((models.page(&"a".repeat(64)), models.current_saved()), (None, None));
         }
         assert!(Models::new("gs:/bucket".into()).list().unwrap().is_empty());
     }

@@ -19,13 +19,13 @@ use super::upgrade::{Refused, Upgrade};
 use super::worker::Worker;
 use crate::entropy::Entropy;
 use crate::guard::{self, Refusal, Roots};
-use crate::ids::{Generation, JobId, ProcessRef, SpecNumber, SubmissionId};
+use crate::ids::{Generation, JobId, ProcessRef, SubmissionId};
 use crate::job::life::Place;
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::job::upgrade::Changes;
 use crate::protocol::life::{LifeRef, too_long};
-use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders, Submitted};
+use crate::protocol::messages::{AgentId, FromAgent, FromMaster, FromUser, Heard, Orders, Submitted, Upgraded};
 use crate::protocol::{LogStream, Machine};
 use crate::rpc::call::{CallError, Caller};
 use crate::rpc::seal::Role;
@@ -90,14 +90,9 @@ impl Front {
     ///
     /// # Errors
     /// It can't go on, or not so.
-    pub fn upgrade(
-        &self,
-        job: JobId,
-        changes: Changes,
-        submission: Option<SubmissionId>,
-    ) -> Result<SpecNumber, Refused> {
-        if let Some(number) = submission.and_then(|id| self.desk.read(|cluster| cluster.upgraded(job, id))) {
-            return Ok(number);
+    pub fn upgrade(&self, job: JobId, changes: Changes, submission: Option<SubmissionId>) -> Result<Upgraded, Refused> {
+        if let Some(made) = submission.and_then(|id| self.desk.read(|cluster| cluster.upgraded(id))) {
+            return Ok(made);
         }
         let (of, present) = self.desk.read(|cluster| cluster.last_spec(job)).map_err(Refused::NotUpgraded)?;
         let spec = changes.of(&present).map_err(Refused::Mistakes)?.as_scheduled();

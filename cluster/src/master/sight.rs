@@ -8,12 +8,12 @@ use tokio::sync::watch;
 use super::models::Models;
 use super::serve::Front;
 use super::upgrade::Refused;
-use crate::ids::{JobId, ProcessRef, SpecNumber};
+use crate::ids::{JobId, Moment, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::job::upgrade::Changes;
 use crate::protocol::LogStream;
-use crate::protocol::messages::Submitted;
+use crate::protocol::messages::{Submitted, Upgraded};
 use crate::ui::{NotHad, Sight};
 use crate::view::{ClusterView, JobView, LogPiece, ModelView};
 
@@ -53,6 +53,10 @@ impl Sight for MasterSight {
         self.models.list()
     }
 
+    fn current_model(&self) -> Option<(String, Moment)> {
+        self.models.current_saved()
+    }
+
     fn model(&self, id: &str) -> Option<ModelView> {
         self.models.get(id)
     }
@@ -73,7 +77,7 @@ impl Sight for MasterSight {
         self.front.desk().broken().borrow().is_none()
     }
 
-    fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused> {
+    fn upgrade(&self, id: JobId, changes: Changes) -> Result<Upgraded, Refused> {
         self.front.upgrade(id, changes, None)
     }
 

@@ -13,6 +13,7 @@ use crate::job::record::Job;
 use crate::job::shared::SharedSpec;
 use crate::job::state::{JobState, Phase, StopHow};
 use crate::job::verdict::why_ending;
+use crate::protocol::messages::Upgraded;
 
 /// What somebody wants a job to be.
 #[derive(Clone, Debug)]
@@ -66,22 +67,23 @@ impl Cluster {
         Ok((job.upgrades.last(), job.next_spec().1.clone()))
     }
 
-    /// The specification that this submission's upgrade of a job has made.
+    /// What this submission's upgrade has made, also when another run of the schedule is the present one by now.
     #[must_use]
-    pub fn upgraded(&self, id: JobId, submission: SubmissionId) -> Option<SpecNumber> {
-        self.jobs.get(&self.present_run(id))?.upgrades.asked_by(submission)
+    pub fn upgraded(&self, submission: SubmissionId) -> Option<Upgraded> {
+        self.jobs.values().find_map(|job| Some(made(job, job.upgrades.asked_by(submission)?)))
     }
 
-    /// Somebody wants a job to go on otherwise, perhaps not for the first time. Gives the number of its new specification.
+    /// Somebody wants a job to go on otherwise, perhaps not for the first time. Gives which job does, and the number of its new
+    /// specification.
     ///
     /// # Errors
     /// It can't go on, or not so.
-    pub fn upgrade(&mut self, id: JobId, upgrade: Upgrade, at: At) -> Result<SpecNumber, NotUpgraded> {
+    pub fn upgrade(&mut self, id: JobId, upgrade: Upgrade, at: At) -> Result<Upgraded, NotUpgraded> {
         self.listen(at);
-        let id = self.present_run(id);
-        if let Some(number) = upgrade.submission.and_then(|submission| self.upgraded(id, submission)) {
-            return Ok(number);
+        if let Some(made) = upgrade.submission.and_then(|submission| self.upgraded(submission)) {
+            return Ok(made);
         }
+        let id = self.present_run(id);
         let job = self.jobs.get(&id).ok_or(NotUpgraded::Unknown(id))?;
         let phase = job.phase();
         if job.state().is_over() && job.next_run.is_none() {
@@ -116,9 +118,10 @@ impl Cluster {
         if job.phase() == Phase::Queued {
             job.take_upgrade();
         }
+        let made = made(job, number);
         self.changed.jobs.insert(id);
         self.advance(at);
-        Ok(number)
+        Ok(made)
     }
 
     /// Whether there is room for a job when what it has now is free.
@@ -127,6 +130,12 @@ impl Cluster {
         // A master that was just started doesn't know yet who is there.
         if waits { Ok(()) } else { place(spec, &rooms(self, Some(job.id))).map(drop) }
     }
+}
+
+/// What became of an upgrade. A job that is over keeps what the next run of its schedule has, also when that has begun.
+fn made(job: &Job, specification: SpecNumber) -> Upgraded {
+    let next_run = job.state().is_over() && job.upgrades.next.is_some();
+    Upgraded { job: job.id, specification, next_run }
 }
 
 /// Why a life has ended, or waits to be placed.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::life::LifeRef;
 use super::{LogStream, Machine, ProcessOrder, ProcessReport};
-use crate::ids::{Generation, Incarnation, JobId, ProcessRef, SubmissionId, WorkerName};
+use crate::ids::{Generation, Incarnation, JobId, ProcessRef, SpecNumber, SubmissionId, WorkerName};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::job::upgrade::Changes;
@@ -105,8 +105,7 @@ pub enum FromUser {
         /// What.
         spec: JobSpec,
     },
-    /// Let a job go on otherwise. Answered with the [`SpecNumber`](crate::ids::SpecNumber) of what it shall be; the same one when
-    /// it comes again.
+    /// Let a job go on otherwise. Answered with an [`Upgraded`]; the same one when it comes again.
     Upgrade {
         /// Which submission it is.
         id: SubmissionId,
@@ -164,6 +163,19 @@ impl Submitted {
             Self::New(job) | Self::Running(job) | Self::Ending(job) => job,
         }
     }
+}
+
+/// What became of an upgrade that was taken. With no more than that, it is known what to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgraded {
+    /// The job that goes on: the one that was named, or the run of its schedule that is at work or was the last one.
+    #[serde(rename = "id")]
+    pub job: JobId,
+    /// What it shall be.
+    pub specification: SpecNumber,
+    /// Whether that job is over, and another one, the next run of its schedule, is what begins so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub next_run: bool,
 }
 
 /// What the master asks of an agent, as [`Role::Master`](crate::rpc::seal::Role::Master).

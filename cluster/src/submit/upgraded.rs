@@ -15,7 +15,9 @@ pub enum Standing {
     GivenUp(String),
     /// A later upgrade has come.
     Replaced(SpecNumber),
-    /// The job is over.
+    /// The job is over, and was started with it, or with a later one: its exit code.
+    Ended(u8),
+    /// The job is over, and was never started with it.
     Over,
 }
 
@@ -28,7 +30,8 @@ pub fn standing(view: &JobView, number: SpecNumber) -> Standing {
     }
     let newest = view.generations.first();
     match newest {
-        _ if view.line.state.is_over() && view.line.next_run.is_none() => Standing::Over,
+        Some(life) if view.line.state.is_over() && life.spec >= number => Standing::Ended(view.line.exit.unwrap_or(0)),
+        _ if view.line.state.is_over() => Standing::Over,
         Some(life) if life.spec == number && view.line.state.phase() == Phase::Running => Standing::AtWork(life.number),
         _ => match view.specs.first().filter(|last| last.number > number) {
             Some(later) => Standing::Replaced(later.number),

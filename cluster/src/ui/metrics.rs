@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 use crate::ids::Moment;
 use crate::job::state::Phase;
-use crate::view::{ClusterView, JobView, ModelView, SinkView, StreamView, WorkerState, WorkerView};
+use crate::view::{ClusterView, JobView, SinkView, StreamView, WorkerState, WorkerView};
 
 /// What encoders of OpenMetrics text call it.
 pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -18,8 +18,9 @@ pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0
 type Labels = Vec<(&'static str, String)>;
 type Numbers = Family<Labels, Gauge<u64, AtomicU64>>;
 
-/// The numbers of the whole cluster: `streams` are the streaming jobs that are not over, `models` those of the registry.
-pub(super) fn of_cluster(view: &ClusterView, streams: &[JobView], models: &[ModelView]) -> String {
+/// The numbers of the whole cluster: `streams` are the streaming jobs that are not over, `model` the current one of the
+/// registry, and when it was saved.
+pub(super) fn of_cluster(view: &ClusterView, streams: &[JobView], model: Option<(String, Moment)>) -> String {
     let mut page = Page(Registry::with_prefix("flightline_cluster"));
     let mut by_state: BTreeMap<&str, u64> = WORKER_STATES.map(|(_, word)| (word, 0)).into();
     for worker in &view.workers {
@@ -47,8 +48,7 @@ pub(super) fn of_cluster(view: &ClusterView, streams: &[JobView], models: &[Mode
     page.numbers("up_seconds", "Since when the master runs.", [(Vec::new(), view.now.since(view.since).as_secs())]);
     page.clock(view.now);
     page.streams(streams);
-    let current = models.iter().find(|model| model.current);
-    let age = current.map(|model| (vec![("model", model.id.clone())], view.now.since(model.saved).as_secs()));
+    let age = model.map(|(id, saved)| (vec![("model", id)], view.now.since(saved).as_secs()));
     page.numbers("model_age_seconds", "Since when the current model of the registry is saved.", age);
     page.text()
 }

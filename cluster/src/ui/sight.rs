@@ -4,13 +4,13 @@ use flightline_engine::supervised::Graph;
 use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::ids::{JobId, Moment, ProcessRef, SpecNumber};
+use crate::ids::{JobId, Moment, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::job::upgrade::Changes;
 use crate::master::upgrade::Refused;
 use crate::protocol::LogStream;
-use crate::protocol::messages::Submitted;
+use crate::protocol::messages::{Submitted, Upgraded};
 use crate::view::{ClusterView, JobView, LineView, LogPiece, ModelView, WorkerView};
 
 /// Why something can't be had or done, in a sentence.
@@ -54,6 +54,9 @@ pub trait Sight: Send + Sync + 'static {
     /// Why they can't be shown here, and how they can be seen, in a sentence.
     fn models(&self) -> Result<Vec<ModelView>, String>;
 
+    /// The current one's id, and when it was saved, without a look at any other; nothing for those in a store.
+    fn current_model(&self) -> Option<(String, Moment)>;
+
     /// One of them.
     fn model(&self, id: &str) -> Option<ModelView>;
 
@@ -75,11 +78,11 @@ pub trait Sight: Send + Sync + 'static {
     /// Whether calls are taken. Never blocks.
     fn is_ready(&self) -> bool;
 
-    /// Lets a job go on otherwise. Gives the number of its new specification.
+    /// Lets a job go on otherwise. Gives which one does, and the number of its new specification.
     ///
     /// # Errors
     /// Why that can't be.
-    fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused>;
+    fn upgrade(&self, id: JobId, changes: Changes) -> Result<Upgraded, Refused>;
 
     /// A number that changes whenever any of this may have.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 
 from .connection import Connection, JsonRefusedError, find_token
-from .errors import ConflictError, NoSuchJobError, RefusedJobError, ShapeError
+from .errors import ConflictError, NoSuchJobError, RefusedJobError, ShapeError, TooSlowError
 from .job import LOOK_EVERY, Job
 from .models import Model, Models, model_of
 from .shape import read
@@ -61,20 +61,24 @@ class Cluster:
         others = ", ".join(sorted({job.name for job in alive})) or "none"
         raise NoSuchJobError(f"at {self.connection.address} no job named {name} is alive; alive are: {others}")
 
-    def submit(self, spec: JobSpec, *, unless_running: bool = False) -> Job:
+    def submit(self, spec: JobSpec, *, unless_running: bool = False, timeout: float | None = None) -> Job:
         """Submits a job. With `unless_running` it is the job of that name that is at work already, if there is one; one
-        that is ending is waited for. Without it, when no answer comes (`UnreachableError`), look whether it is there
-        before you do it again.
+        that is ending is waited for, `timeout` seconds at most. Without it, when no answer comes (`UnreachableError`),
+        look whether it is there before you do it again.
 
         Raises:
             RefusedJobError: the master doesn't take it; has all mistakes.
+            TooSlowError: the job of that name hasn't ended within so many seconds. Nothing was submitted.
         """
         path = "/api/jobs?unless_running=true" if unless_running else "/api/jobs"
+        ends = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
                 told = self.connection.post(path, spec.json())
                 break
-            except ConflictError:
+            except ConflictError as error:
+                if ends is not None and time.monotonic() > ends:
+                    raise TooSlowError(f"{spec.name} was not submitted within {timeout:g} s: {error}") from error
                 time.sleep(LOOK_EVERY)
             except JsonRefusedError as error:
                 mistakes = error.value.get("errors")

@@ -6,7 +6,7 @@ use flightline_engine::http::{Health, HttpPort};
 use flightline_engine::metrics::StreamMetrics;
 
 use super::*;
-use crate::ids::Moment;
+use crate::ids::{Moment, SpecNumber};
 use crate::job::spec::Program;
 use crate::master::desk::Desk;
 use crate::master::serve::Front;
@@ -107,6 +107,23 @@ fn a_job_whose_name_another_one_has_is_submitted_when_that_has_ended() {
     assert_eq!(desk.cluster().jobs.len(), 2);
 }
 
+#[test]
+fn a_name_that_another_program_has_is_a_mistake_in_what_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, desk) = master(folder.path(), 0);
+    let caller = caller(&port.local_addr().to_string());
+    let ask = |program| {
+        let (id, spec) = (SubmissionId::draw(&SystemEntropy).unwrap(), samples::spec(program, &[]));
+        let asked = FromUser::SubmitUnlessRunning { id, spec };
+        submit_unless_running(&caller, &asked, false, |line| panic!("{line}"))
+    };
+    assert_eq!(ask(Program::Train).unwrap(), Submitted::New(JobId(1)));
+    let refused = called(&ask(Program::Distances).unwrap_err());
+    assert_eq!(refused.exit.code(), 2);
+    assert!(refused.to_string().contains("and runs train, not distances"), "{refused}");
+    assert_eq!(desk.cluster().jobs.len(), 1);
+}
+
 /// Drained twice, it would have lost its patience twice.
 #[test]
 fn an_upgrade_whose_answer_was_lost_is_asked_for_again_and_made_once() {
@@ -122,10 +139,10 @@ fn an_upgrade_whose_answer_was_lost_is_asked_for_again_and_made_once() {
     let id = SubmissionId::draw(&SystemEntropy).unwrap();
     let asked = FromUser::Upgrade { id, job, changes: spec::changes(&flags).unwrap() };
     let mut said = Vec::new();
-    let number = ask_for_upgrade(&caller, &asked, false, |line| said.push(line.to_owned())).unwrap();
-    assert_eq!(number, SpecNumber(2));
+    let made = ask_for_upgrade(&caller, &asked, false, |line| said.push(line.to_owned())).unwrap();
+    assert_eq!(made, Upgraded { job, specification: SpecNumber(2), next_run: false });
     assert!(said[0].starts_with("waiting for the master, to hear whether it has the upgrade: "), "{said:?}");
-    assert_eq!(ask_for_upgrade(&caller, &asked, false, |_| ()).unwrap(), number, "also much later");
+    assert_eq!(ask_for_upgrade(&caller, &asked, false, |_| ()).unwrap(), made, "also much later");
     let view = desk.job(job).unwrap();
     assert_eq!(
         (view.spec.args.join(" "), view.spec.processes.get(), view.spec.supervise),

@@ -14,7 +14,7 @@ fn stream() -> JobSpec {
 
 impl World {
     fn stream(&self) -> Option<Submitted> {
-        self.cluster.of_name("stream")
+        self.cluster.of_name(&stream()).unwrap()
     }
 }
 
@@ -34,7 +34,7 @@ fn what_is_at_work_in_whatever_state_is_found_by_its_name() {
     world.end(process(job, 1, 0), HowEnded::Signal(11));
     world.say(0).unwrap();
     assert_eq!((world.phase(job), world.stream()), (Phase::BackingOff, found));
-    assert_eq!(world.cluster.of_name("it"), None, "what was killed is over");
+    assert_eq!(world.cluster.of_name(&spec(1, 1)), Ok(None), "what was killed is over");
 }
 
 #[test]
@@ -80,4 +80,24 @@ fn what_a_submission_has_made_it_has_made_also_when_that_is_over() {
     world.cluster.stop(job, StopHow::Kill, at).unwrap();
     world.all_obey(&[0]);
     assert_eq!((world.cluster.submitted(id), world.stream()), (Some(job), None));
+}
+
+/// Whoever asked for a stream was told that it is at work, and a training of that name was.
+#[test]
+fn a_name_that_another_program_has_is_refused() {
+    let mut world = World::new(1, 2);
+    let asked = JobSpec { program: Program::Predict, ..stream() };
+    let other = world.submit(stream());
+    world.all_obey(&[0]);
+    let why = world.cluster.of_name(&asked).unwrap_err().to_string();
+    assert!(why.contains(&format!("job {other}, which is alive, has the name stream, too, and runs train")), "{why}");
+    let at = world.at();
+    world.cluster.stop(other, StopHow::Stop, at).unwrap();
+    assert_eq!((world.phase(other), world.cluster.of_name(&asked).is_err()), (Phase::Stopping, true));
+    let same = world.submit(asked.clone());
+    assert_eq!(world.cluster.of_name(&asked), Ok(Some(Submitted::Running(same))), "it has had the name without asking");
+    let at = world.at();
+    world.cluster.stop(same, StopHow::Kill, at).unwrap();
+    world.all_obey(&[0]);
+    assert_eq!(world.cluster.of_name(&asked), Ok(None), "nobody has it any more");
 }

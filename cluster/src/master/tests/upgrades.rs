@@ -6,13 +6,24 @@ use super::*;
 use crate::ids::{SpecNumber, SubmissionId};
 use crate::job::restart::Strikes;
 use crate::job::state::StopHow;
+use crate::master::history::Histories;
 use crate::master::upgrade::{NotUpgraded, Upgrade};
+use crate::master::views::job_view;
+use crate::protocol::messages::Upgraded;
+use crate::submit::upgraded::{Standing, standing};
 
 impl World {
     pub(super) fn upgrade(&mut self, id: JobId, spec: JobSpec) -> Result<SpecNumber, NotUpgraded> {
         let (of, _) = self.cluster.last_spec(id)?;
         let at = self.at();
-        self.cluster.upgrade(id, Upgrade { of, spec: spec.into(), submission: None }, at)
+        let made = self.cluster.upgrade(id, Upgrade { of, spec: spec.into(), submission: None }, at)?;
+        assert!(made.job == id && !made.next_run, "{made:?}");
+        Ok(made.specification)
+    }
+
+    fn standing(&self, id: JobId, number: u64) -> Standing {
+        let view = job_view(&self.cluster, &Histories::default(), id, self.at().now).unwrap();
+        standing(&view, SpecNumber(number))
     }
 
     fn ends(&self, id: JobId) -> Vec<&str> {
@@ -183,7 +194,8 @@ fn an_upgrade_that_comes_again_is_the_same_one() {
     let upgrade = Upgrade { of: SpecNumber(1), spec: stream(1, 2).into(), submission };
     for _ in 0..3 {
         let at = world.at();
-        assert_eq!(world.cluster.upgrade(job, upgrade.clone(), at), Ok(SpecNumber(2)));
+        let made = Upgraded { job, specification: SpecNumber(2), next_run: false };
+        assert_eq!(world.cluster.upgrade(job, upgrade.clone(), at), Ok(made));
         world.all_obey(&[0]);
     }
     assert_eq!(world.cluster.jobs()[&job].lives.len(), 2);
@@ -235,16 +247,67 @@ fn who_stops_a_job_while_it_is_upgraded_stops_it() {
     assert_eq!((world.phase(job), world.cluster.jobs()[&job].lives.len()), (Phase::Stopped, 1));
 }
 
+/// Whoever waited for it heard that the job was over, and that this was an error.
 #[test]
 fn a_schedule_is_upgraded_between_its_runs() {
     let mut world = World::new(1, 4);
-    let first = world.submit(JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, 1) });
+    let hourly = |cores| JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, cores) };
+    let first = world.submit(hourly(1));
     world.all_obey(&[0]);
     world.end(process(first, 1, 0), HowEnded::Code(0));
     world.all_obey(&[0]);
     assert_eq!(world.phase(first), Phase::Completed);
-    world.upgrade(first, JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, 3) }).unwrap();
+    let submission = SubmissionId::try_from("0123456789abcdef0123456789abcdef".to_owned()).ok();
+    let upgrade = Upgrade { of: SpecNumber(1), spec: hourly(3).into(), submission };
+    let made = Upgraded { job: first, specification: SpecNumber(2), next_run: true };
+    let at = world.at();
+    assert_eq!(world.cluster.upgrade(first, upgrade.clone(), at), Ok(made));
     world.wait(61.0);
     let runs: Vec<(u64, u32)> = world.cluster.jobs().values().map(|job| (job.id.0, job.spec.cores.0)).collect();
     assert_eq!(runs, [(1, 1), (2, 3)]);
+    let at = world.at();
+    assert_eq!(world.cluster.upgrade(first, upgrade, at), Ok(made), "it is the same one, and the next run goes on");
+    assert_eq!(world.cluster.last_spec(JobId(2)).unwrap().0, SpecNumber(1), "what it began with");
+}
+
+/// What was asked for was waited for at the run that was named, which was over.
+#[test]
+fn an_upgrade_of_an_earlier_run_says_which_run_goes_on() {
+    let mut world = World::new(1, 4);
+    let hourly = |cores| JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, cores) };
+    let first = world.submit(hourly(1));
+    world.all_obey(&[0]);
+    world.end(process(first, 1, 0), HowEnded::Code(0));
+    world.all_obey(&[0]);
+    world.wait(61.0);
+    world.all_obey(&[0]);
+    let at = world.at();
+    let upgrade = Upgrade { of: SpecNumber(1), spec: hourly(3).into(), submission: None };
+    let made = world.cluster.upgrade(first, upgrade, at);
+    assert_eq!(made, Ok(Upgraded { job: JobId(2), specification: SpecNumber(2), next_run: false }));
+    assert_eq!(world.standing(JobId(2), 2), Standing::OnItsWay);
+    world.all_obey(&[0]);
+    assert_eq!(world.standing(JobId(2), 2), Standing::AtWork(Generation(2)));
+}
+
+/// A short job was done between two looks, and its upgrade counted as an error.
+#[test]
+fn a_job_that_was_done_before_anybody_looked_ended_as_it_ended() {
+    for (how, exit) in [(HowEnded::Code(0), 0), (HowEnded::Code(2), 2)] {
+        let mut world = World::new(1, 4);
+        let job = world.running(spec(1, 1));
+        world.upgrade(job, spec(1, 2)).unwrap();
+        assert_eq!(world.standing(job, 2), Standing::OnItsWay);
+        world.all_obey(&[0]);
+        world.end(process(job, 2, 0), how);
+        world.all_obey(&[0]);
+        assert_eq!(world.standing(job, 2), Standing::Ended(exit), "{}", world.phase(job));
+    }
+    let mut world = World::new(1, 4);
+    let job = world.running(spec(1, 1));
+    world.upgrade(job, spec(1, 2)).unwrap();
+    let at = world.at();
+    world.cluster.stop(job, StopHow::Stop, at).unwrap();
+    world.all_obey(&[0]);
+    assert_eq!(world.standing(job, 2), Standing::Over, "it never was what it should be");
 }

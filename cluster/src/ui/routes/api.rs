@@ -135,7 +135,7 @@ pub(super) async fn upgrade(
     let id = read::job(&id)?;
     let changes: Changes = read::value(&site, request).await?;
     Ok(match site.see(move |sight| sight.upgrade(id, changes)).await? {
-        Ok(number) => json(StatusCode::ACCEPTED, &object!({"id": id, "specification": number})),
+        Ok(upgraded) => json(StatusCode::ACCEPTED, &upgraded),
         Err(Refused::NotUpgraded(NotUpgraded::Unknown(_))) => return Err(no_job()),
         Err(Refused::NotUpgraded(why)) => return Err(Fault::new(StatusCode::CONFLICT, why.to_string())),
         Err(Refused::Mistakes(mistakes)) => json(StatusCode::UNPROCESSABLE_ENTITY, &object!({"errors": mistakes})),
@@ -167,7 +167,7 @@ pub(super) async fn metrics(State(site): Master) -> Result<Response, Fault> {
         let view = sight.cluster();
         let streams = view.jobs.iter().filter(|job| job.program == "predict" && !job.state.is_over());
         let streams: Vec<JobView> = streams.filter_map(|job| sight.job(job.id)).collect();
-        of_cluster(&view, &streams, &sight.models().unwrap_or_default())
+        of_cluster(&view, &streams, sight.current_model())
     };
     let text = site.see(look).await?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())

@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::{Made, Served, access, bearer, form, hasty, master, sample, serve, with_cookie};
-use crate::ids::{Cores, JobId, ProcessRef, SpecNumber};
+use crate::ids::{Cores, JobId, Moment, ProcessRef};
 use crate::job::spec::JobSpec;
 use crate::job::state::StopHow;
 use crate::job::upgrade::Changes;
 use crate::master::upgrade::Refused;
 use crate::protocol::LogStream;
-use crate::protocol::messages::Submitted;
+use crate::protocol::messages::{Submitted, Upgraded};
 use crate::ui::page::job::confirm;
 use crate::ui::{NotHad, Settings, Sight};
 use crate::view::{ClusterView, JobView, LogPiece, ModelView};
@@ -106,10 +106,11 @@ async fn a_program_upgrades_a_job_and_is_told_why_not() {
         (answer.code, answer.body)
     };
     let body = r#"{"id":3,"specification":2}"#.to_owned();
-    assert_eq!(ask(3, r#"{"processes":2,"args":["--live"]}"#).await, (StatusCode::ACCEPTED, body));
+    assert_eq!(ask(3, r#"{"processes":2,"args":["--live"]}"#).await, (StatusCode::ACCEPTED, body.clone()));
     let asked =
         Changes { processes: Some(ProcessCount::new(2)), args: Some(vec!["--live".to_owned()]), ..Changes::default() };
     assert_eq!(served.made.upgraded.lock().unwrap()[..], [(JobId(3), asked)]);
+    assert_eq!(ask(2, "{}").await, (StatusCode::ACCEPTED, body), "the run that goes on, not the one that was named");
     let (code, why) = ask(5, "{}").await;
     assert!(code == StatusCode::CONFLICT && why.contains("job 5 is failed: submit it again"), "{why}");
     let errors = r#"{"errors":["no worker has so many cores"]}"#.to_owned();
@@ -172,6 +173,10 @@ async fn calls_that_block_are_bounded() {
         fn models(&self) -> Result<Vec<ModelView>, String> {
             self.0.models()
         }
+        fn current_model(&self) -> Option<(String, Moment)> {
+            self.0.current_model()
+        }
+
         fn model(&self, _: &str) -> Option<ModelView> {
             None
         }
@@ -187,7 +192,7 @@ async fn calls_that_block_are_bounded() {
         fn is_ready(&self) -> bool {
             true
         }
-        fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused> {
+        fn upgrade(&self, id: JobId, changes: Changes) -> Result<Upgraded, Refused> {
             self.0.upgrade(id, changes)
         }
         fn changes(&self) -> watch::Receiver<u64> {

@@ -30,7 +30,7 @@ use crate::job::state::{Phase, StopHow};
 use crate::job::upgrade::Changes;
 use crate::master::upgrade::{NotUpgraded, Refused};
 use crate::protocol::LogStream;
-use crate::protocol::messages::Submitted;
+use crate::protocol::messages::{Submitted, Upgraded};
 use crate::secret::Token;
 use crate::view::{ClusterView, JobView, LineState, LineView, LogPiece, ModelView, WorkerView};
 
@@ -112,6 +112,10 @@ impl Sight for Made {
         Ok(sample::models())
     }
 
+    fn current_model(&self) -> Option<(String, Moment)> {
+        sample::models().into_iter().find(|model| model.current).map(|model| (model.id, model.saved))
+    }
+
     fn model(&self, id: &str) -> Option<ModelView> {
         sample::models().into_iter().find(|model| model.id == id)
     }
@@ -149,7 +153,7 @@ impl Sight for Made {
         !self.is_broken.load(Ordering::SeqCst)
     }
 
-    fn upgrade(&self, id: JobId, changes: Changes) -> Result<SpecNumber, Refused> {
+    fn upgrade(&self, id: JobId, changes: Changes) -> Result<Upgraded, Refused> {
         if id == JobId(5) {
             return Err(Refused::NotUpgraded(NotUpgraded::Over(id, Phase::Failed)));
         }
@@ -157,7 +161,8 @@ impl Sight for Made {
             return Err(Refused::Mistakes(vec!["no worker has so many cores".to_owned()]));
         }
         self.upgraded.lock().unwrap().push((id, changes));
-        Ok(SpecNumber(2))
+        // Job 2 is an earlier run of a schedule, of which job 3 is the present one.
+        Ok(Upgraded { job: if id == JobId(2) { JobId(3) } else { id }, specification: SpecNumber(2), next_run: false })
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
