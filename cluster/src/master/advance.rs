@@ -268,12 +268,13 @@ pub(super) fn rooms(cluster: &Cluster, but: Option<JobId>) -> Vec<Room> {
         .collect()
 }
 
-/// The processes that may be at work, and where.
+/// The processes that may be at work, and where; of a life that is drained for an upgrade also those that have ended, since the
+/// room is promised to the life that follows.
 fn at_work(cluster: &Cluster) -> impl Iterator<Item = (&Job, &Place)> {
     let with_processes = cluster.jobs.values().filter(|job| job.phase().has_processes());
     with_processes.flat_map(|job| {
         let places = job.life().into_iter().flat_map(|life| &life.places);
-        places.filter(|place| place.end.is_none()).map(move |place| (job, place))
+        places.filter(|place| place.end.is_none() || job.phase() == Phase::Upgrading).map(move |place| (job, place))
     })
 }
 

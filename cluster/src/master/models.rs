@@ -131,7 +131,7 @@ mod tests {
             assert_eq!(models.page(nobody), None, "{nobody}");
         }
         assert_eq!(models.get(&old).as_ref(), Some(&listed[1]));
-        assert_eq!(models.current_saved(), Some((old.clone(), listed[1].saved)));
+        assert_eq!(models.current_saved(), Some((old, listed[1].saved)));
         for nobody in ["../secret", "leftover", "", &"c".repeat(64)] {
             assert_eq!(models.get(nobody), None, "{nobody}");
         }

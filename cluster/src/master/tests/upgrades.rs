@@ -247,6 +247,26 @@ fn who_stops_a_job_while_it_is_upgraded_stops_it() {
     assert_eq!((world.phase(job), world.cluster.jobs()[&job].lives.len()), (Phase::Stopped, 1));
 }
 
+/// As its processes ended one by one, an older job took their places, and the stream waited for that job's end.
+#[test]
+fn what_is_upgraded_keeps_its_room_though_an_older_job_waits_for_some() {
+    let mut world = World::new(2, 2);
+    let older = world.running(stream(1, 2));
+    world.end(process(older, 1, 0), HowEnded::Signal(11));
+    world.say(0).unwrap();
+    assert_eq!(world.phase(older), Phase::BackingOff);
+    let job = world.running(stream(2, 2));
+    world.wait(2.0);
+    assert_eq!(world.phase(older), Phase::Queued);
+    world.upgrade(job, stream(2, 2)).unwrap();
+    world.obey(0);
+    assert_eq!((world.phase(older), world.phase(job)), (Phase::Queued, Phase::Upgrading), "one of two has ended");
+    world.obey(1);
+    world.all_obey(&[0, 1]);
+    assert_eq!((world.phase(older), world.phase(job)), (Phase::Queued, Phase::Running));
+    assert_eq!(world.cluster.jobs()[&job].life().unwrap().spec, SpecNumber(2));
+}
+
 /// Whoever waited for it heard that the job was over, and that this was an error.
 #[test]
 fn a_schedule_is_upgraded_between_its_runs() {
