@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use flightline_engine::log::Partition;
 use flightline_engine::process::Exit;
-use flightline_tests::job::{PARTITIONS, Shape, World};
+use flightline_tests::job::{Job, PARTITIONS, Shape, World};
 use flightline_tests::rows::{json_lines, sample};
 use flightline_tests::servers::Servers;
 use flightline_tests::{Chance, Ended, Folder, Invocation, bundled_distances, wait_until};
@@ -111,11 +112,10 @@ fn served_from(world: World, place: &Place) {
     let [first, second] = world.models();
     job.wait_until_bound("the current model is in force", |binding| *binding.model == **second);
     let load = world.load(job.requests(), Chance::new());
-    wait_until("the job takes requests", || load.sent() > 200);
+    ask_everywhere(&job);
     place.command(folder, &format!("promote {first}")).succeed();
     job.wait_until_bound("the promoted model is in force", |binding| *binding.model == **first);
-    let sent = load.sent();
-    wait_until("the job takes requests", || load.sent() > sent + 200);
+    ask_everywhere(&job);
     load.stop();
     job.wait_until_done();
     job.stop();
@@ -142,6 +142,16 @@ fn served_from(world: World, place: &Place) {
     let by = |line: Value| line["binding"]["model"].as_str().expect("a request is bound").to_owned();
     let models: BTreeSet<String> = replayed.stdout.lines().map(line).map(by).collect();
     assert_eq!(models, BTreeSet::from([first.clone(), second.clone()]));
+}
+
+/// Waits until a load has brought requests to each partition: one without any would show no model.
+#[track_caller]
+fn ask_everywhere(job: &Job) {
+    let requests = job.requests();
+    let ends =
+        || (0..PARTITIONS).map(|at| requests.bounds(Partition(at)).expect("the job tells its topic's bounds").to.0);
+    let before: Vec<u64> = ends().collect();
+    wait_until("each partition gets requests", || ends().zip(&before).all(|(end, before)| end >= before + 20));
 }
 
 #[test]
