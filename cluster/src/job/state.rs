@@ -130,6 +130,21 @@ impl JobState {
 }
 
 impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Queued,
+        Self::Starting,
+        Self::Running,
+        Self::Ending,
+        Self::BackingOff,
+        Self::Upgrading,
+        Self::Stopping,
+        Self::Completed,
+        Self::Failed,
+        Self::Stopped,
+        Self::Killed,
+    ];
+
     /// Where a job may go from here: the one place that says it.
     #[must_use]
     pub const fn next(self) -> &'static [Self] {
@@ -178,18 +193,11 @@ mod tests {
     fn what_is_over_stays_and_all_else_can_end() {
         let mut reaches_an_end = vec![Phase::Completed, Phase::Failed, Phase::Stopped, Phase::Killed];
         assert!(reaches_an_end.iter().all(|phase| phase.next().is_empty()));
-        let others = [
-            Phase::Queued,
-            Phase::Starting,
-            Phase::Running,
-            Phase::Ending,
-            Phase::BackingOff,
-            Phase::Upgrading,
-            Phase::Stopping,
-        ];
-        for _ in others {
+        let others: Vec<Phase> = Phase::ALL.into_iter().filter(|phase| !reaches_an_end.contains(phase)).collect();
+        for _ in &others {
             let more: Vec<Phase> = others
-                .into_iter()
+                .iter()
+                .copied()
                 .filter(|phase| phase.next().iter().any(|next| reaches_an_end.contains(next)))
                 .collect();
             reaches_an_end.extend(more);

@@ -12,9 +12,6 @@ use crate::ids::Moment;
 use crate::job::state::Phase;
 use crate::view::{ClusterView, JobView, SinkView, StreamView, WorkerState, WorkerView};
 
-/// What encoders of OpenMetrics text call it.
-pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 type Labels = Vec<(&'static str, String)>;
 type Numbers = Family<Labels, Gauge<u64, AtomicU64>>;
 
@@ -32,7 +29,7 @@ pub(super) fn of_cluster(view: &ClusterView, streams: &[JobView], model: Option<
     let of = |worker: &WorkerView| vec![("worker", worker.name.to_string())];
     page.workers(&view.workers, of);
 
-    let mut by_phase: BTreeMap<Phase, u64> = PHASES.map(|phase| (phase, 0)).into();
+    let mut by_phase: BTreeMap<Phase, u64> = Phase::ALL.map(|phase| (phase, 0)).into();
     for job in &view.jobs {
         *by_phase.entry(job.state.phase()).or_default() += 1;
     }
@@ -78,20 +75,6 @@ const WORKER_STATES: [(WorkerState, &str); 6] = [
     (WorkerState::Draining, "draining"),
     (WorkerState::Lost, "lost"),
     (WorkerState::Gone, "gone"),
-];
-
-const PHASES: [Phase; 11] = [
-    Phase::Queued,
-    Phase::Starting,
-    Phase::Running,
-    Phase::Ending,
-    Phase::BackingOff,
-    Phase::Upgrading,
-    Phase::Stopping,
-    Phase::Completed,
-    Phase::Failed,
-    Phase::Stopped,
-    Phase::Killed,
 ];
 
 struct Page(Registry);

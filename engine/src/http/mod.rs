@@ -49,7 +49,7 @@ use crate::process::Exit;
 use crate::supervised;
 
 /// What encoders of OpenMetrics text call it.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A job's clients are few: the page, programs and Prometheus.
 const LIMITS: Limits = Limits {

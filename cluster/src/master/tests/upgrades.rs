@@ -267,18 +267,27 @@ fn what_is_upgraded_keeps_its_room_though_an_older_job_waits_for_some() {
     assert_eq!(world.cluster.jobs()[&job].life().unwrap().spec, SpecNumber(2));
 }
 
-/// Whoever waited for it heard that the job was over, and that this was an error.
-#[test]
-fn a_schedule_is_upgraded_between_its_runs() {
+fn every_minute(cores: u32) -> JobSpec {
+    JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, cores) }
+}
+
+/// A schedule of which the first run is over.
+fn between_runs() -> (World, JobId) {
     let mut world = World::new(1, 4);
-    let hourly = |cores| JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, cores) };
-    let first = world.submit(hourly(1));
+    let first = world.submit(every_minute(1));
     world.all_obey(&[0]);
     world.end(process(first, 1, 0), HowEnded::Code(0));
     world.all_obey(&[0]);
+    (world, first)
+}
+
+/// Whoever waited for it heard that the job was over, and that this was an error.
+#[test]
+fn a_schedule_is_upgraded_between_its_runs() {
+    let (mut world, first) = between_runs();
     assert_eq!(world.phase(first), Phase::Completed);
     let submission = SubmissionId::try_from("0123456789abcdef0123456789abcdef".to_owned()).ok();
-    let upgrade = Upgrade { of: SpecNumber(1), spec: hourly(3).into(), submission };
+    let upgrade = Upgrade { of: SpecNumber(1), spec: every_minute(3).into(), submission };
     let made = Upgraded { job: first, specification: SpecNumber(2), next_run: true };
     let at = world.at();
     assert_eq!(world.cluster.upgrade(first, upgrade.clone(), at), Ok(made));
@@ -293,16 +302,11 @@ fn a_schedule_is_upgraded_between_its_runs() {
 /// What was asked for was waited for at the run that was named, which was over.
 #[test]
 fn an_upgrade_of_an_earlier_run_says_which_run_goes_on() {
-    let mut world = World::new(1, 4);
-    let hourly = |cores| JobSpec { every: Some(Duration::from_secs(60)), ..spec(1, cores) };
-    let first = world.submit(hourly(1));
-    world.all_obey(&[0]);
-    world.end(process(first, 1, 0), HowEnded::Code(0));
-    world.all_obey(&[0]);
+    let (mut world, first) = between_runs();
     world.wait(61.0);
     world.all_obey(&[0]);
     let at = world.at();
-    let upgrade = Upgrade { of: SpecNumber(1), spec: hourly(3).into(), submission: None };
+    let upgrade = Upgrade { of: SpecNumber(1), spec: every_minute(3).into(), submission: None };
     let made = world.cluster.upgrade(first, upgrade, at);
     assert_eq!(made, Ok(Upgraded { job: JobId(2), specification: SpecNumber(2), next_run: false }));
     assert_eq!(world.standing(JobId(2), 2), Standing::OnItsWay);

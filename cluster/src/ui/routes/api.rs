@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
+use flightline_engine::http::OPEN_METRICS;
 use serde::Deserialize;
 use serde_json::json as object;
 
@@ -16,7 +17,7 @@ use crate::job::upgrade::Changes;
 use crate::master::upgrade::{NotUpgraded, Refused};
 use crate::protocol::messages::Submitted;
 use crate::ui::access::Caller;
-use crate::ui::metrics::{OPEN_METRICS, of_cluster};
+use crate::ui::metrics::of_cluster;
 use crate::ui::sight::Sight;
 use crate::ui::site::Fault;
 use crate::view::JobView;

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use flightline_engine::http::OPEN_METRICS;
 use serde_json::{Value, json as object};
 
 use super::pages::{From, Of, log_at, seal, tail};
@@ -13,7 +14,7 @@ use crate::ids::ProcessRef;
 use crate::protocol::LogStream;
 use crate::ui::access::Caller;
 use crate::ui::live::{Look, Seen, follow};
-use crate::ui::metrics::{OPEN_METRICS, of_worker};
+use crate::ui::metrics::of_worker;
 use crate::ui::page::{Frame, Part, frame, log as log_page, stack, worker as worker_page};
 use crate::ui::sight::WorkerSight;
 use crate::ui::site::{Fault, Site};
