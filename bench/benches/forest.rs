@@ -4,19 +4,16 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
-use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
+use anyhow::{anyhow, ensure};
+use criterion::{Criterion, SamplingMode, Throughput};
 use flightline_bench::{FLIGHTS, OneFile, Table, on_one_worker};
-use flightline_jobs::flight::{Feature, FlightBatch};
+use flightline_jobs::flight::FlightBatch;
 use flightline_jobs::training::Preset;
-use flightline_operators::forest::{ClassCounts, FeatureSubset, ForestParams};
-use flightline_operators::grow::{
-    Cell, Decision, GrowInput, Layout, LocalGrower, NodeHistogram, best_split, feature_subset, grow_forest, merge_cells,
-};
+use flightline_operators::forest::{FeatureSubset, ForestParams};
+use flightline_operators::grow::{Crew, GrowInput, HistogramBatch, LocalGrower, NodeOwner, grow_forest};
 use flightline_operators::identity::RowIdentity;
 use flightline_operators::linfa::grow_with_linfa;
 use flightline_operators::settle::settle_keys;
-use flightline_operators::space::FeatureIndex;
 use flightline_operators::table::{BinColumn, BinnedRows, Role};
 use timely::dataflow::operators::ToStream;
 
@@ -35,8 +32,9 @@ fn main() -> anyhow::Result<()> {
     let seed = Table::of(&flights, Preset::Seed)?;
     settling(&mut criterion, &flights)?;
     binning(&mut criterion, &seed);
-    counting(&mut criterion, &Table::of(&flights, Preset::Accurate)?)?;
-    splitting(&mut criterion, &seed)?;
+    let deep = Table::of(&flights, Preset::Accurate)?;
+    counting(&mut criterion, &deep)?;
+    splitting(&mut criterion, &deep);
     growing(&mut criterion, &seed);
     criterion.final_summary();
     Ok(())
@@ -77,94 +75,63 @@ fn binning(criterion: &mut Criterion, table: &Table) {
 /// One element is one row of one node, looked at for one feature.
 fn counting(criterion: &mut Criterion, table: &Table) -> anyhow::Result<()> {
     let params = Rc::new(ForestParams { trees: TREES, ..ForestParams::clone(&table.params) });
-    let GrowInput { rows, layout, rows_everywhere } = table.grow_input();
-    let mut grower = LocalGrower::new(rows, Rc::clone(&layout), Rc::clone(&params), rows_everywhere);
+    let (mut grower, mut owner) = alone(table, &params);
     let mut group = criterion.benchmark_group("count");
     group.sample_size(20);
     for (name, level) in [("dense_root_level", 0), ("sparse_deep_level", DEEP_LEVEL)] {
-        let open = descend(&mut grower, level, &layout, &params);
-        // No bagging in this preset: a cell's rows are the rows that were looked at.
-        let looks = open.iter().flat_map(|histogram| &histogram.cells).map(|cell| u64::from(cell.rows)).sum();
-        open.first().with_context(|| format!("no node is open on level {level}"))?;
-        group.throughput(Throughput::Elements(looks));
+        let open = descend(&mut grower, &mut owner, level);
+        // No bagging in this preset: a node's rows are the rows that were looked at, for each competing feature.
+        let rows: u64 = owner.decide(&open).iter().map(|decision| decision.counts.total()).sum();
+        let competing = params.features_per_node.count(usize::from(table.layout.features()));
+        ensure!(rows > 0, "no node is open on level {level}");
+        group.throughput(Throughput::Elements(rows * competing as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| grower.count(|histogram| drop(black_box(histogram))));
+            bencher.iter(|| grower.count(|batch| drop(black_box(batch))));
         });
     }
     group.finish();
     Ok(())
+}
+
+/// The two cores of growing over all rows of a table.
+fn alone(table: &Table, params: &Rc<ForestParams>) -> (LocalGrower, NodeOwner) {
+    let GrowInput { rows, layout, rows_everywhere } = table.grow_input();
+    let crew = Crew { workers: 1, rows: rows_everywhere };
+    let owner = NodeOwner::new(Rc::clone(&layout), Rc::clone(params));
+    (LocalGrower::new(rows, layout, Rc::clone(params), crew), owner)
 }
 
 /// Grows on until the open nodes are those of `level`; returns their histograms.
-fn descend(grower: &mut LocalGrower, level: u8, layout: &Layout, params: &ForestParams) -> Vec<NodeHistogram> {
+fn descend(grower: &mut LocalGrower, owner: &mut NodeOwner, level: u8) -> Vec<HistogramBatch> {
     loop {
         let mut open = Vec::new();
-        let growing = grower.count(|histogram| open.push(histogram));
-        let deep_enough = open.first().is_none_or(|histogram| histogram.node.depth() >= level);
+        let growing = grower.count(|batch| open.push(batch));
+        let deep_enough =
+            open.first().and_then(|batch| batch.nodes.first()).is_none_or(|node| node.node.depth() >= level);
         if !growing || deep_enough {
             return open;
         }
-        grower.decide(open.into_iter().map(|histogram| decide(histogram, layout, params)).collect());
+        grower.decide(owner.decide(&open));
     }
 }
 
-/// What the owner of an open node answers when only one worker has rows of it.
-fn decide(histogram: NodeHistogram, layout: &Layout, params: &ForestParams) -> Decision {
-    let NodeHistogram { tree, node, cells } = histogram;
-    let competing = params.features_per_node.count(usize::from(layout.features()));
-    let subset = feature_subset(params.seed, tree, node, layout.features(), competing);
-    let cells = merge_cells(vec![cells]);
-    let counts = class_counts(layout, subset[0], &cells);
-    let split = best_split(layout, &subset, &cells, &counts, params);
-    Decision { tree, node, counts, split }
-}
-
-fn class_counts(layout: &Layout, feature: FeatureIndex, cells: &[(u32, u64)]) -> ClassCounts {
-    let mut counts = ClassCounts::zero(layout.classes());
-    for (key, rows) in cells_of(layout, feature, cells) {
-        counts.0[(key - layout.offset(feature)) as usize % layout.classes()] += rows;
-    }
-    counts
-}
-
-fn cells_of(layout: &Layout, feature: FeatureIndex, cells: &[(u32, u64)]) -> impl Iterator<Item = (u32, u64)> {
-    let first = layout.offset(feature);
-    let keys = first..first + layout.cells(feature) as u32;
-    cells.iter().copied().filter(move |(key, _)| keys.contains(key))
-}
-
-/// Merging and splitting the root, the node with the most cells. One element is one cell.
-fn splitting(criterion: &mut Criterion, table: &Table) -> anyhow::Result<()> {
-    let params = ForestParams {
-        trees: 1,
-        features_per_node: FeatureSubset::All,
-        bagging: false,
-        ..ForestParams::clone(&table.params)
-    };
-    let GrowInput { rows, layout, rows_everywhere } = table.grow_input();
-    let mut grower = LocalGrower::new(rows, Rc::clone(&layout), Rc::new(params.clone()), rows_everywhere);
-    let root: Vec<Cell> = descend(&mut grower, 0, &layout, &params).pop().context("the root has no histogram")?.cells;
-
-    let mut group = criterion.benchmark_group("merge_cells");
-    group.throughput(Throughput::Elements(4 * root.len() as u64));
-    group.bench_function("four_workers", |bencher| {
-        bencher.iter_batched(|| vec![root.clone(); 4], merge_cells, BatchSize::SmallInput);
-    });
-    group.finish();
-
-    let merged = merge_cells(vec![root]);
-    let mut group = criterion.benchmark_group("best_split");
-    for (name, feature) in [("numeric_departure_delay", Feature::DepDelay), ("categorical_route", Feature::Route)] {
-        let place = Preset::Seed.features().iter().position(|other| *other == feature);
-        let feature = FeatureIndex(place.context("the preset lacks the feature")? as u16);
-        let counts = class_counts(&layout, feature, &merged);
-        group.throughput(Throughput::Elements(cells_of(&layout, feature, &merged).count() as u64));
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| best_split(&layout, &[feature], black_box(&merged), &counts, &params));
+/// Merging and splitting: at the root, the node with the most cells, and far down, where there are many small ones. One
+/// element is one node.
+fn splitting(criterion: &mut Criterion, table: &Table) {
+    let params = Rc::new(ForestParams { trees: TREES, ..ForestParams::clone(&table.params) });
+    let (mut grower, mut owner) = alone(table, &params);
+    let mut group = criterion.benchmark_group("decide");
+    group.sample_size(20);
+    for (name, level) in [("root", 0), ("deep", DEEP_LEVEL)] {
+        let of_one = descend(&mut grower, &mut owner, level);
+        let of_four = vec![of_one.clone(); 4].concat();
+        group.throughput(Throughput::Elements(of_one.iter().map(|batch| batch.nodes.len() as u64).sum()));
+        group.bench_function(format!("{name}/one_worker"), |bencher| bencher.iter(|| owner.decide(black_box(&of_one))));
+        group.bench_function(format!("{name}/four_workers"), |bencher| {
+            bencher.iter(|| owner.decide(black_box(&of_four)))
         });
     }
     group.finish();
-    Ok(())
 }
 
 /// Whole forests on one worker. One element is one row in one tree.

@@ -155,8 +155,8 @@ fn copy_node(
     let last = value.floor() as Bin;
     let (goes_left, goes_right): (Bag<'_>, Bag<'_>) = bag.into_iter().partition(|(row, _)| row.bins[feature] <= last);
     let (left_counts, right_counts) = (self::counts(&goes_left, layout), self::counts(&goes_right, layout));
-    let parent = gain::weighted_impurity(params.impurity, &counts.0);
-    let gain = gain::gain(params.impurity, parent, &left_counts.0, &right_counts.0);
+    let parent = gain::weighted_impurity(params.impurity, &counts.to_numbers());
+    let gain = gain::gain(params.impurity, parent, &left_counts.to_numbers(), &right_counts.to_numbers());
     let feature = FeatureIndex(feature as u16);
     let rule = match layout.unseen(feature) {
         None => Rule::AtMost(last),
@@ -180,7 +180,7 @@ fn counts(bag: &Bag<'_>, layout: &Layout) -> ClassCounts {
 mod tests {
     use super::*;
     use crate::forest::{FeatureSubset, Smoothing};
-    use crate::grow::LocalGrower;
+    use crate::grow::{Crew, LocalGrower};
     use crate::identity::Seed;
     use crate::space::{BinLimit, FeatureBins, FeatureSpace};
     use crate::table::{BinColumn, BinnedRows};
@@ -234,7 +234,8 @@ mod tests {
                 classes: rows.iter().map(|row| row.class).collect(),
                 keys: rows.iter().map(|row| row.key).collect(),
             };
-            let grower = LocalGrower::new(Rc::new(data), Rc::clone(&layout), Rc::new(params.clone()), ROWS as u64);
+            let (crew, params) = (Crew { workers: 1, rows: ROWS as u64 }, Rc::new(params));
+            let grower = LocalGrower::new(Rc::new(data), Rc::clone(&layout), Rc::clone(&params), crew);
             let (ours, _) = crate::grow::grow_alone(grower, &layout, &params);
             let mut places = vec![(theirs.root_node(), NodeIndex::ROOT)];
             while let Some((their_node, index)) = places.pop() {

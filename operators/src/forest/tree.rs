@@ -53,6 +53,12 @@ impl ClassCounts {
         self.0.iter().sum()
     }
 
+    /// The counts as numbers to calculate with, exact below 2^53.
+    #[must_use]
+    pub fn to_numbers(&self) -> Vec<f64> {
+        self.0.iter().map(|count| *count as f64).collect()
+    }
+
     /// Whether at most one class has rows.
     #[must_use]
     pub fn is_pure(&self) -> bool {
@@ -84,6 +90,12 @@ impl BinSet {
             words[usize::from(bin) / 64] |= 1 << (bin % 64);
         }
         Self(words.into())
+    }
+
+    /// All bins below `limit` that are not in this set.
+    #[must_use]
+    pub fn complement(&self, limit: usize) -> Self {
+        Self::of((0..limit).map(|bin| bin as Bin).filter(|bin| !self.contains(*bin)), limit)
     }
 
     /// Whether `bin` is in the set.

@@ -1,35 +1,32 @@
 //! The one formula for the gain of a split.
 //!
-//! Counts come as integers; all arithmetic is f64, in the fixed order of the classes, without fused operations, and
-//! the logarithm is `libm`'s: the same bits on every machine. A gain is in rows: the rows of the parent times its
-//! impurity, less the same of both children.
+//! Counts are whole numbers, as `f64`, which holds them exactly below 2^53; all arithmetic is in the fixed order of the
+//! classes, without fused operations, and the logarithm is `libm`'s: the same bits on every machine. A gain is in rows:
+//! the rows of the parent times its impurity, less the same of both children.
 
 use crate::forest::Impurity;
 
-/// Rows times impurity of a node with these rows per class.
+/// Rows times impurity of a node with these rows per class. A class without rows changes no bit of it.
 ///
 /// Gini: `N - sum(n^2) / N`. Entropy: `N ln N - sum(n ln n)`, in nats.
 #[must_use]
-pub fn weighted_impurity(impurity: Impurity, counts: &[u64]) -> f64 {
-    let total: u64 = counts.iter().sum();
-    if total == 0 {
+pub fn weighted_impurity(impurity: Impurity, counts: &[f64]) -> f64 {
+    let total: f64 = counts.iter().sum();
+    if total == 0.0 {
         return 0.0;
     }
-    let total = total as f64;
     match impurity {
         Impurity::Gini => {
             let mut squares = 0.0;
             for count in counts {
-                let count = *count as f64;
                 squares += count * count;
             }
             total - squares / total
         }
         Impurity::Entropy => {
             let mut sum = total * libm::log(total);
-            for count in counts.iter().filter(|count| **count > 0) {
-                let count = *count as f64;
-                sum -= count * libm::log(count);
+            for count in counts.iter().filter(|count| **count > 0.0) {
+                sum -= count * libm::log(*count);
             }
             sum
         }
@@ -38,7 +35,7 @@ pub fn weighted_impurity(impurity: Impurity, counts: &[u64]) -> f64 {
 
 /// The decrease of weighted impurity by a split; it is positive when the split tells the classes apart at all.
 #[must_use]
-pub fn gain(impurity: Impurity, parent: f64, left: &[u64], right: &[u64]) -> f64 {
+pub fn gain(impurity: Impurity, parent: f64, left: &[f64], right: &[f64]) -> f64 {
     parent - weighted_impurity(impurity, left) - weighted_impurity(impurity, right)
 }
 
@@ -52,10 +49,10 @@ mod tests {
     #[test]
     fn a_perfect_split_gains_all_impurity_and_a_useless_one_nothing() {
         for impurity in [Impurity::Gini, Impurity::Entropy] {
-            let parent = weighted_impurity(impurity, &[8, 8]);
-            assert_eq!(gain(impurity, parent, &[8, 0], &[0, 8]), parent);
-            assert!(gain(impurity, parent, &[4, 4], &[4, 4]).abs() < 1e-9);
+            let parent = weighted_impurity(impurity, &[8.0, 8.0]);
+            assert_eq!(gain(impurity, parent, &[8.0, 0.0], &[0.0, 8.0]), parent);
+            assert!(gain(impurity, parent, &[4.0, 4.0], &[4.0, 4.0]).abs() < 1e-9);
         }
-        assert_eq!(weighted_impurity(Impurity::Gini, &[8, 8]), 8.0);
+        assert_eq!(weighted_impurity(Impurity::Gini, &[8.0, 8.0]), 8.0);
     }
 }

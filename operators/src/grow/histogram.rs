@@ -1,116 +1,150 @@
-//! Sparse histograms of a node: how many rows there are for each feature, bin and class.
+//! Histograms as they travel: how many rows there are for each feature, bin and class of a node.
 //!
-//! A cell's key orders cells by feature, then bin, then class, over all features of the [`Layout`], so that cells from
-//! several workers merge by key. Only cells with rows exist: a node of 40 rows costs 40 cells a feature at most, also
-//! when a vocabulary has thousands of names.
+//! The histograms of many nodes share one flat message, so that neither counting nor the wire pays per node. A feature
+//! of a node takes the form that is smallest: all its cells with a word each where the node is large, else only those
+//! with rows, ascending. A node of 40 rows costs 40 words a feature at most, also when a vocabulary has thousands of
+//! names.
 
 use serde::{Deserialize, Serialize};
 
-use super::split::Layout;
 use crate::forest::{NodeIndex, TreeIndex};
-use crate::space::FeatureIndex;
-use crate::table::{BinColumn, BinnedRows, Class};
 
-/// Rows of one class in one bin of one feature, counted with bagging weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cell {
-    /// See [`Layout::offset`].
-    pub key: u32,
-    /// At least 1.
-    pub rows: u32,
+/// Words of a message, about, after which the next one begins: 256 KiB.
+const FULL: usize = 1 << 16;
+
+/// A cell and its rows share a word where both are below this.
+const PACKED: u32 = 1 << 16;
+
+/// What one worker has of some nodes, for the worker that decides about them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistogramBatch {
+    /// Who decides about these nodes.
+    pub owner: u32,
+    /// The nodes, each with the place in `words` where its histogram ends.
+    pub nodes: Vec<NodeEnd>,
+    /// One feature after the other, of one node after the other: see [`FeatureCells`].
+    pub words: Vec<u32>,
 }
 
-/// What one worker has of one node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NodeHistogram {
+/// A node of a [`HistogramBatch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeEnd {
     /// The tree.
     pub tree: TreeIndex,
     /// The node.
     pub node: NodeIndex,
-    /// Ascending by key; never empty.
-    pub cells: Vec<Cell>,
+    /// One past its last word.
+    pub end: u32,
 }
 
-/// Rows of a node on one worker: indices into [`BinnedRows`], and a bagging weight each.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WeightedRows<'a> {
-    pub(super) rows: &'a [u32],
-    pub(super) weights: &'a [u8],
-}
-
-/// Counts rows into cells; keeps its scratch memory between nodes.
-#[derive(Debug, Default)]
-pub(super) struct CellCounter {
-    dense: Vec<u32>,
-    keyed: Vec<(u32, u32)>,
-}
-
-impl CellCounter {
-    /// The cells of a node for the features of `subset`, which ascend.
-    pub(super) fn count(
-        &mut self,
-        data: &BinnedRows,
-        layout: &Layout,
-        subset: &[FeatureIndex],
-        node: WeightedRows<'_>,
-    ) -> Vec<Cell> {
-        let mut cells = Vec::new();
-        for feature in subset {
-            match &data.columns[feature.index()] {
-                BinColumn::Narrow(bins) => self.count_feature(bins, &data.classes, layout, *feature, node, &mut cells),
-                BinColumn::Wide(bins) => self.count_feature(bins, &data.classes, layout, *feature, node, &mut cells),
-            }
-        }
-        cells
+impl HistogramBatch {
+    /// An empty message to `owner`.
+    pub(super) fn to(owner: u32) -> Self {
+        Self { owner, ..Self::default() }
     }
 
-    fn count_feature<B: Copy + Into<u32>>(
-        &mut self,
-        bins: &[B],
-        classes: &[Class],
-        layout: &Layout,
-        feature: FeatureIndex,
-        node: WeightedRows<'_>,
-        cells: &mut Vec<Cell>,
-    ) {
-        let (first, size, per_bin) = (layout.offset(feature), layout.cells(feature), layout.classes() as u32);
-        let counted = node.rows.iter().zip(node.weights).map(|(row, weight)| {
-            let row = *row as usize;
-            (bins[row].into() * per_bin + u32::from(classes[row].0), u32::from(*weight))
-        });
-        // Clearing and scanning the dense form costs a step per cell; sorting costs several per row.
-        if node.rows.len() * 4 >= size {
-            self.dense.clear();
-            self.dense.resize(size, 0);
-            counted.for_each(|(cell, weight)| self.dense[cell as usize] += weight);
-            let present = self.dense.iter().zip(first..).filter(|(rows, _)| **rows > 0);
-            cells.extend(present.map(|(rows, key)| Cell { key, rows: *rows }));
+    pub(super) fn is_full(&self) -> bool {
+        self.words.len() >= FULL
+    }
+
+    /// Ends the histogram whose features were pushed last.
+    pub(super) fn end_node(&mut self, tree: TreeIndex, node: NodeIndex) {
+        self.nodes.push(NodeEnd { tree, node, end: self.words.len() as u32 });
+    }
+
+    /// Every node with its words.
+    pub(super) fn histograms(&self) -> impl Iterator<Item = (TreeIndex, NodeIndex, &[u32])> {
+        let starts = std::iter::once(0).chain(self.nodes.iter().map(|node| node.end));
+        self.nodes
+            .iter()
+            .zip(starts)
+            .map(|(node, start)| (node.tree, node.node, &self.words[start as usize..node.end as usize]))
+    }
+
+    /// Bytes of the numbers in the message.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        (size_of_val(&self.words[..]) + size_of_val(&self.nodes[..])) as u64
+    }
+}
+
+/// How the cells of a feature are written: the upper two bits of a head word, of which the others are the length.
+const DENSE: u32 = 0 << 30;
+const SPARSE: u32 = 1 << 30;
+const LONG: u32 = 2 << 30;
+const LENGTH: u32 = (1 << 30) - 1;
+
+/// Appends all cells of a feature.
+pub(super) fn push_dense(words: &mut Vec<u32>, cells: &[u32]) {
+    words.push(DENSE | cells.len() as u32);
+    words.extend_from_slice(cells);
+}
+
+/// Appends the cells of a feature that have rows, one by one.
+#[derive(Debug)]
+pub(super) struct SparseCells<'a> {
+    words: &'a mut Vec<u32>,
+    head: usize,
+    packed: bool,
+}
+
+impl<'a> SparseCells<'a> {
+    /// Begins a feature with this many cells, in which none can have more rows than `most`.
+    pub(super) fn begin(words: &'a mut Vec<u32>, cells: usize, most: usize) -> Self {
+        let head = words.len();
+        words.push(0);
+        Self { words, head, packed: cells <= PACKED as usize && most < PACKED as usize }
+    }
+
+    /// Appends a cell; they ascend.
+    pub(super) fn push(&mut self, cell: usize, rows: u32) {
+        if self.packed {
+            self.words.push((cell as u32) << 16 | rows);
         } else {
-            self.keyed.clear();
-            self.keyed.extend(counted);
-            self.keyed.sort_unstable_by_key(|(cell, _)| *cell);
-            for equal in self.keyed.chunk_by(|a, b| a.0 == b.0) {
-                cells.push(Cell { key: first + equal[0].0, rows: equal.iter().map(|(_, rows)| rows).sum() });
-            }
+            self.words.extend([cell as u32, rows]);
         }
+    }
+
+    pub(super) fn end(self) {
+        let length = (self.words.len() - self.head - 1) as u32;
+        self.words[self.head] = length | if self.packed { SPARSE } else { LONG };
     }
 }
 
-/// Adds up the cells of several workers: ascending keys with their rows everywhere.
-#[must_use]
-pub fn merge_cells(parts: Vec<Vec<Cell>>) -> Vec<(u32, u64)> {
-    let lone = parts.len() == 1;
-    let mut all: Vec<(u32, u64)> = parts.into_iter().flatten().map(|cell| (cell.key, u64::from(cell.rows))).collect();
-    if !lone {
-        // Runs of ascending keys: what a stable merge sort is fastest at.
-        all.sort_by_key(|(key, _)| *key);
-        all.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1 += next.1;
-            }
-            same
-        });
+/// The cells of one feature of one node on one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FeatureCells<'a> {
+    /// The rows of every cell.
+    Dense(&'a [u32]),
+    /// Cells with rows, ascending: the cell in the upper half of a word, its rows in the lower.
+    Sparse(&'a [u32]),
+    /// The same in two words each.
+    Long(&'a [u32]),
+}
+
+impl FeatureCells<'_> {
+    /// Takes the next feature off the words of a node.
+    pub(super) fn take<'a>(words: &mut &'a [u32]) -> FeatureCells<'a> {
+        let Some((head, rest)) = words.split_first() else { return FeatureCells::Sparse(&[]) };
+        let (cells, rest) = rest.split_at((head & LENGTH) as usize);
+        *words = rest;
+        match head & !LENGTH {
+            DENSE => FeatureCells::Dense(cells),
+            SPARSE => FeatureCells::Sparse(cells),
+            _ => FeatureCells::Long(cells),
+        }
     }
-    all
+
+    /// Calls `each` with every cell that has rows, and its rows, ascending.
+    pub(super) fn for_each(&self, mut each: impl FnMut(usize, u32)) {
+        match self {
+            Self::Dense(cells) => {
+                for (cell, rows) in cells.iter().enumerate().filter(|(_, rows)| **rows > 0) {
+                    each(cell, *rows);
+                }
+            }
+            Self::Sparse(cells) => cells.iter().for_each(|word| each((word >> 16) as usize, word & (PACKED - 1))),
+            Self::Long(cells) => cells.chunks_exact(2).for_each(|pair| each(pair[0] as usize, pair[1])),
+        }
+    }
 }

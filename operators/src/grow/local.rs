@@ -1,69 +1,68 @@
 //! One worker's part in growing: its rows of every node, counted, and sent down as the owners decide.
 //!
-//! Trees grow in groups that bound the memory: a group needs 5 bytes a row and tree. All workers hold equal lists of
-//! open nodes, because all apply the same decisions; a worker without rows in a node says nothing about it.
+//! Trees grow in groups that bound the memory. All workers hold equal lists of open nodes, because all apply the same
+//! decisions; a worker without rows in a node says nothing about it. The owner of an open node follows from its place in
+//! that list, so that nobody needs to be told.
 
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
+use super::bag::WeightedRow;
+use super::cells::CellColumns;
+use super::counter::CellCounter;
+use super::growing::GrowingTree;
+use super::histogram::HistogramBatch;
+use super::layout::Layout;
+use super::owner::Decision;
+use super::subset::FeatureDealer;
+use crate::forest::{ClassCounts, Forest, ForestParams, Tree, TreeIndex};
+use crate::table::BinnedRows;
 
-use super::bagging::bagging_weight;
-use super::histogram::{CellCounter, NodeHistogram, WeightedRows};
-use super::split::Layout;
-use super::subset::feature_subset;
-use crate::forest::{ClassCounts, Forest, ForestParams, Node, NodeIndex, Rule, Split, Tree, TreeIndex};
-use crate::table::{BinColumn, BinnedRows};
+/// Bytes that the bags and histograms of the trees that grow at once may take on a worker, about.
+const BYTES_AT_ONCE: u64 = 32 << 20;
 
-/// Rows times trees that grow at once, over all workers.
-const ROW_TREES_AT_ONCE: u64 = 6_000_000;
-
-/// What the owner of a node decided about it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Decision {
-    /// The tree.
-    pub tree: TreeIndex,
-    /// The node.
-    pub node: NodeIndex,
-    /// Its rows over all workers.
-    pub counts: ClassCounts,
-    /// The split and the rows that it sends left; none makes the node a leaf.
-    pub split: Option<(Split, ClassCounts)>,
+/// Who grows: how many workers there are, and the rows of all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Crew {
+    /// Number of workers.
+    pub workers: u32,
+    /// Training rows of all workers.
+    pub rows: u64,
 }
 
 /// A worker's state while a forest grows.
 #[derive(Debug)]
 pub struct LocalGrower {
     data: Rc<BinnedRows>,
+    cells: CellColumns,
     layout: Rc<Layout>,
     params: Rc<ForestParams>,
+    workers: u32,
     trees_at_once: u32,
     growing: Vec<GrowingTree>,
     grown: Vec<Tree>,
     counter: CellCounter,
-}
-
-#[derive(Debug)]
-struct GrowingTree {
-    index: TreeIndex,
-    rows: Vec<u32>,
-    weights: Vec<u8>,
-    open: Vec<OpenNode>,
-    nodes: Vec<Node>,
-}
-
-/// A node that awaits its decision, with the place of its rows in those of the tree.
-#[derive(Debug)]
-struct OpenNode {
-    index: NodeIndex,
-    rows: std::ops::Range<usize>,
+    dealer: FeatureDealer,
+    spare: Vec<WeightedRow>,
 }
 
 impl LocalGrower {
-    /// A grower over this worker's rows. `rows_everywhere` is the number of rows of all workers, the same on each.
+    /// A grower over this worker's rows. `crew` is the same on each worker: it sets how many trees grow at once and who
+    /// owns a node, and reaches no result.
     #[must_use]
-    pub fn new(data: Rc<BinnedRows>, layout: Rc<Layout>, params: Rc<ForestParams>, rows_everywhere: u64) -> Self {
-        let trees_at_once = (ROW_TREES_AT_ONCE / rows_everywhere.max(1)).clamp(1, u64::from(params.trees)) as u32;
-        Self { data, layout, params, trees_at_once, growing: vec![], grown: vec![], counter: CellCounter::default() }
+    pub fn new(data: Rc<BinnedRows>, layout: Rc<Layout>, params: Rc<ForestParams>, crew: Crew) -> Self {
+        Self {
+            cells: CellColumns::of(&data, &layout),
+            counter: CellCounter::new(&layout),
+            dealer: FeatureDealer::new(&params, layout.features()),
+            trees_at_once: trees_at_once(&layout, &params, crew),
+            workers: crew.workers.max(1),
+            data,
+            layout,
+            params,
+            growing: vec![],
+            grown: vec![],
+            spare: vec![],
+        }
     }
 
     /// Levels of all trees together: the work units of [`LocalGrower::decide`].
@@ -72,22 +71,29 @@ impl LocalGrower {
         u64::from(params.trees) * (u64::from(params.depth) + 1)
     }
 
-    /// Gives `say` this worker's histogram of every open node. `false` when the forest is grown.
-    pub fn count(&mut self, mut say: impl FnMut(NodeHistogram)) -> bool {
+    /// Gives `say` this worker's histograms of all open nodes. `false` when the forest is grown.
+    pub fn count(&mut self, mut say: impl FnMut(HistogramBatch)) -> bool {
         if self.growing.is_empty() {
             self.start_group();
         }
-        let features = self.layout.features();
-        let competing = self.params.features_per_node.count(usize::from(features));
+        let mut batches: Vec<HistogramBatch> = (0..self.workers).map(HistogramBatch::to).collect();
+        let mut owners = (0..self.workers as usize).cycle();
         for tree in &self.growing {
-            for open in tree.open.iter().filter(|open| !open.rows.is_empty()) {
-                let subset = feature_subset(self.params.seed, tree.index, open.index, features, competing);
-                let rows =
-                    WeightedRows { rows: &tree.rows[open.rows.clone()], weights: &tree.weights[open.rows.clone()] };
-                let cells = self.counter.count(&self.data, &self.layout, &subset, rows);
-                say(NodeHistogram { tree: tree.index, node: open.index, cells });
+            for (open, owner) in tree.open().iter().zip(&mut owners) {
+                if open.rows.is_empty() {
+                    continue;
+                }
+                let subset = self.dealer.deal(tree.index(), open.index);
+                let batch = &mut batches[owner];
+                let rows = tree.rows(open.rows.clone());
+                self.counter.count(&self.cells, &self.layout, subset, rows, &mut batch.words);
+                batch.end_node(tree.index(), open.index);
+                if batch.is_full() {
+                    say(std::mem::replace(batch, HistogramBatch::to(owner as u32)));
+                }
             }
         }
+        batches.into_iter().filter(|batch| !batch.nodes.is_empty()).for_each(say);
         !self.growing.is_empty()
     }
 
@@ -97,17 +103,18 @@ impl LocalGrower {
         let mut decisions = decisions.into_iter().peekable();
         let mut levels = 0;
         for tree in &mut self.growing {
-            let level = tree.open.first().map_or(0, |open| open.index.depth());
-            for open in std::mem::take(&mut tree.open) {
-                let decision = decisions.next_if(|decision| (decision.tree, decision.node) == (tree.index, open.index));
+            let (level, nodes) = tree.take_open();
+            for open in nodes {
+                let decision =
+                    decisions.next_if(|decision| (decision.tree, decision.node) == (tree.index(), open.index));
                 match decision {
-                    Some(decision) => tree.settle(open, decision, &self.data, &self.params),
-                    None => tree.nodes.push(Node { index: open.index, counts: empty(&self.layout), split: None }),
+                    Some(decision) => tree.settle(open, decision, &self.data, &self.params, &mut self.spare),
+                    None => tree.settle_empty(open, ClassCounts::zero(self.layout.classes())),
                 }
             }
-            levels += if tree.open.is_empty() { u64::from(self.params.depth - level) + 1 } else { 1 };
+            levels += if tree.open().is_empty() { u64::from(self.params.depth - level) + 1 } else { 1 };
         }
-        if self.growing.iter().all(|tree| tree.open.is_empty()) {
+        if self.growing.iter().all(|tree| tree.open().is_empty()) {
             self.grown.extend(self.growing.drain(..).map(GrowingTree::finish));
         }
         levels
@@ -126,68 +133,16 @@ impl LocalGrower {
     }
 }
 
-impl GrowingTree {
-    fn plant(index: TreeIndex, data: &BinnedRows, params: &ForestParams) -> Self {
-        let weight = |row: usize| if params.bagging { bagging_weight(params.seed, index, data.keys[row]) } else { 1 };
-        let (rows, weights): (Vec<u32>, Vec<u8>) =
-            (0..data.len()).map(|row| (row as u32, weight(row))).filter(|(_, weight)| *weight > 0).unzip();
-        let root = OpenNode { index: NodeIndex::ROOT, rows: 0..rows.len() };
-        Self { index, rows, weights, open: vec![root], nodes: vec![] }
-    }
-
-    /// Makes an open node a leaf, or splits it and opens those of its children that may split again.
-    fn settle(&mut self, open: OpenNode, decision: Decision, data: &BinnedRows, params: &ForestParams) {
-        let Some((split, left)) = decision.split else {
-            self.nodes.push(Node { index: open.index, counts: decision.counts, split: None });
-            return;
-        };
-        let middle = self.partition(open.rows.clone(), &data.columns[split.feature.index()], &split.rule);
-        let right = decision.counts.without(&left);
-        let children =
-            [(open.index.left(), left, open.rows.start..middle), (open.index.right(), right, middle..open.rows.end)];
-        for (index, counts, rows) in children {
-            if may_split(index, &counts, params) {
-                self.open.push(OpenNode { index, rows });
-            } else {
-                self.nodes.push(Node { index, counts, split: None });
-            }
-        }
-        self.nodes.push(Node { index: open.index, counts: decision.counts, split: Some(Box::new(split)) });
-    }
-
-    /// Moves the rows that go left before the others, each part in its old order; returns where the right part begins.
-    fn partition(&mut self, range: std::ops::Range<usize>, column: &BinColumn, rule: &Rule) -> usize {
-        let mut right: Vec<(u32, u8)> = Vec::new();
-        let mut middle = range.start;
-        for place in range {
-            let (row, weight) = (self.rows[place], self.weights[place]);
-            if rule.goes_left(column.get(row as usize)) {
-                self.rows[middle] = row;
-                self.weights[middle] = weight;
-                middle += 1;
-            } else {
-                right.push((row, weight));
-            }
-        }
-        for (place, (row, weight)) in (middle..).zip(right) {
-            self.rows[place] = row;
-            self.weights[place] = weight;
-        }
-        middle
-    }
-
-    fn finish(mut self) -> Tree {
-        self.nodes.sort_unstable_by_key(|node| node.index);
-        Tree { nodes: self.nodes }
-    }
-}
-
-/// The counts of a node of which no worker has a row: the bag of a tiny table may come out empty.
-fn empty(layout: &Layout) -> ClassCounts {
-    ClassCounts::zero(layout.classes())
-}
-
-/// Whether a node may be split at all: the same question for a worker that opens it and for an owner that decides.
-pub(super) fn may_split(node: NodeIndex, counts: &ClassCounts, params: &ForestParams) -> bool {
-    node.depth() < params.depth && !counts.is_pure() && counts.total() >= 2 * u64::from(params.min_rows)
+/// As many trees as [`BYTES_AT_ONCE`] has room for: a bag, and a histogram of every node of the largest level.
+fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew) -> u32 {
+    let rows = crew.rows / u64::from(crew.workers.max(1));
+    let features = u64::from(layout.features()).max(1);
+    let competing = params.features_per_node.count(features as usize) as u64;
+    let cells: u64 =
+        (0..layout.features()).map(|feature| layout.cells(crate::space::FeatureIndex(feature)) as u64).sum();
+    let nodes = 1_u64 << params.depth.saturating_sub(1);
+    // A node has no more filled cells than cells, and all of a level no more than rows, in each feature.
+    let words = rows.min(nodes.saturating_mul(cells / features + 1)) * competing;
+    let bytes = 4 * (rows + words) + 1;
+    (BYTES_AT_ONCE / bytes).clamp(1, u64::from(params.trees)) as u32
 }

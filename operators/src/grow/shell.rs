@@ -11,7 +11,6 @@
 //! A round is one level of one group of trees, and one step of the loop's time. `CountNodes` speaks for a round when
 //! the frontier says that all decisions of the round before have come; `DecideNodes` decides when all histograms have.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -22,12 +21,12 @@ use timely::dataflow::operators::{Capability, ConnectLoop, Enter, Leave, LoopVar
 use timely::order::Product;
 use timely::progress::Timestamp;
 
-use super::histogram::{Cell, NodeHistogram, merge_cells};
-use super::local::{Decision, LocalGrower, may_split};
-use super::split::{Layout, best_split, class_counts};
-use super::subset::feature_subset;
+use super::histogram::HistogramBatch;
+use super::layout::Layout;
+use super::local::{Crew, LocalGrower};
+use super::owner::{Decision, NodeOwner};
 use crate::flow::VecStream;
-use crate::forest::{Forest, ForestParams, NodeIndex, TreeIndex};
+use crate::forest::{Forest, ForestParams};
 use crate::table::BinnedRows;
 
 /// What a worker brings to the growing of a forest.
@@ -37,13 +36,13 @@ pub struct GrowInput {
     pub rows: Rc<BinnedRows>,
     /// The layout of the feature space, equal on all workers.
     pub layout: Rc<Layout>,
-    /// Rows of all workers together: it sets how many trees grow at once, and reaches no result.
+    /// Training rows of all workers together, the same on each: it sets how many trees grow at once, and reaches no
+    /// result.
     pub rows_everywhere: u64,
 }
 
 type Round<T> = Product<T, u32>;
 type RoundStream<'scope, T, D> = VecStream<'scope, Round<T>, D>;
-type PartsByNode = BTreeMap<(TreeIndex, NodeIndex), Vec<Vec<Cell>>>;
 
 /// Grows a forest over the rows of all workers; every worker gets all of it.
 ///
@@ -68,11 +67,12 @@ fn count_nodes<'scope, T: Timestamp>(
     decisions: RoundStream<'scope, T, Decision>,
     params: Rc<ForestParams>,
     on_levels: impl Fn(u64) + 'static,
-) -> (RoundStream<'scope, T, NodeHistogram>, RoundStream<'scope, T, Rc<Forest>>) {
+) -> (RoundStream<'scope, T, HistogramBatch>, RoundStream<'scope, T, Rc<Forest>>) {
+    let workers = input.scope().peers() as u32;
     let mut builder = OperatorBuilder::new("CountNodes".to_owned(), input.scope());
     let mut input = builder.new_input(input, Pipeline);
     let mut decided = builder.new_input(decisions, Pipeline);
-    let (histograms, histogram_stream) = builder.new_output::<Vec<NodeHistogram>>();
+    let (histograms, histogram_stream) = builder.new_output::<Vec<HistogramBatch>>();
     let (forests, forest_stream) = builder.new_output::<Vec<Rc<Forest>>>();
     let mut histograms = OutputBuilder::from(histograms);
     let mut forests = OutputBuilder::from(forests);
@@ -86,7 +86,8 @@ fn count_nodes<'scope, T: Timestamp>(
             let mut fresh = false;
             input.for_each(|time, inputs| {
                 for GrowInput { rows, layout, rows_everywhere } in inputs.drain(..) {
-                    let grower = LocalGrower::new(rows, layout, Rc::clone(&params), rows_everywhere);
+                    let crew = Crew { workers, rows: rows_everywhere };
+                    let grower = LocalGrower::new(rows, layout, Rc::clone(&params), crew);
                     growing = Some(Growing { grower, round: time.retain(0), result: time.retain(1) });
                     fresh = true;
                 }
@@ -100,7 +101,7 @@ fn count_nodes<'scope, T: Timestamp>(
                 on_levels(state.grower.decide(std::mem::take(&mut pending)));
             }
             let mut session = histograms.session(&state.round);
-            let open = state.grower.count(|histogram| session.give(histogram));
+            let open = state.grower.count(|batch| session.give(batch));
             drop(session);
             if open {
                 let next = Product::new(state.round.time().outer.clone(), state.round.time().inner + 1);
@@ -121,33 +122,26 @@ struct Growing<T: Timestamp> {
 }
 
 fn decide_nodes<'scope, T: Timestamp>(
-    histograms: RoundStream<'scope, T, NodeHistogram>,
+    histograms: RoundStream<'scope, T, HistogramBatch>,
     layouts: RoundStream<'scope, T, GrowInput>,
     params: Rc<ForestParams>,
 ) -> RoundStream<'scope, T, Decision> {
-    let owner = |histogram: &NodeHistogram| u64::from(histogram.tree.0).wrapping_mul(31) + histogram.node.0;
-    histograms.binary_frontier(layouts, Exchange::new(owner), Pipeline, "DecideNodes", |_capability, _info| {
-        let mut layout: Option<Rc<Layout>> = None;
-        let mut rounds: Vec<(Capability<Round<T>>, PartsByNode)> = Vec::new();
+    let to_owner = Exchange::new(|batch: &HistogramBatch| u64::from(batch.owner));
+    histograms.binary_frontier(layouts, to_owner, Pipeline, "DecideNodes", |_capability, _info| {
+        let mut owner: Option<NodeOwner> = None;
+        let mut rounds: Vec<(Capability<Round<T>>, Vec<HistogramBatch>)> = Vec::new();
         move |(histograms, frontier), (layouts, _), output| {
-            layouts.for_each(|_time, inputs| layout = inputs.drain(..).next_back().map(|input| input.layout));
-            histograms.for_each(|time, arrived| {
-                let round = match rounds.iter().position(|(held, _)| held.time() == time.time()) {
-                    Some(round) => round,
-                    None => {
-                        rounds.push((time.retain(0), PartsByNode::new()));
-                        rounds.len() - 1
-                    }
-                };
-                for NodeHistogram { tree, node, cells } in arrived.drain(..) {
-                    rounds[round].1.entry((tree, node)).or_default().push(cells);
-                }
+            layouts.for_each(|_time, inputs| {
+                owner = inputs.drain(..).next_back().map(|input| NodeOwner::new(input.layout, Rc::clone(&params)));
             });
-            let Some(layout) = &layout else { return };
+            histograms.for_each(|time, arrived| match rounds.iter_mut().find(|(held, _)| held.time() == time.time()) {
+                Some((_, batches)) => batches.append(arrived),
+                None => rounds.push((time.retain(0), std::mem::take(arrived))),
+            });
+            let Some(owner) = &mut owner else { return };
             let closed = rounds.extract_if(.., |(time, _)| !frontier.less_equal(time.time()));
-            for (time, nodes) in closed {
-                let decisions = nodes.into_iter().map(|(place, parts)| decide(place, parts, layout, &params));
-                output.session(&time).give_iterator(decisions);
+            for (time, batches) in closed {
+                output.session(&time).give_iterator(owner.decide(&batches).into_iter());
             }
         }
     })
@@ -155,31 +149,14 @@ fn decide_nodes<'scope, T: Timestamp>(
 
 /// The whole loop on one worker without a dataflow: the forest, and how many levels were settled.
 #[cfg(test)]
-pub(crate) fn grow_alone(mut grower: LocalGrower, layout: &Layout, params: &ForestParams) -> (Forest, u64) {
+pub(crate) fn grow_alone(mut grower: LocalGrower, layout: &Rc<Layout>, params: &Rc<ForestParams>) -> (Forest, u64) {
+    let mut owner = NodeOwner::new(Rc::clone(layout), Rc::clone(params));
     let mut levels = 0;
     loop {
-        let mut decisions = Vec::new();
-        let open = grower.count(|histogram| {
-            decisions.push(decide((histogram.tree, histogram.node), vec![histogram.cells], layout, params));
-        });
-        if !open {
+        let mut batches = Vec::new();
+        if !grower.count(|batch| batches.push(batch)) {
             return (grower.finish(), levels);
         }
-        levels += grower.decide(decisions);
+        levels += grower.decide(owner.decide(&batches));
     }
-}
-
-fn decide(
-    (tree, node): (TreeIndex, NodeIndex),
-    parts: Vec<Vec<Cell>>,
-    layout: &Layout,
-    params: &ForestParams,
-) -> Decision {
-    let competing = params.features_per_node.count(usize::from(layout.features()));
-    let subset = feature_subset(params.seed, tree, node, layout.features(), competing);
-    let cells = merge_cells(parts);
-    let counts = class_counts(layout, subset[0], &cells);
-    let split =
-        if may_split(node, &counts, params) { best_split(layout, &subset, &cells, &counts, params) } else { None };
-    Decision { tree, node, counts, split }
 }

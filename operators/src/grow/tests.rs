@@ -92,6 +92,10 @@ fn naive_counts(case: &Case, bag: &[(usize, u64)]) -> ClassCounts {
     counts
 }
 
+fn numbers(counts: &ClassCounts) -> [f64; CLASSES] {
+    counts.to_numbers().try_into().unwrap()
+}
+
 fn naive_split(
     case: &Case,
     tree: TreeIndex,
@@ -103,10 +107,9 @@ fn naive_split(
     if index.depth() == params.depth || counts.is_pure() {
         return None;
     }
-    let parent = gain::weighted_impurity(params.impurity, &counts.0);
+    let parent = gain::weighted_impurity(params.impurity, &counts.to_numbers());
     let mut best = (counts.total() as f64 * gain::LEAST_RELATIVE_GAIN, None);
-    let competing = params.features_per_node.count(4);
-    for feature in feature_subset(params.seed, tree, index, 4, competing) {
+    for feature in FeatureDealer::new(params, 4).deal(tree, index).to_vec() {
         let of_bin = |bin: Bin| -> Vec<(usize, u64)> {
             bag.iter().copied().filter(|(row, _)| case.rows[*row].0[feature.index()] == bin).collect()
         };
@@ -117,8 +120,8 @@ fn naive_split(
         };
         if let Some(names) = names {
             let of_bins: Vec<ClassCounts> = order.iter().map(|bin| naive_counts(case, &of_bin(*bin))).collect();
-            let by_class: Vec<&[u64]> = of_bins.iter().map(|counts| counts.0.as_ref()).collect();
-            let mut placed: Vec<(f64, &str, Bin)> = principal_places(&by_class, &counts.0)
+            let by_class: Vec<[f64; CLASSES]> = of_bins.iter().map(numbers).collect();
+            let mut placed: Vec<(f64, &str, Bin)> = principal_places(&by_class, &numbers(counts))
                 .into_iter()
                 .zip(&order)
                 .map(|(place, bin)| (place, names[usize::from(*bin)].as_ref(), *bin))
@@ -133,7 +136,7 @@ fn naive_split(
             if left.total().min(right.total()) < u64::from(params.min_rows) {
                 continue;
             }
-            let gain = gain::gain(params.impurity, parent, &left.0, &right.0);
+            let gain = gain::gain(params.impurity, parent, &left.to_numbers(), &right.to_numbers());
             if gain > best.0 {
                 let mut chosen = order[..cut].to_vec();
                 if names.is_some() && left.total() >= right.total() {
@@ -229,11 +232,13 @@ fn groups_of_trees_do_not_change_the_forest() {
         })
     };
     let layout = Rc::new(Layout::new(&case.space, CLASSES));
-    let grow = |rows_everywhere| {
-        let grower = LocalGrower::new(data(), Rc::clone(&layout), Rc::new(case.params.clone()), rows_everywhere);
-        let (forest, levels) = grow_alone(grower, &layout, &case.params);
+    let params = Rc::new(case.params.clone());
+    let grow = |rows| {
+        let crew = Crew { workers: 1, rows };
+        let grower = LocalGrower::new(data(), Rc::clone(&layout), Rc::clone(&params), crew);
+        let (forest, levels) = grow_alone(grower, &layout, &params);
         assert_eq!(levels, LocalGrower::levels(&case.params), "progress ends at its total");
         forest
     };
-    assert_eq!(grow(200), grow(6_000_000));
+    assert_eq!(grow(200), grow(100_000_000));
 }
