@@ -15,8 +15,8 @@ use flightline_jobs::flight::decode::{RowSink, columns_to_read};
 use flightline_jobs::flight::{Decoder, DelayClass, FlightBatch, FlightBatchBuilder, features};
 use flightline_jobs::training::Preset;
 use flightline_operators::flow::VecStream;
-use flightline_operators::forest::{Forest, ForestParams};
-use flightline_operators::grow::{GrowInput, Layout, grow_forest};
+use flightline_operators::forest::ForestParams;
+use flightline_operators::grow::{GrowInput, Grown, Layout, grow_forest};
 use flightline_operators::identity::Seed;
 use flightline_operators::settle::settle_keys;
 use flightline_operators::space::{ColumnSummary, FeatureSpace};
@@ -141,7 +141,7 @@ impl Table {
 
     /// Grows the preset's forest on one worker; `None` would be a bug of the dataflow.
     #[must_use]
-    pub fn grow(&self) -> Option<Rc<Forest>> {
+    pub fn grow(&self) -> Option<Grown> {
         let params = Rc::clone(&self.params);
         on_one_worker(self.grow_input(), |input| grow_forest(input, params, |_| ())).pop()
     }

@@ -234,7 +234,7 @@ mod tests {
                 classes: rows.iter().map(|row| row.class).collect(),
                 keys: rows.iter().map(|row| row.key).collect(),
             };
-            let (crew, params) = (Crew { workers: 1, rows: ROWS as u64 }, Rc::new(params));
+            let (crew, params) = (Crew { worker: 0, workers: 1, rows: ROWS as u64 }, Rc::new(params));
             let grower = LocalGrower::new(Rc::new(data), Rc::clone(&layout), Rc::clone(&params), crew);
             let (ours, _) = crate::grow::grow_alone(grower, &layout, &params);
             let mut places = vec![(theirs.root_node(), NodeIndex::ROOT)];

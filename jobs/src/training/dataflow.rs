@@ -18,7 +18,7 @@ use flightline_engine::progress::Stage;
 use flightline_operators::evaluate::{Tally, Trial, judge};
 use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, pair_at_end, to_worker};
 use flightline_operators::forest::{FlatForest, Forest, Smoothing};
-use flightline_operators::grow::{GrowInput, Layout, LocalGrower, grow_forest};
+use flightline_operators::grow::{GrowInput, Layout, LocalGrower, Traffic, grow_forest};
 use flightline_operators::holdout::{HoldOut, assign_roles};
 use flightline_operators::linfa::grow_with_linfa;
 use flightline_operators::settle::settle_keys;
@@ -97,7 +97,7 @@ pub fn run_worker(
         });
 
         let (inputs, sets) = bin(tables, tests, indexed.clone(), stages, &results.verdict);
-        let forest = grow(inputs, plan, stages, &results);
+        let forest = grow(inputs, plan, stages, &results, &done);
         let tallies = judge_all(forest.clone(), sets, of_current, plan.params.smoothing, &stages.judge);
         scope.region_named("KeepForModel", |inner| {
             keep_last(indexed.enter(inner), &results.indexed, &done);
@@ -238,9 +238,10 @@ fn grow<'scope>(
     plan: &TrainPlan,
     stages: &Stages,
     results: &Results,
+    done: &ProbeHandle<Once>,
 ) -> VecStream<'scope, Once, Rc<Forest>> {
     let scope = inputs.scope();
-    scope.region_named("Grow", |inner| grow_in(inputs.enter(inner), plan, stages, results).leave(scope))
+    scope.region_named("Grow", |inner| grow_in(inputs.enter(inner), plan, stages, results, done).leave(scope))
 }
 
 fn grow_in<'scope>(
@@ -248,6 +249,7 @@ fn grow_in<'scope>(
     plan: &TrainPlan,
     stages: &Stages,
     results: &Results,
+    done: &ProbeHandle<Once>,
 ) -> VecStream<'scope, Once, Rc<Forest>> {
     let params = Rc::new(plan.params.clone());
     let (start, add, end) = (stages.grow.clone(), stages.grow.clone(), stages.grow.clone());
@@ -258,7 +260,14 @@ fn grow_in<'scope>(
     };
     let inputs = inputs.inspect(move |_| start.start(units));
     let forest = match plan.grower {
-        Grower::Histogram => grow_forest(inputs, params, move |levels| add.add(levels)),
+        Grower::Histogram => {
+            let grown = grow_forest(inputs, params, move |levels| add.add(levels));
+            let traffic = map_named(grown.clone(), "TakeTraffic", |grown| grown.traffic);
+            let sum =
+                fold_at_end(traffic, to_worker(|_| 0), "AddTraffic", Traffic::default(), add_traffic, |sum| vec![sum]);
+            keep_last(sum, &results.traffic, done);
+            map_named(grown, "TakeForest", |grown| grown.forest)
+        }
         Grower::Linfa => {
             let failure = Rc::clone(&results.grower_failure);
             grow_with_linfa(inputs, params, move |trees| add.add(trees)).flat_map(move |grown| match grown {
@@ -271,6 +280,10 @@ fn grow_in<'scope>(
         }
     };
     forest.inspect(move |_| end.end())
+}
+
+fn add_traffic(sum: &mut Traffic, more: Traffic) {
+    sum.merge(&more);
 }
 
 /// Keeps the last value; `done` waits for it, too.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use flightline_operators::evaluate::Tally;
 use flightline_operators::forest::Forest;
+use flightline_operators::grow::Traffic;
 use flightline_operators::linfa::LinfaError;
 use flightline_operators::space::IndexedFeatures;
 
@@ -28,6 +29,8 @@ pub struct Trained {
     pub of_current: Option<JudgedCurrent>,
     /// The golden rows, as requests; none when nothing is left to train on.
     pub golden: Vec<GoldenRequest>,
+    /// What was sent from worker to worker to grow it.
+    pub traffic: Traffic,
     /// What is known of the input rows.
     pub facts: Facts,
     /// What is known of the rows of the test files, when there are some.
@@ -75,6 +78,7 @@ pub(super) struct Results {
     pub(super) test_verdict: Rc<RefCell<Option<Verdict>>>,
     pub(super) indexed: Rc<RefCell<Option<Rc<IndexedFeatures>>>>,
     pub(super) forest: Rc<RefCell<Option<Rc<Forest>>>>,
+    pub(super) traffic: Rc<RefCell<Option<Traffic>>>,
     pub(super) grower_failure: Rc<RefCell<Option<LinfaError>>>,
     pub(super) tallies: Rc<RefCell<Option<Vec<Tally>>>>,
     pub(super) golden: Rc<RefCell<Option<Vec<GoldenRequest>>>>,
@@ -106,6 +110,7 @@ impl Results {
             tallies: tallies.try_into().ok()?,
             of_current,
             forest: owned(self.forest.take()?),
+            traffic: self.traffic.take().unwrap_or_default(),
             indexed: owned(self.indexed.take()?),
             golden: self.golden.take().unwrap_or_default(),
             facts: self.facts.take()?,

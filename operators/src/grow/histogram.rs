@@ -60,12 +60,6 @@ impl HistogramBatch {
             .zip(starts)
             .map(|(node, start)| (node.tree, node.node, &self.words[start as usize..node.end as usize]))
     }
-
-    /// Bytes of the numbers in the message.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        (size_of_val(&self.words[..]) + size_of_val(&self.nodes[..])) as u64
-    }
 }
 
 /// How the cells of a feature are written: the upper two bits of a head word, of which the others are the length.

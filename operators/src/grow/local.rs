@@ -14,16 +14,20 @@ use super::histogram::HistogramBatch;
 use super::layout::Layout;
 use super::owner::Decision;
 use super::subset::FeatureDealer;
+use super::traffic::{Traffic, bytes_of_batch, bytes_of_decision};
 use crate::forest::{ClassCounts, Forest, ForestParams, Tree, TreeIndex};
+use crate::space::FeatureIndex;
 use crate::table::BinnedRows;
 
 /// Bytes that the bags and histograms of the trees that grow at once may take on a worker, about.
 const BYTES_AT_ONCE: u64 = 32 << 20;
 
-/// Who grows: how many workers there are, and the rows of all of them.
+/// Who grows: a worker among others, and the rows of all of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Crew {
-    /// Number of workers.
+    /// Which worker this is, from 0.
+    pub worker: u32,
+    /// Number of workers, at least 1.
     pub workers: u32,
     /// Training rows of all workers.
     pub rows: u64,
@@ -36,13 +40,14 @@ pub struct LocalGrower {
     cells: CellColumns,
     layout: Rc<Layout>,
     params: Rc<ForestParams>,
-    workers: u32,
+    crew: Crew,
     trees_at_once: u32,
     growing: Vec<GrowingTree>,
     grown: Vec<Tree>,
     counter: CellCounter,
     dealer: FeatureDealer,
     spare: Vec<WeightedRow>,
+    traffic: Traffic,
 }
 
 impl LocalGrower {
@@ -55,13 +60,14 @@ impl LocalGrower {
             counter: CellCounter::new(&layout),
             dealer: FeatureDealer::new(&params, layout.features()),
             trees_at_once: trees_at_once(&layout, &params, crew),
-            workers: crew.workers.max(1),
+            crew,
             data,
             layout,
             params,
             growing: vec![],
             grown: vec![],
             spare: vec![],
+            traffic: Traffic::default(),
         }
     }
 
@@ -76,8 +82,17 @@ impl LocalGrower {
         if self.growing.is_empty() {
             self.start_group();
         }
-        let mut batches: Vec<HistogramBatch> = (0..self.workers).map(HistogramBatch::to).collect();
-        let mut owners = (0..self.workers as usize).cycle();
+        let (crew, traffic) = (self.crew, &mut self.traffic);
+        // All open nodes are of one level.
+        let level = self.growing.iter().flat_map(|tree| tree.open().first()).map(|open| open.index.depth()).next();
+        let mut say = |batch: HistogramBatch| {
+            if batch.owner != crew.worker {
+                traffic.level(level.unwrap_or(0)).histogram_bytes += bytes_of_batch(&batch);
+            }
+            say(batch);
+        };
+        let mut batches: Vec<HistogramBatch> = (0..crew.workers).map(HistogramBatch::to).collect();
+        let mut owners = (0..crew.workers as usize).cycle();
         for tree in &self.growing {
             for (open, owner) in tree.open().iter().zip(&mut owners) {
                 if open.rows.is_empty() {
@@ -99,6 +114,7 @@ impl LocalGrower {
 
     /// Applies the owners' decisions on all open nodes, in any order; returns how many levels that settles.
     pub fn decide(&mut self, mut decisions: Vec<Decision>) -> u64 {
+        self.note(&decisions);
         decisions.sort_unstable_by_key(|decision| (decision.tree, decision.node));
         let mut decisions = decisions.into_iter().peekable();
         let mut levels = 0;
@@ -120,10 +136,23 @@ impl LocalGrower {
         levels
     }
 
-    /// The grown forest.
+    /// The grown forest, and what this worker says was sent for it: its own histograms, and on worker 0 the decisions.
     #[must_use]
-    pub fn finish(self) -> Forest {
-        Forest { classes: self.layout.classes() as u8, trees: self.grown }
+    pub fn finish(self) -> (Forest, Traffic) {
+        (Forest { classes: self.layout.classes() as u8, trees: self.grown }, self.traffic)
+    }
+
+    /// All workers hear all decisions: one says how many there were.
+    fn note(&mut self, decisions: &[Decision]) {
+        if self.crew.worker > 0 {
+            return;
+        }
+        let others = u64::from(self.crew.workers - 1);
+        for decision in decisions {
+            let level = self.traffic.level(decision.node.depth());
+            level.nodes += 1;
+            level.decision_bytes += others * bytes_of_decision(decision);
+        }
     }
 
     fn start_group(&mut self) {
@@ -135,11 +164,10 @@ impl LocalGrower {
 
 /// As many trees as [`BYTES_AT_ONCE`] has room for: a bag, and a histogram of every node of the largest level.
 fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew) -> u32 {
-    let rows = crew.rows / u64::from(crew.workers.max(1));
+    let rows = crew.rows / u64::from(crew.workers);
     let features = u64::from(layout.features()).max(1);
     let competing = params.features_per_node.count(features as usize) as u64;
-    let cells: u64 =
-        (0..layout.features()).map(|feature| layout.cells(crate::space::FeatureIndex(feature)) as u64).sum();
+    let cells: u64 = (0..layout.features()).map(|feature| layout.cells(FeatureIndex(feature)) as u64).sum();
     let nodes = 1_u64 << params.depth.saturating_sub(1);
     // A node has no more filled cells than cells, and all of a level no more than rows, in each feature.
     let words = rows.min(nodes.saturating_mul(cells / features + 1)) * competing;

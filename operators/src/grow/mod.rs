@@ -23,6 +23,7 @@ mod subset;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod traffic;
 
 pub use bag::MOST_ROWS;
 pub use bagging::bagging_weight;
@@ -33,5 +34,6 @@ pub use order::principal_places;
 pub use owner::{Decision, NodeOwner};
 #[cfg(test)]
 pub(crate) use shell::grow_alone;
-pub use shell::{GrowInput, grow_forest};
+pub use shell::{GrowInput, Grown, grow_forest};
 pub use subset::FeatureDealer;
+pub use traffic::{LevelTraffic, Traffic};

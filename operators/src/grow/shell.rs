@@ -25,6 +25,7 @@ use super::histogram::HistogramBatch;
 use super::layout::Layout;
 use super::local::{Crew, LocalGrower};
 use super::owner::{Decision, NodeOwner};
+use super::traffic::Traffic;
 use crate::flow::VecStream;
 use crate::forest::{Forest, ForestParams};
 use crate::table::BinnedRows;
@@ -41,6 +42,15 @@ pub struct GrowInput {
     pub rows_everywhere: u64,
 }
 
+/// A grown forest.
+#[derive(Clone, Debug)]
+pub struct Grown {
+    /// The forest, the same on each worker.
+    pub forest: Rc<Forest>,
+    /// What this worker says was sent: all that was is the sum over the workers.
+    pub traffic: Traffic,
+}
+
 type Round<T> = Product<T, u32>;
 type RoundStream<'scope, T, D> = VecStream<'scope, Round<T>, D>;
 
@@ -51,7 +61,7 @@ pub fn grow_forest<'scope, T: Timestamp>(
     input: VecStream<'scope, T, GrowInput>,
     params: Rc<ForestParams>,
     on_levels: impl Fn(u64) + 'static,
-) -> VecStream<'scope, T, Rc<Forest>> {
+) -> VecStream<'scope, T, Grown> {
     let outer = input.scope();
     outer.scoped::<Round<T>, _, _>("GrowForest", |scope| {
         let (feedback, decisions) = scope.loop_variable::<Vec<Decision>>(1);
@@ -67,13 +77,13 @@ fn count_nodes<'scope, T: Timestamp>(
     decisions: RoundStream<'scope, T, Decision>,
     params: Rc<ForestParams>,
     on_levels: impl Fn(u64) + 'static,
-) -> (RoundStream<'scope, T, HistogramBatch>, RoundStream<'scope, T, Rc<Forest>>) {
-    let workers = input.scope().peers() as u32;
+) -> (RoundStream<'scope, T, HistogramBatch>, RoundStream<'scope, T, Grown>) {
+    let (worker, workers) = (input.scope().index() as u32, input.scope().peers() as u32);
     let mut builder = OperatorBuilder::new("CountNodes".to_owned(), input.scope());
     let mut input = builder.new_input(input, Pipeline);
     let mut decided = builder.new_input(decisions, Pipeline);
     let (histograms, histogram_stream) = builder.new_output::<Vec<HistogramBatch>>();
-    let (forests, forest_stream) = builder.new_output::<Vec<Rc<Forest>>>();
+    let (forests, forest_stream) = builder.new_output::<Vec<Grown>>();
     let mut histograms = OutputBuilder::from(histograms);
     let mut forests = OutputBuilder::from(forests);
     builder.build(move |_capabilities| {
@@ -86,7 +96,7 @@ fn count_nodes<'scope, T: Timestamp>(
             let mut fresh = false;
             input.for_each(|time, inputs| {
                 for GrowInput { rows, layout, rows_everywhere } in inputs.drain(..) {
-                    let crew = Crew { workers, rows: rows_everywhere };
+                    let crew = Crew { worker, workers, rows: rows_everywhere };
                     let grower = LocalGrower::new(rows, layout, Rc::clone(&params), crew);
                     growing = Some(Growing { grower, round: time.retain(0), result: time.retain(1) });
                     fresh = true;
@@ -107,7 +117,8 @@ fn count_nodes<'scope, T: Timestamp>(
                 let next = Product::new(state.round.time().outer.clone(), state.round.time().inner + 1);
                 state.round.downgrade(&next);
             } else if let Some(done) = growing.take() {
-                forests.session(&done.result).give(Rc::new(done.grower.finish()));
+                let (forest, traffic) = done.grower.finish();
+                forests.session(&done.result).give(Grown { forest: Rc::new(forest), traffic });
             }
         }
     });
@@ -155,7 +166,7 @@ pub(crate) fn grow_alone(mut grower: LocalGrower, layout: &Rc<Layout>, params: &
     loop {
         let mut batches = Vec::new();
         if !grower.count(|batch| batches.push(batch)) {
-            return (grower.finish(), levels);
+            return (grower.finish().0, levels);
         }
         levels += grower.decide(owner.decide(&batches));
     }

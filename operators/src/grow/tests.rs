@@ -180,7 +180,7 @@ fn dataflow_forest(case: &Case, workers: usize) -> Vec<Forest> {
         let seen = Rc::clone(&grown);
         worker.dataflow::<u64, _, _>(|scope| {
             let input = Some(input).to_stream(scope);
-            grow_forest(input, params, |_| ()).inspect(move |forest| seen.borrow_mut().push(Rc::clone(forest)));
+            grow_forest(input, params, |_| ()).inspect(move |grown| seen.borrow_mut().push(Rc::clone(&grown.forest)));
         });
         while worker.step_or_park(None) {}
         assert_eq!(grown.borrow().len(), 1, "one forest per worker");
@@ -234,7 +234,7 @@ fn groups_of_trees_do_not_change_the_forest() {
     let layout = Rc::new(Layout::new(&case.space, CLASSES));
     let params = Rc::new(case.params.clone());
     let grow = |rows| {
-        let crew = Crew { workers: 1, rows };
+        let crew = Crew { worker: 0, workers: 1, rows };
         let grower = LocalGrower::new(data(), Rc::clone(&layout), Rc::clone(&params), crew);
         let (forest, levels) = grow_alone(grower, &layout, &params);
         assert_eq!(levels, LocalGrower::levels(&case.params), "progress ends at its total");
