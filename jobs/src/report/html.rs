@@ -166,6 +166,7 @@ fn rows(report: &TrainingReport) -> Markup {
             @if let Some(sentence) = words::day_disagreements(report) { p { (sentence) } }
             @if bad.rows.is_empty() { p { "Every row could be used." } } @else { (table_of(&bad, "listing texts")) }
             @if nulls.rows.is_empty() { p { "There was no null." } } @else { (table_of(&nulls, "listing")) }
+            @if let Some(sentence) = words::wire(report) { p { (sentence) } }
         }
     }
 }

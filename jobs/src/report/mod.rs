@@ -64,6 +64,22 @@ pub struct TrainingReport {
     pub depth: u64,
     /// Number of trees.
     pub trees: u64,
+    /// What workers sent to each other, by level of the trees; none where nobody says.
+    #[serde(default)]
+    pub levels: Vec<LevelReport>,
+}
+
+/// What workers sent to each other for one level of all trees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelReport {
+    /// The level; the root's is 0.
+    pub level: u64,
+    /// Nodes that were split or became leaves on it by decision.
+    pub nodes: u64,
+    /// Bytes of histograms.
+    pub histogram_bytes: u64,
+    /// Bytes of splits.
+    pub decision_bytes: u64,
 }
 
 /// A parameter of the training, as text.

@@ -4,8 +4,8 @@ use flightline_operators::evaluate::{Quality, Tally};
 use flightline_operators::table::Class;
 
 use super::{
-    BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, NullCount, Parameter, Promotion,
-    PromotionReason, RowsReport, StageTime, TrainingReport,
+    BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, LevelReport, NullCount, Parameter,
+    Promotion, PromotionReason, RowsReport, StageTime, TrainingReport,
 };
 
 /// Shares of the classes among flights of a year.
@@ -78,6 +78,14 @@ pub(super) fn report() -> TrainingReport {
         nodes: 261_844,
         depth: 16,
         trees: 60,
+        levels: (0..16)
+            .map(|level| LevelReport {
+                level,
+                nodes: 60 << level.min(12),
+                histogram_bytes: 410_000 << level.min(6),
+                decision_bytes: 9_000 << level.min(12),
+            })
+            .collect(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flightline_operators::evaluate::Quality;
 use flightline_operators::forest::importances;
+use flightline_operators::grow::{LevelTraffic, Traffic};
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::table::Day;
 
@@ -13,8 +14,8 @@ use super::promotion::decide;
 use crate::flight::date::FlightDate;
 use crate::flight::label::DelayClass;
 use crate::report::{
-    BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, NullCount, Parameter, Promotion,
-    RowsReport, StageTime, TrainingReport,
+    BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, LevelReport, NullCount, Parameter,
+    Promotion, RowsReport, StageTime, TrainingReport,
 };
 
 /// What the process measured of itself.
@@ -73,7 +74,18 @@ pub fn report(plan: &TrainPlan, end: &TrainingEnd, trained: &Trained, measured: 
             .max()
             .unwrap_or(0),
         trees: trained.forest.trees.len() as u64,
+        levels: levels(&trained.traffic),
     })
+}
+
+fn levels(traffic: &Traffic) -> Vec<LevelReport> {
+    let level = |(level, sent): (u64, &LevelTraffic)| LevelReport {
+        level,
+        nodes: sent.nodes,
+        histogram_bytes: sent.histogram_bytes,
+        decision_bytes: sent.decision_bytes,
+    };
+    (0..).zip(&traffic.levels).map(level).collect()
 }
 
 /// Whether the model takes the place of the current one, as far as their figures decide it.

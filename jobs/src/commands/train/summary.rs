@@ -37,6 +37,7 @@ pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Meas
         "processes": report.processes,
         "rows_per_worker": report.rows.per_worker,
         "nodes": report.nodes,
+        "levels": report.levels,
         "seconds": seconds,
         "wall_seconds": report.wall_seconds,
         "peak_memory_bytes": report.peak_memory_bytes,

@@ -152,6 +152,7 @@ pub(super) fn time(report: &TrainingReport, width: usize) -> Block {
     let mut lines = vec![title("Time")];
     lines.extend(bar_lines(&stages, width));
     lines.extend(paragraph(Style::Faint, &text, width));
+    lines.extend(words::wire(report).iter().flat_map(|text| paragraph(Style::Faint, text, width)));
     lines
 }
 
