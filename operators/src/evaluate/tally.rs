@@ -72,12 +72,12 @@ impl Tally {
         let predicted = usize::from(most_probable(probabilities));
         self.confusion[actual.index() * usize::from(self.classes) + predicted] += 1;
         let loss = -libm::log(probabilities[actual.index()].max(LEAST_PROBABILITY));
-        self.log_loss_micros += (loss * MICRO).round() as u64;
+        self.log_loss_micros += micros(loss);
         for (class, probability) in probabilities.iter().enumerate() {
             let tenth = ((probability * CALIBRATION_BINS as f64) as usize).min(CALIBRATION_BINS - 1);
             let bin = &mut self.calibration[class * CALIBRATION_BINS + tenth];
             bin.rows += 1;
-            bin.predicted_micros += (probability * MICRO).round() as u64;
+            bin.predicted_micros += micros(*probability);
             bin.observed += u64::from(class == actual.index());
         }
     }
@@ -97,5 +97,40 @@ impl Tally {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.confusion.iter().sum()
+    }
+}
+
+/// A number in millionths, rounded to the nearest, halves up; 0 for one below 0. For numbers below 10^9.
+///
+/// That is `round`, which is a call of the C library wherever not every processor has an instruction for it.
+fn micros(number: f64) -> u64 {
+    let scaled = number * MICRO;
+    let whole = scaled as i64;
+    // Exact: both are near each other, and far below 2^53.
+    let nearest = whole + i64::from(scaled - whole as f64 >= 0.5);
+    u64::try_from(nearest).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Numbers of all sizes, and those around which rounding turns.
+    fn numbers() -> impl Strategy<Value = f64> {
+        let near_a_half = (0_u64..40_000_000, -3_i64..=3).prop_map(|(whole, off)| {
+            let half = (whole as f64 + 0.5) / MICRO;
+            f64::from_bits(half.to_bits().wrapping_add_signed(off))
+        });
+        prop_oneof![0.0..1.0_f64, 0.0..40.0_f64, -1e-5..1e-5_f64, near_a_half]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn micros_are_rounded_as_the_library_rounds(number in numbers()) {
+            prop_assert_eq!(micros(number), (number * MICRO).round() as u64);
+        }
     }
 }

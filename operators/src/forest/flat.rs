@@ -1,81 +1,101 @@
-//! The forest as flat arrays, for predicting many rows at once.
+//! The forest in a form that predicts many rows at once.
 //!
-//! A batch is predicted tree by tree, so that one tree at a time is in the cache; class shares are added in tree order
-//! and divided once, so a row's answer does not depend on the batch it came in.
+//! Rows come in blocks. A few trees at a time are asked by their crowns ([`Crowns`]), then each by what is below
+//! ([`Nodes`]); a forest of depth 5 is crowns alone. Class shares are added in tree order and divided once, so a row's answer
+//! does not depend on the block that it came in, nor on the way in which its leaves are found.
 
 use std::ops::Range;
 
-use super::{Forest, Rule, Smoothing};
-use crate::space::Bin;
+use super::below::{Nodes, Place};
+use super::block::BinBlock;
+use super::crown::{Crowns, LANES, Open};
+use super::{Forest, Node, Smoothing, Tree};
 use crate::table::BinColumn;
 
-/// A node in 16 bytes.
-#[derive(Clone, Copy, Debug)]
-struct FlatNode {
-    /// The left child, whose right sibling follows; for a leaf, the place of its class shares.
-    next: u32,
-    /// The first word of a set rule in the arena.
-    set: u32,
-    feature: u16,
-    /// The last bin that goes left.
-    last: Bin,
-    kind: Kind,
-}
+/// Classes that are added up together.
+const QUAD: usize = 4;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Leaf,
-    AtMost,
-    In,
-}
+/// The shares of some classes.
+type Quad = [f64; QUAD];
 
 /// A forest that is ready to predict.
 #[derive(Clone, Debug)]
 pub struct FlatForest {
     classes: usize,
-    roots: Vec<u32>,
-    nodes: Vec<FlatNode>,
-    sets: Vec<u64>,
-    shares: Vec<f64>,
+    trees: usize,
+    groups: Vec<Group>,
+    nodes: Nodes,
+    /// By leaf, then class, filled up with classes that have no share. Leaf 0 has nothing at all: it is that of no tree.
+    shares: Vec<Quad>,
+}
+
+/// Trees that are asked together.
+#[derive(Clone, Debug)]
+struct Group {
+    crowns: Crowns,
+    /// Which of the trees go on below their crowns.
+    deep: [bool; LANES],
+}
+
+/// Room to work in for one block of rows.
+#[derive(Debug, Default)]
+struct Scratch {
+    open: Vec<Open>,
+    places: [Vec<u32>; LANES],
+    active: Vec<u32>,
+    sums: Vec<Quad>,
 }
 
 impl FlatForest {
     /// Lays out a forest.
     #[must_use]
     pub fn new(forest: &Forest, smoothing: Smoothing) -> Self {
-        let mut flat =
-            Self { classes: usize::from(forest.classes), roots: vec![], nodes: vec![], sets: vec![], shares: vec![] };
-        for tree in &forest.trees {
-            let root = flat.nodes.len() as u32;
-            flat.roots.push(root);
-            let children = tree.left_children();
-            let shares = tree.class_shares(smoothing);
-            for (place, node) in tree.nodes.iter().enumerate() {
-                let flat_node = match &node.split {
-                    None => flat.leaf(&shares[place]),
-                    Some(split) => flat.split(root + children[place], split.feature.0, &split.rule),
-                };
-                flat.nodes.push(flat_node);
-            }
+        let classes = usize::from(forest.classes);
+        let mut flat = Self {
+            classes,
+            trees: forest.trees.len(),
+            groups: Vec::new(),
+            nodes: Nodes::default(),
+            shares: vec![Quad::default(); classes.div_ceil(QUAD)],
+        };
+        for trees in forest.trees.chunks(LANES) {
+            let laid: Vec<Vec<Place>> = trees.iter().map(|tree| flat.lay_out(tree, smoothing)).collect();
+            let mut deep = [false; LANES];
+            let crowns = Crowns::new(trees, Place::leaf(0).bits(), |lane, node| {
+                let place = laid[lane][node];
+                deep[lane] |= !place.is_leaf();
+                place.bits()
+            });
+            flat.groups.push(Group { crowns, deep });
         }
         flat
     }
 
-    fn leaf(&mut self, shares: &[f64]) -> FlatNode {
-        let next = (self.shares.len() / self.classes) as u32;
-        self.shares.extend_from_slice(shares);
-        FlatNode { next, set: 0, feature: 0, last: 0, kind: Kind::Leaf }
-    }
-
-    fn split(&mut self, next: u32, feature: u16, rule: &Rule) -> FlatNode {
-        match rule {
-            Rule::AtMost(last) => FlatNode { next, set: 0, feature, last: *last, kind: Kind::AtMost },
-            Rule::In(bins) => {
-                let set = self.sets.len() as u32;
-                self.sets.extend_from_slice(&bins.0);
-                FlatNode { next, set, feature, last: 0, kind: Kind::In }
+    /// Lays out a tree; returns the place of each of its nodes.
+    fn lay_out(&mut self, tree: &Tree, smoothing: Smoothing) -> Vec<Place> {
+        let children = tree.left_children();
+        let quads = self.quads();
+        let mut nodes = self.nodes.len();
+        let mut leaves = self.shares.len() / quads;
+        let place = |node: &Node| {
+            let next = if node.split.is_some() { &mut nodes } else { &mut leaves };
+            *next += 1;
+            let number = (*next - 1) as u32;
+            if node.split.is_some() { Place::node(number) } else { Place::leaf(number) }
+        };
+        let places: Vec<Place> = tree.nodes.iter().map(place).collect();
+        for ((node, shares), left) in tree.nodes.iter().zip(tree.class_shares(smoothing)).zip(children) {
+            match &node.split {
+                Some(split) => self.nodes.push(split, places[left as usize], places[left as usize + 1]),
+                None => {
+                    let start = self.shares.len();
+                    self.shares.resize(start + quads, Quad::default());
+                    let own = self.shares[start..].as_flattened_mut();
+                    own.iter_mut().zip(&shares).for_each(|(own, share)| *own = *share);
+                }
             }
         }
+        places
     }
 
     /// Number of classes.
@@ -84,38 +104,71 @@ impl FlatForest {
         self.classes
     }
 
+    /// How many rows a block should have, where there are so many.
+    ///
+    /// Crowns are small, and the block has to stay in the cache beside them. A tree that goes on below its crown is too large
+    /// for that; then many rows must share each of its nodes while it is there.
+    #[must_use]
+    pub fn rows_at_once(&self) -> usize {
+        if self.nodes.len() == 0 { 512 } else { 16_384 }
+    }
+
+    fn quads(&self) -> usize {
+        self.classes.div_ceil(QUAD)
+    }
+
     /// Class probabilities of some rows, row-major (rows x classes): the mean of the trees' class shares.
     ///
     /// `columns` holds one column per feature, in schema order, each with all of `rows`.
     #[must_use]
     pub fn probabilities(&self, columns: &[BinColumn], rows: Range<usize>) -> Vec<f64> {
-        let mut sums = vec![0.0; rows.len() * self.classes];
-        for root in &self.roots {
-            for (row, sum) in rows.clone().zip(sums.chunks_exact_mut(self.classes)) {
-                let leaf = self.leaf_of(*root, |feature| columns[usize::from(feature)].get(row));
-                sum.iter_mut().zip(leaf).for_each(|(sum, share)| *sum += share);
-            }
+        let mut probabilities = Vec::with_capacity(rows.len() * self.classes);
+        let (mut block, mut scratch) = (BinBlock::default(), Scratch::default());
+        for start in rows.clone().step_by(self.rows_at_once()) {
+            block.take(columns, start..rows.end.min(start + self.rows_at_once()));
+            self.predict(&block, &mut scratch, &mut probabilities);
         }
-        let trees = self.roots.len() as f64;
-        sums.iter_mut().for_each(|sum| *sum /= trees);
-        sums
+        probabilities
     }
 
-    fn leaf_of(&self, root: u32, bin: impl Fn(u16) -> Bin) -> &[f64] {
-        let mut node = self.nodes[root as usize];
-        loop {
-            let left = match node.kind {
-                Kind::Leaf => break,
-                Kind::AtMost => bin(node.feature) <= node.last,
-                Kind::In => {
-                    let bin = bin(node.feature);
-                    self.sets[node.set as usize + usize::from(bin) / 64] >> (bin % 64) & 1 == 1
-                }
-            };
-            node = self.nodes[node.next as usize + usize::from(!left)];
+    /// Class probabilities of the rows of a block, row-major, as [`FlatForest::probabilities`].
+    #[must_use]
+    pub fn of_block(&self, block: &BinBlock) -> Vec<f64> {
+        let mut probabilities = Vec::with_capacity(block.rows() * self.classes);
+        self.predict(block, &mut Scratch::default(), &mut probabilities);
+        probabilities
+    }
+
+    fn predict(&self, block: &BinBlock, scratch: &mut Scratch, probabilities: &mut Vec<f64>) {
+        let Scratch { open, places, active, sums } = scratch;
+        let quads = self.quads();
+        sums.clear();
+        sums.resize(block.rows() * quads, Quad::default());
+        for Group { crowns, deep } in &self.groups {
+            crowns.exits(block, open, places);
+            for (places, _) in places.iter_mut().zip(deep).filter(|(_, deep)| **deep) {
+                self.nodes.descend(block, places, active);
+            }
+            self.add(places, sums);
         }
-        let start = node.next as usize * self.classes;
-        &self.shares[start..start + self.classes]
+        let trees = self.trees as f64;
+        for sums in sums.chunks_exact(quads) {
+            probabilities.extend(sums.as_flattened()[..self.classes].iter().map(|sum| sum / trees));
+        }
+    }
+
+    /// Adds the shares of the leaves that the rows have come to, in tree order.
+    fn add(&self, [a, b, c, d]: &[Vec<u32>; LANES], sums: &mut [Quad]) {
+        let quads = self.quads();
+        let leaves = a.iter().zip(b).zip(c).zip(d);
+        for (sums, (((a, b), c), d)) in sums.chunks_exact_mut(quads).zip(leaves) {
+            for leaf in [a, b, c, d] {
+                let first = Place::from_bits(*leaf).index() * quads;
+                for (sum, shares) in sums.iter_mut().zip(&self.shares[first..first + quads]) {
+                    sum.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share);
+                }
+            }
+        }
     }
 }
 

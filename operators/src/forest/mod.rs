@@ -3,11 +3,18 @@
 //! A tree is a list of nodes with exact class counts; probabilities, importances and the flat form are computed from
 //! it by functions with a fixed order of operations, so equal trees predict equal bytes.
 
+mod below;
+mod block;
+mod crown;
 mod flat;
 mod importance;
 mod params;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
+pub use block::BinBlock;
 pub use flat::{FlatForest, most_probable};
 pub use importance::importances;
 pub use params::{FeatureSubset, ForestParams, Impurity, ParamsError, Smoothing};

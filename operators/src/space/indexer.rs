@@ -1,10 +1,41 @@
 //! From the values of a feature to the bins of a model: the one place where it is done, in training and in serving.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Bin, FeatureBins, numeric_bin};
-use crate::columns::{Coded, FeatureColumn, Number, StableHasher};
+use crate::columns::{Coded, FeatureColumn, Number};
 use crate::table::BinColumn;
+
+/// A value of a feature, of one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeatureValue<'a> {
+    /// Of a numeric feature.
+    Number(Number),
+    /// Of a categorical feature.
+    Name(&'a str),
+}
+
+/// Hashes a name in one piece: names are short, and a hasher that takes any number of pieces has a long state to prepare.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64_with_seed(bytes, self.0);
+    }
+
+    /// What a text ends with tells lists of texts apart; a name is one text.
+    fn write_u8(&mut self, end: u8) {
+        self.0 ^= u64::from(end);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// Finds the bins of one feature; built once per model, or once per table.
 #[derive(Clone, Debug)]
@@ -17,7 +48,7 @@ pub enum FeatureIndexer {
     /// By name.
     Categorical {
         /// The bin of each name that the model knows.
-        vocabulary: HashMap<Box<str>, Bin, StableHasher>,
+        vocabulary: HashMap<Box<str>, Bin, BuildHasherDefault<NameHasher>>,
         /// The bin of all others.
         unseen: Bin,
     },
@@ -41,6 +72,21 @@ impl FeatureIndexer {
         match self {
             Self::Numeric { .. } => None,
             Self::Categorical { unseen, .. } => Some(*unseen),
+        }
+    }
+
+    /// The bin of one value.
+    ///
+    /// # Panics
+    /// When the value is not of the feature's kind, which the schema rules out.
+    #[must_use]
+    pub fn bin(&self, value: FeatureValue<'_>) -> Bin {
+        match (self, value) {
+            (Self::Numeric { cuts }, FeatureValue::Number(number)) => numeric_bin(cuts, number),
+            (Self::Categorical { vocabulary, unseen }, FeatureValue::Name(name)) => {
+                vocabulary.get(name).copied().unwrap_or(*unseen)
+            }
+            _ => unreachable!("a value and its bins are of one kind: both follow the schema"),
         }
     }
 
