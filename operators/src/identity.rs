@@ -50,6 +50,10 @@ pub enum Purpose {
     Golden = 5,
     /// Which known days' rows are the companion of a hold-out of last days.
     Companion = 6,
+    /// Which training rows judge the trees that do not know them.
+    OutOfBag = 7,
+    /// Which rows tell the importance of features, and how their values are shuffled.
+    Permutation = 8,
 }
 
 impl Seed {

@@ -124,6 +124,23 @@ impl BinnedRows {
         }
     }
 
+    /// Copies of some of the rows, in this order.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn take(&self, rows: &[usize]) -> Self {
+        let column = |column: &BinColumn| match column {
+            BinColumn::Narrow(bins) => BinColumn::Narrow(rows.iter().map(|row| bins[*row]).collect()),
+            BinColumn::Wide(bins) => BinColumn::Wide(rows.iter().map(|row| bins[*row]).collect()),
+        };
+        Self {
+            columns: self.columns.iter().map(column).collect(),
+            classes: rows.iter().map(|row| self.classes[*row]).collect(),
+            keys: rows.iter().map(|row| self.keys[*row]).collect(),
+        }
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::below::{Nodes, Place};
 use super::block::BinBlock;
 use super::crown::{Crowns, LANES, Open};
-use super::{Forest, Node, Smoothing, Tree};
+use super::{Forest, Node, Smoothing, Tree, TreeIndex};
 use crate::table::BinColumn;
 
 /// Classes that are added up together.
@@ -131,6 +131,33 @@ impl FlatForest {
         probabilities
     }
 
+    /// The same by those trees alone that `asks` names for a row (counted from the first of `rows`), and how many they are.
+    /// A row for which no tree is asked has probabilities of 0.
+    #[must_use]
+    pub fn probabilities_by(
+        &self,
+        columns: &[BinColumn],
+        rows: Range<usize>,
+        asks: impl Fn(TreeIndex, usize) -> bool,
+    ) -> (Vec<f64>, Vec<u32>) {
+        let (mut block, mut scratch) = (BinBlock::default(), Scratch::default());
+        block.take(columns, rows);
+        let mut asked = vec![0; block.rows()];
+        self.add_leaves(&block, &mut scratch, |tree, leaves| {
+            for (row, (leaf, asked)) in leaves.iter_mut().zip(&mut asked).enumerate() {
+                let is_asked = asks(TreeIndex(tree), row);
+                *leaf = if is_asked { *leaf } else { Place::leaf(0).bits() };
+                *asked += u32::from(is_asked);
+            }
+        });
+        let mut probabilities = Vec::with_capacity(block.rows() * self.classes);
+        for (sums, asked) in scratch.sums.chunks_exact(self.quads()).zip(&asked) {
+            let trees = f64::from((*asked).max(1));
+            probabilities.extend(sums.as_flattened()[..self.classes].iter().map(|sum| sum / trees));
+        }
+        (probabilities, asked)
+    }
+
     /// Class probabilities of the rows of a block, row-major, as [`FlatForest::probabilities`].
     #[must_use]
     pub fn of_block(&self, block: &BinBlock) -> Vec<f64> {
@@ -140,20 +167,28 @@ impl FlatForest {
     }
 
     fn predict(&self, block: &BinBlock, scratch: &mut Scratch, probabilities: &mut Vec<f64>) {
+        self.add_leaves(block, scratch, |_, _| ());
+        let trees = self.trees as f64;
+        for sums in scratch.sums.chunks_exact(self.quads()) {
+            probabilities.extend(sums.as_flattened()[..self.classes].iter().map(|sum| sum / trees));
+        }
+    }
+
+    /// Leaves in `scratch` the sums of the shares of the leaves that each row comes to. `choose` may put leaf 0, which has
+    /// none, in the place of those of a tree.
+    fn add_leaves(&self, block: &BinBlock, scratch: &mut Scratch, mut choose: impl FnMut(u32, &mut [u32])) {
         let Scratch { open, places, active, sums } = scratch;
-        let quads = self.quads();
         sums.clear();
-        sums.resize(block.rows() * quads, Quad::default());
-        for Group { crowns, deep } in &self.groups {
+        sums.resize(block.rows() * self.quads(), Quad::default());
+        for (first, Group { crowns, deep }) in (0..).step_by(LANES).zip(&self.groups) {
             crowns.exits(block, open, places);
             for (places, _) in places.iter_mut().zip(deep).filter(|(_, deep)| **deep) {
                 self.nodes.descend(block, places, active);
             }
+            for (tree, places) in (first..self.trees as u32).zip(places.iter_mut()) {
+                choose(tree, places);
+            }
             self.add(places, sums);
-        }
-        let trees = self.trees as f64;
-        for sums in sums.chunks_exact(quads) {
-            probabilities.extend(sums.as_flattened()[..self.classes].iter().map(|sum| sum / trees));
         }
     }
 
