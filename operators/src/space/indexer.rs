@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Bin, FeatureBins, numeric_bin};
-use crate::columns::{Coded, FeatureColumn, Number, StableHasher};
+use crate::columns::{Codes, FeatureColumn, Number, StableHasher};
 use crate::table::BinColumn;
 
 /// Finds the bins of one feature; built once per model, or once per table.
@@ -44,32 +44,47 @@ impl FeatureIndexer {
         }
     }
 
-    /// The bins of some rows of a column: one search per distinct value, a look-up per row.
+    /// The bins of a column, sorted into `N` lists: `place` says in which a row belongs, `counts` how many rows each gets.
+    /// One search per value of the dictionary, a look-up per row.
     ///
     /// # Panics
-    /// When the column is not of the feature's kind, which the schema rules out, or has no such row.
-    pub fn bins(&self, column: &FeatureColumn, rows: impl Iterator<Item = usize>) -> BinColumn {
-        match (self, column) {
+    /// When the column is not of the feature's kind, which the schema rules out, or `place` names no list.
+    pub fn bins<const N: usize>(
+        &self,
+        column: &FeatureColumn,
+        counts: [usize; N],
+        place: impl Fn(usize) -> Option<usize>,
+    ) -> [BinColumn; N] {
+        let (by_code, bins): (Vec<Bin>, usize) = match (self, column) {
             (Self::Numeric { cuts }, FeatureColumn::Numeric(column)) => {
-                let by_code: Vec<Bin> = column.values().iter().map(|value| numeric_bin(cuts, *value)).collect();
-                gather(column, &by_code, cuts.len() + 1, rows)
+                (column.values().iter().map(|value| numeric_bin(cuts, *value)).collect(), cuts.len() + 1)
             }
             (Self::Categorical { vocabulary, unseen }, FeatureColumn::Categorical(column)) => {
-                let bin = |name: &str| vocabulary.get(name).copied().unwrap_or(*unseen);
-                let by_code: Vec<Bin> = column.values().iter().map(|name| bin(name)).collect();
-                gather(column, &by_code, usize::from(*unseen) + 1, rows)
+                let bin = |name: &Box<str>| vocabulary.get(name).copied().unwrap_or(*unseen);
+                (column.values().iter().map(bin).collect(), usize::from(*unseen) + 1)
             }
             _ => unreachable!("a column and its bins are of one kind: both follow the schema"),
+        };
+        if bins <= 256 {
+            let by_code: Vec<u8> = by_code.into_iter().map(|bin| bin as u8).collect();
+            gather(column.codes(), &by_code, counts, place).map(BinColumn::Narrow)
+        } else {
+            gather(column.codes(), &by_code, counts, place).map(BinColumn::Wide)
         }
     }
 }
 
-fn gather<V>(column: &Coded<V>, by_code: &[Bin], bins: usize, rows: impl Iterator<Item = usize>) -> BinColumn {
-    let codes = column.codes();
-    let of_rows = rows.map(|row| by_code[codes[row].index()]);
-    if bins <= 256 {
-        BinColumn::Narrow(of_rows.map(|bin| bin as u8).collect())
-    } else {
-        BinColumn::Wide(of_rows.collect())
-    }
+fn gather<B: Copy, const N: usize>(
+    codes: &Codes,
+    by_code: &[B],
+    counts: [usize; N],
+    place: impl Fn(usize) -> Option<usize>,
+) -> [Vec<B>; N] {
+    let mut lists = counts.map(Vec::with_capacity);
+    codes.for_each(|row, code| {
+        if let Some(place) = place(row) {
+            lists[place].push(by_code[code.index()]);
+        }
+    });
+    lists
 }

@@ -74,9 +74,8 @@ impl ColumnSummary {
 
 fn counted<V: Clone + Ord>(values: &[V], counts: Vec<u64>) -> Vec<(V, u64)> {
     let present = values.iter().zip(counts).filter(|(_, count)| *count > 0);
-    let mut summary: Vec<(V, u64)> = present.map(|(value, count)| (value.clone(), count)).collect();
-    summary.sort_unstable();
-    summary
+    // A value may have several codes.
+    merged(present.map(|(value, count)| (value.clone(), count)).collect(), Vec::new())
 }
 
 fn merged<V: Ord>(mut a: Vec<(V, u64)>, b: Vec<(V, u64)>) -> Vec<(V, u64)> {
@@ -120,13 +119,26 @@ impl QuantileSample {
     /// The sample of some rows, given as hash and value.
     #[must_use]
     pub fn of(rows: impl Iterator<Item = (u64, Number)>) -> Self {
-        let mut rows: Vec<(u64, Number)> = rows.collect();
-        if rows.len() > Self::ROWS {
-            rows.select_nth_unstable(Self::ROWS);
-            rows.truncate(Self::ROWS);
+        let mut kept: Vec<(u64, Number)> = Vec::new();
+        let mut most = u64::MAX;
+        for row in rows {
+            if row.0 > most {
+                continue;
+            }
+            kept.push(row);
+            if kept.len() == 2 * Self::ROWS {
+                kept.select_nth_unstable(Self::ROWS);
+                kept.truncate(Self::ROWS);
+                // What can't be among the smallest any more need not be kept.
+                most = kept.iter().map(|(hash, _)| *hash).max().unwrap_or(most);
+            }
         }
-        rows.sort_unstable();
-        Self { rows }
+        if kept.len() > Self::ROWS {
+            kept.select_nth_unstable(Self::ROWS);
+            kept.truncate(Self::ROWS);
+        }
+        kept.sort_unstable();
+        Self { rows: kept }
     }
 
     /// The sample of the rows of both.
