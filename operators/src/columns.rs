@@ -25,6 +25,7 @@ pub struct Code(pub u32);
 impl Code {
     /// The code as an index into the column's dictionary.
     #[must_use]
+    #[inline]
     pub const fn index(self) -> usize {
         self.0 as usize
     }

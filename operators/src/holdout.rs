@@ -138,9 +138,18 @@ fn assign_in<'scope, T: Timestamp>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::columns::CodedBuilder;
 
     fn counts(of_days: &[(i32, u64)]) -> DayCounts {
         of_days.iter().map(|(day, count)| (Day(*day), *count)).collect()
+    }
+
+    #[test]
+    fn a_day_that_no_row_has_is_no_day() {
+        let mut days = CodedBuilder::default();
+        let [_, seen] = [Day(9), Day(3)].map(|day| days.code(&day));
+        days.extend([seen, seen]);
+        assert_eq!(day_counts(&days.finish()), [(Day(3), 2)]);
     }
 
     #[test]

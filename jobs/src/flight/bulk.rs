@@ -56,11 +56,12 @@ struct Odd(Vec<bool>);
 impl Odd {
     /// The code of each row; a row without one is odd.
     fn codes(&mut self, found: impl Iterator<Item = Option<Code>>) -> Vec<Code> {
-        let code = |(odd, found): (&mut bool, Option<Code>)| {
+        let mut codes = Vec::with_capacity(self.0.len());
+        for (odd, found) in self.0.iter_mut().zip(found) {
             *odd |= found.is_none();
-            found.unwrap_or(Code(0))
-        };
-        self.0.iter_mut().zip(found).map(code).collect()
+            codes.push(found.unwrap_or(Code(0)));
+        }
+        codes
     }
 
     fn mark(&mut self, odd: impl Iterator<Item = bool>) {

@@ -136,12 +136,16 @@ impl Pieces {
         for (pieces, code) in self.fields.iter().zip(codes) {
             let piece = &pieces[code.index()];
             // Always as many bytes: what is too much is written over by the next field.
-            bytes[end..end + Piece::MOST].copy_from_slice(&piece.bytes);
+            if let Some(place) = bytes.get_mut(end..).and_then(<[u8]>::first_chunk_mut) {
+                *place = piece.bytes;
+            }
             end += piece.length;
         }
         for (tag, instant) in [(Tag::CrsDepTime, departure), (Tag::CrsArrTime, arrival)] {
             bytes[end] = tag as u8;
-            bytes[end + 1..end + 9].copy_from_slice(&instant.micros().to_le_bytes());
+            if let Some(place) = bytes.get_mut(end + 1..).and_then(<[u8]>::first_chunk_mut) {
+                *place = instant.micros().to_le_bytes();
+            }
             end += 9;
         }
         RowIdentity(xxh3_128(&bytes[..end]))

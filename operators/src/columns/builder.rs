@@ -60,7 +60,10 @@ impl<V: Clone + Eq + Hash> CodedBuilder<V> {
     /// When it has not given one of them.
     pub fn extend(&mut self, codes: impl IntoIterator<Item = Code>) {
         let given = self.values.len();
-        self.codes.extend(codes.into_iter().inspect(|code| assert!(code.index() < given, "the code of no value")));
+        for code in codes {
+            assert!(code.index() < given, "the code of no value");
+            self.codes.push(code);
+        }
     }
 
     /// The values so far, indexed by code.

@@ -18,6 +18,7 @@ enum Chunk {
 }
 
 impl Chunk {
+    #[inline]
     fn len(&self) -> usize {
         match self {
             Self::Byte(codes) => codes.len(),
@@ -26,6 +27,7 @@ impl Chunk {
         }
     }
 
+    #[inline]
     fn push(&mut self, code: Code) {
         match self {
             Self::Byte(codes) => match u8::try_from(code.0) {
@@ -57,6 +59,7 @@ impl Chunk {
         };
     }
 
+    #[inline]
     fn get(&self, row: usize) -> Code {
         Code(match self {
             Self::Byte(codes) => codes[row].into(),
@@ -66,10 +69,23 @@ impl Chunk {
     }
 
     fn for_each(&self, mut f: impl FnMut(usize, Code)) {
+        // Plain loops: what is called in them per row must come out as one piece of code.
         match self {
-            Self::Byte(codes) => codes.iter().enumerate().for_each(|(row, code)| f(row, Code((*code).into()))),
-            Self::Short(codes) => codes.iter().enumerate().for_each(|(row, code)| f(row, Code((*code).into()))),
-            Self::Word(codes) => codes.iter().enumerate().for_each(|(row, code)| f(row, Code(*code))),
+            Self::Byte(codes) => {
+                for (row, code) in codes.iter().enumerate() {
+                    f(row, Code((*code).into()));
+                }
+            }
+            Self::Short(codes) => {
+                for (row, code) in codes.iter().enumerate() {
+                    f(row, Code((*code).into()));
+                }
+            }
+            Self::Word(codes) => {
+                for (row, code) in codes.iter().enumerate() {
+                    f(row, Code(*code));
+                }
+            }
         }
     }
 }
@@ -94,6 +110,7 @@ impl Codes {
     }
 
     /// Appends a row.
+    #[inline]
     pub fn push(&mut self, code: Code) {
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK_ROWS => chunk.push(code),
@@ -110,6 +127,7 @@ impl Codes {
     /// # Panics
     /// When `row` is not below [`Codes::len`], as a slice would.
     #[must_use]
+    #[inline]
     pub fn get(&self, row: usize) -> Code {
         self.chunks[row / CHUNK_ROWS].get(row % CHUNK_ROWS)
     }
@@ -143,7 +161,9 @@ impl Codes {
 
 impl Extend<Code> for Codes {
     fn extend<I: IntoIterator<Item = Code>>(&mut self, codes: I) {
-        codes.into_iter().for_each(|code| self.push(code));
+        for code in codes {
+            self.push(code);
+        }
     }
 }
 

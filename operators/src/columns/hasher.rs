@@ -24,6 +24,7 @@ impl Default for FoldHasher {
 }
 
 impl FoldHasher {
+    #[inline]
     const fn fold(&mut self, word: u64) {
         let product = ((self.0 ^ word) as u128).wrapping_mul(FACTOR as u128);
         // Turned, so that a word that happens to make the state zero does not make it forget those before.
@@ -32,6 +33,7 @@ impl FoldHasher {
 }
 
 impl Hasher for FoldHasher {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         words.iter().for_each(|word| self.fold(u64::from_le_bytes(*word)));
@@ -43,31 +45,38 @@ impl Hasher for FoldHasher {
         }
     }
 
+    #[inline]
     fn write_u8(&mut self, number: u8) {
         self.fold(number.into());
     }
 
+    #[inline]
     fn write_u32(&mut self, number: u32) {
         self.fold(number.into());
     }
 
+    #[inline]
     fn write_u64(&mut self, number: u64) {
         self.fold(number);
     }
 
+    #[inline]
     fn write_u128(&mut self, number: u128) {
         self.fold(number as u64);
         self.fold((number >> 64) as u64);
     }
 
+    #[inline]
     fn write_i32(&mut self, number: i32) {
         self.fold(number as u32 as u64);
     }
 
+    #[inline]
     fn write_i64(&mut self, number: i64) {
         self.fold(number as u64);
     }
 
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }

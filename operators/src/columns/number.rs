@@ -24,18 +24,21 @@ impl From<Number> for f64 {
 impl Number {
     /// Takes a finite `f64`; `None` for NaN and the infinities. `-0.0` becomes `0.0`.
     #[must_use]
+    #[inline]
     pub fn new(value: f64) -> Option<Self> {
         value.is_finite().then(|| Self((value + 0.0).to_bits()))
     }
 
     /// The number itself.
     #[must_use]
+    #[inline]
     pub fn get(self) -> f64 {
         f64::from_bits(self.0)
     }
 
     /// The bits of the number: equal exactly when the numbers are.
     #[must_use]
+    #[inline]
     pub const fn bits(self) -> u64 {
         self.0
     }

@@ -226,4 +226,22 @@ mod tests {
             prop_assert!(sizes.iter().all(|size| size.abs_diff(even) <= even / 2 + 2), "{:?}", sizes);
         }
     }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn a_sample_is_the_rows_with_the_smallest_hashes_in_any_order(
+            rows in 1_usize..6, spread in 1_u64..200_000, turn in any::<u64>(),
+        ) {
+            // Up to five times a full sample; with few hashes apart, many rows share one.
+            let hash = |row: u64| (row ^ turn).wrapping_mul(0x9E37_79B9_7F4A_7C15) % spread;
+            let rows: Vec<(u64, Number)> =
+                (0..(rows * QuantileSample::ROWS) as u64).map(|row| (hash(row), Number::from(row as i32 % 1000))).collect();
+            let mut sorted = rows.clone();
+            sorted.sort_unstable();
+            sorted.truncate(QuantileSample::ROWS);
+            prop_assert_eq!(QuantileSample::of(rows.into_iter()).rows, sorted);
+        }
+    }
 }

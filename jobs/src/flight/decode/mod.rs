@@ -146,6 +146,6 @@ fn check_columns<S: RowSink>(file: &str, has: impl Fn(Column) -> bool) -> Result
 }
 
 #[cfg(test)]
-mod tests;
+mod bulk_tests;
 #[cfg(test)]
-mod tests_bulk;
+mod tests;

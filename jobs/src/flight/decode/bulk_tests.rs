@@ -1,18 +1,18 @@
 //! Rows taken by columns against the same rows one by one, which is what says how a row is read.
 
-use arrow_array::{
-    Array, ArrayRef, Date32Array, Float64Array, Int16Array, Int32Array, Int64Array, StringArray,
-    TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
-};
-use arrow_array::{DictionaryArray, RecordBatch, types::Int32Type};
 use std::sync::Arc;
 
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, Date32Array, DictionaryArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
+};
 use flightline_connectors::files::{ColumnBlock, Payload};
 use proptest::prelude::*;
 
 use super::tests::said;
 use super::*;
-use crate::flight::{FlightBatch, FlightBatchBuilder};
+use crate::flight::{FlightBatch, FlightBatchBuilder, FlightDate};
 
 /// The same rows, each by itself.
 #[derive(Default)]
@@ -23,6 +23,27 @@ impl RowSink for OneByOne {
 
     fn take(&mut self, row: &RawRow<'_>) -> Result<(), BadReason> {
         self.0.take(row)
+    }
+
+    fn counts(&mut self) -> &mut ReadCounts {
+        RowSink::counts(&mut self.0)
+    }
+}
+
+/// The rows by columns, and how many of them came one by one all the same.
+#[derive(Default)]
+struct ByColumns(FlightBatchBuilder, usize);
+
+impl RowSink for ByColumns {
+    const NEEDED: &'static [Column] = FlightBatchBuilder::NEEDED;
+
+    fn take(&mut self, row: &RawRow<'_>) -> Result<(), BadReason> {
+        self.1 += 1;
+        self.0.take(row)
+    }
+
+    fn take_columns(&mut self, columns: &RawColumns<'_>) -> Vec<usize> {
+        self.0.take_columns(columns)
     }
 
     fn counts(&mut self) -> &mut ReadCounts {
@@ -99,6 +120,7 @@ fn batch(values: &Values, kinds: [u8; 4], odd: u8) -> RecordBatch {
         };
         Arc::new(values.iter().zip(column(at)).map(own).collect::<Int32Array>())
     };
+    let miles: Float32Array = column(4).map(|n| value(n, odd, |n| -0.0 + f32::from(n), &[-1.0])).collect();
     let marks = |at: usize| -> ArrayRef {
         Arc::new(column(at).map(|n| value(n, odd, |_| 0.0, &[1.0])).collect::<Float64Array>())
     };
@@ -107,14 +129,7 @@ fn batch(values: &Values, kinds: [u8; 4], odd: u8) -> RecordBatch {
         ("FlightNum", number),
         ("Origin", name(2)),
         ("Dest", name(3)),
-        (
-            "Distance",
-            Arc::new(
-                column(4)
-                    .map(|n| value(n, odd, |n| -0.0 + f32::from(n), &[-1.0]))
-                    .collect::<arrow_array::Float32Array>(),
-            ),
-        ),
+        ("Distance", Arc::new(miles)),
         ("FlightDate", date),
         ("CRSDepTime", time(6)),
         ("CRSArrTime", time(7)),
@@ -131,17 +146,16 @@ fn day_text(n: u8) -> String {
     FlightDate::from_days(16_000 + i32::from(n)).unwrap().to_string()
 }
 
-use crate::flight::FlightDate;
-
-fn decode_both(batches: &[RecordBatch]) -> (FlightBatch, FlightBatch) {
-    let (mut by_columns, mut one_by_one) = (FlightBatchBuilder::default(), OneByOne::default());
+/// The rows by columns, how many of them came one by one all the same, and the rows one by one.
+fn decode_both(batches: &[RecordBatch]) -> (FlightBatch, usize, FlightBatch) {
+    let (mut by_columns, mut one_by_one) = (ByColumns::default(), OneByOne::default());
     for (batch, number) in batches.iter().zip(0..) {
         let block = ColumnBlock { file: "f".into(), first_row: number * 1000, batch: batch.clone() };
         let payload = Payload::Columns(block);
         Decoder::new().decode(&payload, &mut by_columns).unwrap();
         Decoder::new().decode(&payload, &mut one_by_one).unwrap();
     }
-    (by_columns.finish(), one_by_one.0.finish())
+    (by_columns.0.finish(), by_columns.1, one_by_one.0.finish())
 }
 
 fn sorted(batch: &FlightBatch) -> Vec<String> {
@@ -157,11 +171,12 @@ proptest! {
         odd in prop_oneof![Just(0_u8), Just(2), 0_u8..60],
     ) {
         let batches: Vec<RecordBatch> = batches.iter().map(|(values, kinds)| batch(values, *kinds, odd)).collect();
-        let (by_columns, one_by_one) = decode_both(&batches);
+        let (by_columns, second_looks, one_by_one) = decode_both(&batches);
         prop_assert_eq!(&by_columns.counts, &one_by_one.counts);
         prop_assert_eq!(by_columns.counts.good as usize, by_columns.len());
         prop_assert_eq!(sorted(&by_columns), sorted(&one_by_one));
         if odd == 0 {
+            prop_assert_eq!(second_looks, 0, "all rows are fit");
             prop_assert_eq!(said(&by_columns), said(&one_by_one), "fit rows keep their order");
         }
     }
@@ -177,11 +192,11 @@ proptest! {
             let names = DictionaryArray::new(keys, Arc::clone(&shared[usize::from(*second)]));
             let mut columns: Vec<(String, ArrayRef)> =
                 whole.schema().fields().iter().map(|field| field.name().clone()).zip(whole.columns().iter().cloned()).collect();
-            columns[0].1 = Arc::new(names) as Arc<dyn Array>;
+            columns[0].1 = Arc::new(names);
             RecordBatch::try_from_iter(columns).unwrap()
         }).collect();
-        let (by_columns, one_by_one) = decode_both(&batches);
-        prop_assert_eq!(by_columns.len(), picks.len(), "{}", by_columns.counts);
+        let (by_columns, second_looks, one_by_one) = decode_both(&batches);
+        prop_assert_eq!((by_columns.len(), second_looks), (picks.len(), 0), "{}", by_columns.counts);
         prop_assert_eq!(said(&by_columns), said(&one_by_one));
     }
 }
