@@ -1,4 +1,4 @@
-//! The stages of training after reading: settling identities, binning, counting, merging, splitting, growing.
+//! The stages of training after reading: settling identities, deriving features, indexing, binning, counting, merging, splitting, growing.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -7,13 +7,14 @@ use std::sync::Arc;
 use anyhow::{anyhow, ensure};
 use criterion::{Criterion, SamplingMode, Throughput};
 use flightline_bench::{FLIGHTS, OneFile, Table, on_one_worker};
-use flightline_jobs::flight::FlightBatch;
+use flightline_jobs::flight::{FlightBatch, features};
 use flightline_jobs::training::Preset;
 use flightline_operators::forest::{FeatureSubset, ForestParams};
 use flightline_operators::grow::{Crew, GrowInput, HistogramBatch, LocalGrower, NodeOwner, grow_forest};
 use flightline_operators::identity::RowIdentity;
 use flightline_operators::linfa::grow_with_linfa;
 use flightline_operators::settle::settle_keys;
+use flightline_operators::space::ColumnSummary;
 use flightline_operators::table::{BinColumn, BinnedRows, Role};
 use timely::dataflow::operators::ToStream;
 
@@ -31,6 +32,8 @@ fn main() -> anyhow::Result<()> {
     let flights = OneFile::open(FLIGHTS)?.flights()?;
     let seed = Table::of(&flights, Preset::Seed)?;
     settling(&mut criterion, &flights)?;
+    deriving(&mut criterion, &flights);
+    indexing(&mut criterion, &seed);
     binning(&mut criterion, &seed);
     let deep = Table::of(&flights, Preset::Accurate)?;
     counting(&mut criterion, &deep)?;
@@ -44,30 +47,48 @@ fn main() -> anyhow::Result<()> {
 fn settling(criterion: &mut Criterion, flights: &FlightBatch) -> anyhow::Result<()> {
     let mut group = criterion.benchmark_group("settle");
     group.sample_size(10).throughput(Throughput::Elements(flights.len() as u64));
-    let all = Rc::new(flights.identities.clone());
-    group.bench_function("one_worker", |bencher| bencher.iter(|| on_one_worker(Rc::clone(&all), settle_keys)));
+    let all = Arc::clone(&flights.identities);
+    group.bench_function("one_worker", |bencher| bencher.iter(|| on_one_worker(Arc::clone(&all), settle_keys)));
     let (first, second) = flights.identities.split_at(flights.len() / 2);
-    let halves = Arc::new([first.to_vec(), second.to_vec()]);
+    let halves = Arc::new([Arc::new(first.to_vec()), Arc::new(second.to_vec())]);
     settle_on_two(&halves).map_err(|reason| anyhow!("two workers can't be started: {reason}"))?;
     group.bench_function("two_workers", |bencher| bencher.iter(|| settle_on_two(&halves)));
     group.finish();
     Ok(())
 }
 
-fn settle_on_two(halves: &Arc<[Vec<RowIdentity>; 2]>) -> Result<(), String> {
+fn settle_on_two(halves: &Arc<[Arc<Vec<RowIdentity>>; 2]>) -> Result<(), String> {
     let halves = Arc::clone(halves);
     let workers = timely::execute(timely::Config::process(2), move |worker| {
-        let mine = Rc::new(halves[worker.index()].clone());
+        let mine = Arc::clone(&halves[worker.index()]);
         worker.dataflow::<u64, _, _>(|scope| drop(settle_keys(Some(mine).to_stream(scope))));
     })?;
     workers.join().into_iter().collect()
+}
+
+fn deriving(criterion: &mut Criterion, flights: &FlightBatch) {
+    let mut group = criterion.benchmark_group("derive");
+    group.sample_size(20).throughput(Throughput::Elements(flights.len() as u64));
+    let features = Preset::Seed.features();
+    group.bench_function("nine_features", |bencher| bencher.iter(|| features::columns(&features, &flights.columns)));
+    group.finish();
+}
+
+fn indexing(criterion: &mut Criterion, table: &Table) {
+    let mut group = criterion.benchmark_group("index");
+    group.sample_size(20).throughput(Throughput::Elements(table.binned.len() as u64));
+    let summary = |column| ColumnSummary::of(column, |row| table.roled.roles[row] == Role::Train).bins();
+    group.bench_function("nine_features", |bencher| {
+        bencher.iter(|| table.roled.rows.features.iter().map(summary).collect::<Vec<_>>());
+    });
+    group.finish();
 }
 
 fn binning(criterion: &mut Criterion, table: &Table) {
     let mut group = criterion.benchmark_group("bin");
     group.sample_size(20).throughput(Throughput::Elements(table.binned.len() as u64));
     group.bench_function("nine_features", |bencher| {
-        bencher.iter(|| BinnedRows::of(&table.roled, &table.space, Role::Train));
+        bencher.iter(|| BinnedRows::by_role(Rc::clone(&table.roled), &table.space, [Role::Train]));
     });
     group.finish();
 }

@@ -8,6 +8,7 @@ pub mod travellers;
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use flightline_connectors::files::{self, Payload, Split, Stores};
@@ -117,16 +118,17 @@ impl Table {
     /// Flights that don't come out of the stages row by row, which would be a bug of theirs.
     pub fn of(flights: &FlightBatch, preset: Preset) -> anyhow::Result<Self> {
         let rows = Rc::new(labelled(flights, preset));
-        let keys = on_one_worker(Rc::clone(&rows.identities), settle_keys).pop();
+        let keys = on_one_worker(Arc::clone(&flights.identities), settle_keys).pop();
         let keys = keys.context("settling gave no keys")?;
         ensure!(keys.len() == rows.len(), "{} rows were settled as {}", rows.len(), keys.len());
         let summaries = rows.features.iter().map(|column| ColumnSummary::of(column, |_| true));
         let space = FeatureSpace { features: summaries.map(|summary| summary.bins()).collect() };
-        let roled = RoledRows { roles: vec![Role::Train; rows.len()], rows, keys };
+        let roled = Rc::new(RoledRows { roles: vec![Role::Train; rows.len()], rows, keys });
+        let [binned] = BinnedRows::by_role(Rc::clone(&roled), &space, [Role::Train]);
         Ok(Self {
             layout: Rc::new(Layout::new(&space, DelayClass::COUNT)),
-            binned: Rc::new(BinnedRows::of(&roled, &space, Role::Train)),
-            roled: Rc::new(roled),
+            binned: Rc::new(binned),
+            roled,
             space: Rc::new(space),
             params: Rc::new(preset.params(SEED)),
         })
@@ -154,7 +156,6 @@ fn labelled(flights: &FlightBatch, preset: Preset) -> LabelledRows {
         features: features::columns(&preset.features(), &flights.columns),
         classes: (0..flights.len()).map(class).collect(),
         days: flights.columns.dates.derive(|date| Day(date.days())),
-        identities: Rc::new(flights.identities.clone()),
     }
 }
 

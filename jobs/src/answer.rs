@@ -131,8 +131,9 @@ impl Answerer {
 
     fn judge(&self, flights: &FlightColumns) -> Vec<Verdict> {
         let values = features::columns(&self.features, flights);
-        let bins = |(indexer, column): (&FeatureIndexer, &FeatureColumn)| indexer.bins(column, 0..column.len());
-        let columns: Vec<_> = self.indexers.iter().zip(&values).map(bins).collect();
+        let bins =
+            |(indexer, column): (&FeatureIndexer, &FeatureColumn)| indexer.bins(column, [column.len()], |_| Some(0));
+        let columns: Vec<_> = self.indexers.iter().zip(&values).flat_map(bins).collect();
         let mut verdicts = Vec::with_capacity(flights.len());
         for start in (0..flights.len()).step_by(Self::PREDICTED_AT_ONCE) {
             let rows = start..flights.len().min(start + Self::PREDICTED_AT_ONCE);

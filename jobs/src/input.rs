@@ -27,8 +27,8 @@ use crate::failure::Failure;
 use crate::flight::column::Column;
 use crate::flight::decode::{Decoder, RowSink, columns_to_read};
 
-/// Rows of a batch, about: many enough that dictionaries pay, few enough that two of them waiting are little memory.
-const BATCH_ROWS: usize = 16 << 10;
+/// Rows of a batch that goes on while the next is read: few enough that two of them waiting are little memory.
+pub(crate) const BATCH_ROWS: usize = 16 << 10;
 
 /// Batches that may wait for a worker.
 const BATCHES_AHEAD: usize = 2;
@@ -38,8 +38,8 @@ pub trait BatchSink: RowSink + Default + Send + 'static {
     /// What a full sink becomes; it holds the counts of the rows it was read from.
     type Batch: Clone + Send + 'static;
 
-    /// Good rows so far.
-    fn rows(&self) -> usize;
+    /// Whether it is time for a batch.
+    fn is_full(&self) -> bool;
 
     /// The rows and counts so far.
     fn finish(self) -> Self::Batch;
@@ -221,7 +221,7 @@ impl Input {
     ) {
         let mut sink = S::default();
         let outcome = self.read(worker, stage, &mut sink, |sink| {
-            if sink.rows() < BATCH_ROWS {
+            if !sink.is_full() {
                 return Ok(ControlFlow::Continue(()));
             }
             let full = std::mem::take(sink).finish();

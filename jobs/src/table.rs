@@ -16,7 +16,7 @@ use crate::flight::decode::RowSink;
 use crate::flight::number;
 use crate::flight::raw::RawRow;
 use crate::flight::record::{airport_code, distance};
-use crate::input::BatchSink;
+use crate::input::{BATCH_ROWS, BatchSink};
 
 /// Two airports, in the order of travel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -244,8 +244,8 @@ impl RowSink for DistanceRows {
 impl BatchSink for DistanceRows {
     type Batch = Self;
 
-    fn rows(&self) -> usize {
-        self.rows.len()
+    fn is_full(&self) -> bool {
+        self.rows.len() >= BATCH_ROWS
     }
 
     fn finish(self) -> Self {

@@ -1,17 +1,22 @@
 //! Dictionary-coded columns: the form in which rows wait between being read and being binned.
 //!
-//! Every column, numeric ones as well, keeps each distinct value once and a small code per row. Counting values,
-//! deriving one feature from another and binning then cost one step per *distinct* value and an array look-up per
-//! row. Codes are local to one column of one worker: their order says nothing, and no code ever crosses the wire.
+//! Every column, numeric ones as well, keeps its values in a dictionary and a small code per row. Counting values,
+//! deriving one feature from another and binning then cost one step per value of the dictionary and an array look-up per
+//! row. A column that is derived from another shares its codes, and so takes no memory per row. Codes are local to one
+//! column of one worker: their order says nothing, and no code ever crosses the wire.
+
+mod builder;
+mod codes;
+mod hasher;
+mod number;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3Default;
-
-/// A hasher with a fixed key: a process may iterate such a map only where the order can't reach a result.
-pub type StableHasher = BuildHasherDefault<Xxh3Default>;
+pub use builder::CodedBuilder;
+pub use codes::{CHUNK_ROWS, Codes};
+pub use hasher::{FoldHasher, StableHasher};
+pub use number::Number;
 
 /// The code of a value within one [`Coded`] column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,78 +25,22 @@ pub struct Code(pub u32);
 impl Code {
     /// The code as an index into the column's dictionary.
     #[must_use]
+    #[inline]
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// A finite number without negative zero, so that equal numbers have equal bits: `Eq` and `Ord` hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
-pub struct Number(u64);
-
-impl TryFrom<f64> for Number {
-    type Error = &'static str;
-
-    fn try_from(value: f64) -> Result<Self, Self::Error> {
-        Self::new(value).ok_or("a number must be finite")
-    }
-}
-
-impl From<Number> for f64 {
-    fn from(number: Number) -> Self {
-        number.get()
-    }
-}
-
-impl Number {
-    /// Takes a finite `f64`; `None` for NaN and the infinities. `-0.0` becomes `0.0`.
-    #[must_use]
-    pub fn new(value: f64) -> Option<Self> {
-        value.is_finite().then(|| Self((value + 0.0).to_bits()))
-    }
-
-    /// The number itself.
-    #[must_use]
-    pub fn get(self) -> f64 {
-        f64::from_bits(self.0)
-    }
-
-    /// The bits of the number: equal exactly when the numbers are.
-    #[must_use]
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-}
-
-impl PartialOrd for Number {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Number {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.get().total_cmp(&other.get())
-    }
-}
-
-impl From<i32> for Number {
-    fn from(value: i32) -> Self {
-        Self(f64::from(value).to_bits())
-    }
-}
-
-/// One column: a dictionary of distinct values, and a [`Code`] per row.
+/// One column: a dictionary, and the [`Code`] of each row. Clones share the codes.
 #[derive(Clone, Debug)]
 pub struct Coded<V> {
     values: Vec<V>,
-    codes: Vec<Code>,
+    codes: Arc<Codes>,
 }
 
 impl<V> Default for Coded<V> {
     fn default() -> Self {
-        Self { values: Vec::new(), codes: Vec::new() }
+        Self { values: Vec::new(), codes: Arc::default() }
     }
 }
 
@@ -108,7 +57,8 @@ impl<V> Coded<V> {
         self.codes.is_empty()
     }
 
-    /// The distinct values, indexed by code. Each occurs in a row, unless the column came from [`Coded::derive`].
+    /// The dictionary, indexed by code. In a derived column a value may have several codes, and a value need not occur in
+    /// any row: [`Coded::counts`] tells.
     #[must_use]
     pub fn values(&self) -> &[V] {
         &self.values
@@ -116,7 +66,7 @@ impl<V> Coded<V> {
 
     /// The code of each row.
     #[must_use]
-    pub fn codes(&self) -> &[Code] {
+    pub fn codes(&self) -> &Codes {
         &self.codes
     }
 
@@ -126,47 +76,66 @@ impl<V> Coded<V> {
     /// When `row` is not below [`Coded::len`], as a slice would.
     #[must_use]
     pub fn get(&self, row: usize) -> &V {
-        &self.values[self.codes[row].index()]
+        &self.values[self.codes.get(row).index()]
     }
 
     /// How many of the rows that `keep` names have each value, indexed by code.
     #[must_use]
     pub fn counts(&self, keep: impl Fn(usize) -> bool) -> Vec<u64> {
         let mut counts = vec![0; self.values.len()];
-        for (row, code) in self.codes.iter().enumerate() {
-            counts[code.index()] += u64::from(keep(row));
-        }
+        self.codes.for_each(|row, code| counts[code.index()] += u64::from(keep(row)));
         counts
     }
-}
 
-impl<V: Clone + Eq + Hash> Coded<V> {
-    /// A column computed from this one, once per distinct value.
+    /// A column computed from this one, once per value of the dictionary; the codes are the same.
     #[must_use]
-    pub fn derive<W: Clone + Eq + Hash>(&self, f: impl Fn(&V) -> W) -> Coded<W> {
-        let mut interner = Interner::default();
-        let recode: Vec<Code> = self.values.iter().map(|value| interner.code(&f(value))).collect();
-        interner.finish(self.codes.iter().map(|code| recode[code.index()]).collect())
+    pub fn derive<W>(&self, f: impl Fn(&V) -> W) -> Coded<W> {
+        Coded { values: self.values.iter().map(f).collect(), codes: Arc::clone(&self.codes) }
     }
 
-    /// A column computed from two of equal length, once per distinct pair.
+    /// A column computed from two of equal length, once per pair that occurs.
     ///
     /// # Panics
     /// When the lengths differ.
     #[must_use]
-    pub fn derive_with<W: Clone + Eq + Hash, X: Clone + Eq + Hash>(
-        &self,
-        other: &Coded<W>,
-        f: impl Fn(&V, &W) -> X,
-    ) -> Coded<X> {
+    pub fn derive_with<W, X>(&self, other: &Coded<W>, f: impl Fn(&V, &W) -> X) -> Coded<X> {
         assert_eq!(self.len(), other.len(), "columns of one table have one length");
-        let mut interner = Interner::default();
-        let mut pairs: HashMap<(Code, Code), Code, StableHasher> = HashMap::default();
-        let codes = self.codes.iter().zip(&other.codes).map(|(&a, &b)| {
-            *pairs.entry((a, b)).or_insert_with(|| interner.code(&f(&self.values[a.index()], &other.values[b.index()])))
+        let mut pairs = Pairs::of(self.values.len(), other.values.len());
+        let (mut values, mut codes) = (Vec::new(), Codes::default());
+        self.codes.for_each(|row, a| {
+            let b = other.codes.get(row);
+            let code = pairs.code(a, b, || {
+                values.push(f(&self.values[a.index()], &other.values[b.index()]));
+                Code((values.len() - 1) as u32)
+            });
+            codes.push(code);
         });
-        let codes = codes.collect();
-        interner.finish(codes)
+        Coded { values, codes: Arc::new(codes) }
+    }
+}
+
+/// The codes of pairs of codes: a plain table where all pairs that there might be are few, else a map.
+enum Pairs {
+    Table { width: usize, codes: Vec<Option<Code>> },
+    Map(HashMap<(Code, Code), Code, StableHasher>),
+}
+
+impl Pairs {
+    /// 8 MiB of them: as many as 1,024 airports make.
+    const MOST_IN_TABLE: usize = 1 << 20;
+
+    fn of(values: usize, of_other: usize) -> Self {
+        match values.checked_mul(of_other) {
+            Some(pairs) if pairs <= Self::MOST_IN_TABLE => Self::Table { width: of_other, codes: vec![None; pairs] },
+            _ => Self::Map(HashMap::default()),
+        }
+    }
+
+    fn code(&mut self, a: Code, b: Code, new: impl FnOnce() -> Code) -> Code {
+        match self {
+            Self::Table { width, codes } => *codes[a.index() * *width + b.index()].get_or_insert_with(new),
+            Self::Map(codes) => *codes.entry((a, b)).or_insert_with(new),
+        }
     }
 }
 
@@ -183,154 +152,63 @@ impl FeatureColumn {
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        match self {
-            Self::Numeric(column) => column.len(),
-            Self::Categorical(column) => column.len(),
-        }
+        self.codes().len()
     }
 
     /// Whether the column has no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// Builds a [`Coded`] column value by value, or from the columns of several batches.
-#[derive(Clone, Debug)]
-pub struct CodedBuilder<V> {
-    interner: Interner<V>,
-    codes: Vec<Code>,
-}
-
-impl<V> Default for CodedBuilder<V> {
-    fn default() -> Self {
-        Self { interner: Interner::default(), codes: Vec::new() }
-    }
-}
-
-impl<V: Clone + Eq + Hash> CodedBuilder<V> {
-    /// Appends a row with this value; it is cloned only when it is new. A borrowed form (`str` for `Box<str>`) will do.
-    pub fn push<Q>(&mut self, value: &Q)
-    where
-        V: std::borrow::Borrow<Q>,
-        Q: Hash + Eq + ToOwned + ?Sized,
-        for<'a> V: From<&'a Q>,
-    {
-        let code = self.interner.code_of(value);
-        self.codes.push(code);
+        self.codes().is_empty()
     }
 
-    /// Appends a row with a small value that is cheap to copy.
-    pub fn push_value(&mut self, value: V) {
-        let code = self.interner.code(&value);
-        self.codes.push(code);
-    }
-
-    /// Appends all rows of `column`, one dictionary look-up per distinct value.
-    pub fn append(&mut self, column: &Coded<V>) {
-        let recode: Vec<Code> = column.values.iter().map(|value| self.interner.code(value)).collect();
-        self.codes.extend(column.codes.iter().map(|code| recode[code.index()]));
-    }
-
-    /// Number of rows so far.
+    /// The code of each row.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.codes.len()
-    }
-
-    /// Whether no row was pushed yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.codes.is_empty()
-    }
-
-    /// The finished column.
-    #[must_use]
-    pub fn finish(self) -> Coded<V> {
-        self.interner.finish(self.codes)
-    }
-}
-
-/// Gives each distinct value a code, in order of first appearance.
-#[derive(Clone, Debug)]
-struct Interner<V> {
-    by_value: HashMap<V, Code, StableHasher>,
-    values: Vec<V>,
-}
-
-impl<V> Default for Interner<V> {
-    fn default() -> Self {
-        Self { by_value: HashMap::default(), values: Vec::new() }
-    }
-}
-
-impl<V: Clone + Eq + Hash> Interner<V> {
-    fn code(&mut self, value: &V) -> Code {
-        if let Some(code) = self.by_value.get(value) {
-            return *code;
+    pub fn codes(&self) -> &Codes {
+        match self {
+            Self::Numeric(column) => column.codes(),
+            Self::Categorical(column) => column.codes(),
         }
-        self.insert(value.clone())
-    }
-
-    fn code_of<Q>(&mut self, value: &Q) -> Code
-    where
-        V: std::borrow::Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-        for<'a> V: From<&'a Q>,
-    {
-        if let Some(code) = self.by_value.get(value) {
-            return *code;
-        }
-        self.insert(V::from(value))
-    }
-
-    fn insert(&mut self, value: V) -> Code {
-        let code = Code(u32::try_from(self.values.len()).unwrap_or(u32::MAX));
-        assert!(code.0 < u32::MAX, "a column holds fewer than 2^32 - 1 distinct values");
-        self.values.push(value.clone());
-        self.by_value.insert(value, code);
-        code
-    }
-
-    fn finish(self, codes: Vec<Code>) -> Coded<V> {
-        Coded { values: self.values, codes }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn negative_zero_is_zero_and_nan_is_refused() {
-        assert_eq!(Number::new(-0.0), Number::new(0.0));
-        assert_eq!(Number::new(f64::NAN), None);
-        assert_eq!(Number::new(f64::INFINITY), None);
-    }
+    use super::*;
 
     proptest! {
         #[test]
-        fn a_column_gives_back_what_was_pushed_in_any_batching(
-            rows in prop::collection::vec("[a-c]{0,2}", 0..60), cut in 0_usize..60,
-        ) {
-            let cut = cut.min(rows.len());
-            let batch = |rows: &[String]| {
-                let mut builder = CodedBuilder::<Box<str>>::default();
-                rows.iter().for_each(|row| builder.push(row.as_str()));
-                builder.finish()
-            };
-            let mut merged = CodedBuilder::default();
-            merged.append(&batch(&rows[..cut]));
-            merged.append(&batch(&rows[cut..]));
-            let merged = merged.finish();
-            let read: Vec<&str> = (0..merged.len()).map(|row| merged.get(row).as_ref()).collect();
+        fn a_column_gives_back_what_was_pushed_and_what_is_derived(rows in prop::collection::vec("[a-c]{0,2}", 0..60)) {
+            let mut builder = CodedBuilder::<Box<str>>::default();
+            rows.iter().for_each(|row| builder.push(row.as_str()));
+            let column = builder.finish();
+            let read: Vec<&str> = (0..column.len()).map(|row| column.get(row).as_ref()).collect();
             prop_assert_eq!(read, rows.iter().map(String::as_str).collect::<Vec<_>>());
 
-            let pairs = merged.derive_with(&merged.derive(|v| v.len()), |v, n| format!("{v}{n}"));
+            let pairs = column.derive_with(&column.derive(|v| v.len()), |v, n| format!("{v}{n}"));
             for (row, value) in rows.iter().enumerate() {
                 prop_assert_eq!(pairs.get(row), &format!("{}{}", value, value.len()));
+            }
+        }
+
+        #[test]
+        fn pairs_of_many_values_are_told_apart_like_those_of_few(rows in prop::collection::vec((0_i32..9, 0_i32..9), 1..60)) {
+            // The second pair of columns has dictionaries too large for a table, the same rows in it.
+            let column = |get: fn(&(i32, i32)) -> i32, more: i32| {
+                let mut builder = CodedBuilder::<Number>::default();
+                (0..more).for_each(|value| _ = builder.code(&Number::from(-1 - value)));
+                rows.iter().for_each(|row| builder.push_value(Number::from(get(row))));
+                builder.finish()
+            };
+            for more in [0, 1100] {
+                let (a, b) = (column(|row| row.0, more), column(|row| row.1, more));
+                let sums = a.derive_with(&b, |a, b| (a.get(), b.get()));
+                for (row, (a, b)) in rows.iter().enumerate() {
+                    prop_assert_eq!(sums.get(row), &(f64::from(*a), f64::from(*b)));
+                }
+                let distinct: std::collections::BTreeSet<_> = rows.iter().collect();
+                prop_assert_eq!(sums.values().len(), distinct.len());
             }
         }
     }

@@ -13,6 +13,7 @@ use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::operators::{Enter, Leave};
 use timely::progress::Timestamp;
 
+use crate::columns::{Code, Coded};
 use crate::flow::{VecStream, fold_at_end, join_at_end, pair_at_end};
 use crate::identity::{Purpose, RowKey, Seed, Share};
 use crate::table::{Day, LabelledRows, Role, RoledRows};
@@ -65,21 +66,34 @@ pub fn roles(rows: &LabelledRows, keys: &[RowKey], counts: &DayCounts, hold_out:
     };
     let in_future = |day: Day| first_future_day.is_some_and(|first| day >= first);
     let by_row = |purpose, key: RowKey, share: Share| share.holds(seed.draw(purpose, [key.0]));
-    let role = |row: usize| {
-        let (key, day) = (keys[row], *rows.days.get(row));
+    let held_day = |day: Day| match hold_out {
+        HoldOut::Days(share) => share.holds(seed.draw(Purpose::HoldOut, [day.0 as u64])),
+        _ => false,
+    };
+    let days: Vec<(bool, bool)> = rows.days.values().iter().map(|day| (in_future(*day), held_day(*day))).collect();
+    let role = |row: usize, code: Code| {
+        let (key, (in_future, held_day)) = (keys[row], days[code.index()]);
         match hold_out {
             HoldOut::None => Role::Train,
-            HoldOut::Last(_) if in_future(day) => Role::HeldOut,
+            HoldOut::Last(_) if in_future => Role::HeldOut,
             HoldOut::Last(_) if companion.is_some_and(|share| by_row(Purpose::Companion, key, share)) => {
                 Role::Companion
             }
-            HoldOut::Random(_) | HoldOut::Days(_) if in_future(day) => Role::Companion,
+            HoldOut::Random(_) | HoldOut::Days(_) if in_future => Role::Companion,
             HoldOut::Random(share) if by_row(Purpose::HoldOut, key, share) => Role::HeldOut,
-            HoldOut::Days(share) if share.holds(seed.draw(Purpose::HoldOut, [day.0 as u64])) => Role::HeldOut,
+            HoldOut::Days(_) if held_day => Role::HeldOut,
             HoldOut::Random(_) | HoldOut::Days(_) | HoldOut::Last(_) => Role::Train,
         }
     };
-    (0..rows.len()).map(role).collect()
+    let mut roles = Vec::with_capacity(rows.len());
+    rows.days.codes().for_each(|row, code| roles.push(role(row, code)));
+    roles
+}
+
+/// The days of some rows, with the number of rows on each.
+#[must_use]
+pub fn day_counts(days: &Coded<Day>) -> Vec<(Day, u64)> {
+    days.values().iter().copied().zip(days.counts(|_| true)).filter(|(_, rows)| *rows > 0).collect()
 }
 
 /// Gives every row its role; the workers agree on the rows of each day first.
@@ -104,7 +118,7 @@ fn assign_in<'scope, T: Timestamp>(
     seed: Seed,
 ) -> VecStream<'scope, T, Rc<RoledRows>> {
     let counts = fold_at_end(rows.clone(), Pipeline, "CountDays", Vec::new(), Vec::push, |tables| {
-        tables.iter().flat_map(|rows| rows.days.values().iter().copied().zip(rows.days.counts(|_| true))).collect()
+        tables.iter().flat_map(|rows| day_counts(&rows.days)).collect()
     });
     let counts = counts.broadcast();
     let keyed = pair_at_end(rows, keys, "KeyedRows", |rows, keys| (rows, keys));
@@ -124,9 +138,18 @@ fn assign_in<'scope, T: Timestamp>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::columns::CodedBuilder;
 
     fn counts(of_days: &[(i32, u64)]) -> DayCounts {
         of_days.iter().map(|(day, count)| (Day(*day), *count)).collect()
+    }
+
+    #[test]
+    fn a_day_that_no_row_has_is_no_day() {
+        let mut days = CodedBuilder::default();
+        let [_, seen] = [Day(9), Day(3)].map(|day| days.code(&day));
+        days.extend([seen, seen]);
+        assert_eq!(day_counts(&days.finish()), [(Day(3), 2)]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub struct RowKey(pub u64);
 impl RowIdentity {
     /// The key of this row's `copy`.
     #[must_use]
+    #[inline]
     pub fn key(self, copy: CopyNumber) -> RowKey {
         RowKey(xxh3_64_with_seed(&self.0.to_le_bytes(), u64::from(copy.0)))
     }
@@ -59,15 +60,17 @@ pub enum Purpose {
 impl Seed {
     /// A uniform 64-bit number for `purpose`, a function of the seed and `parts` alone.
     #[must_use]
+    #[inline]
     pub fn draw<const N: usize>(self, purpose: Purpose, parts: [u64; N]) -> u64 {
+        const { assert!(N <= 6, "there is room for six parts") };
         let mut bytes = [0_u8; 64];
-        let words = [self.0, purpose as u64].into_iter().chain(parts);
-        let mut length = 0;
-        for (slot, word) in bytes.chunks_exact_mut(8).zip(words) {
-            slot.copy_from_slice(&word.to_le_bytes());
-            length += 8;
+        let (slots, _) = bytes.as_chunks_mut::<8>();
+        slots[0] = self.0.to_le_bytes();
+        slots[1] = (purpose as u64).to_le_bytes();
+        for (slot, part) in slots[2..].iter_mut().zip(parts) {
+            *slot = part.to_le_bytes();
         }
-        xxh3_64(&bytes[..length])
+        xxh3_64(&bytes[..(2 + N) * 8])
     }
 }
 
@@ -90,6 +93,7 @@ impl Share {
 
     /// Whether a uniform number falls into the share.
     #[must_use]
+    #[inline]
     pub fn holds(self, draw: u64) -> bool {
         // 2^-53 steps: every share and every quotient below is exact in f64.
         ((draw >> 11) as f64) * (1.0 / (1_u64 << 53) as f64) < self.0

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{Coded, FeatureColumn};
-use crate::identity::{RowIdentity, RowKey};
+use crate::identity::RowKey;
 use crate::space::{Bin, FeatureIndexer, FeatureSpace};
 
 /// A class of the label, from 0.
@@ -36,8 +36,6 @@ pub struct LabelledRows {
     pub classes: Vec<Class>,
     /// The day of each row, for hold-outs by day.
     pub days: Coded<Day>,
-    /// Who each row is.
-    pub identities: Rc<Vec<RowIdentity>>,
 }
 
 impl LabelledRows {
@@ -70,7 +68,7 @@ pub enum Role {
 pub struct RoledRows {
     /// The rows.
     pub rows: Rc<LabelledRows>,
-    /// The key of each row.
+    /// The key of each row; none where no row is a training row.
     pub keys: Rc<Vec<RowKey>>,
     /// The role of each row.
     pub roles: Vec<Role>,
@@ -106,22 +104,40 @@ pub struct BinnedRows {
     pub columns: Vec<BinColumn>,
     /// The label of each row.
     pub classes: Vec<Class>,
-    /// The key of each row.
+    /// The key of each training row; none of others, which nothing is drawn for.
     pub keys: Vec<RowKey>,
 }
 
 impl BinnedRows {
-    /// Bins those rows of `table` that have `role`.
+    /// Bins the rows of `table` that have one of `roles`, those of each role by themselves.
+    ///
+    /// The table is used up column by column, so that its codes and the bins don't take memory side by side when nobody
+    /// else holds it.
     #[must_use]
-    pub fn of(table: &RoledRows, space: &FeatureSpace, role: Role) -> Self {
-        let rows: Vec<usize> = (0..table.roles.len()).filter(|row| table.roles[*row] == role).collect();
-        let columns = table.rows.features.iter().zip(&space.features);
-        let bin = |(column, bins)| FeatureIndexer::new(bins).bins(column, rows.iter().copied());
-        Self {
-            columns: columns.map(bin).collect(),
-            classes: rows.iter().map(|row| table.rows.classes[*row]).collect(),
-            keys: rows.iter().map(|row| table.keys[*row]).collect(),
+    pub fn by_role<const N: usize>(table: Rc<RoledRows>, space: &FeatureSpace, roles: [Role; N]) -> [Self; N] {
+        let RoledRows { rows, keys, roles: role_of } = Rc::unwrap_or_clone(table);
+        let LabelledRows { features, classes, days, .. } = Rc::unwrap_or_clone(rows);
+        drop(days);
+        let counts = roles.map(|role| role_of.iter().filter(|of| **of == role).count());
+        let place = |row: usize| roles.iter().position(|role| *role == role_of[row]);
+        let mut binned = counts.map(|rows| Self {
+            columns: Vec::with_capacity(space.features.len()),
+            classes: Vec::with_capacity(rows),
+            keys: Vec::new(),
+        });
+        for (column, bins) in features.into_iter().zip(&space.features) {
+            let columns = FeatureIndexer::new(bins).bins(&column, counts, place);
+            binned.iter_mut().zip(columns).for_each(|(binned, column)| binned.columns.push(column));
         }
+        for (row, class) in classes.iter().enumerate() {
+            if let Some(place) = place(row) {
+                binned[place].classes.push(*class);
+            }
+        }
+        if let Some(training) = roles.iter().position(|role| *role == Role::Train) {
+            binned[training].keys = kept(keys, |row| role_of[row] == Role::Train);
+        }
+        binned
     }
 
     /// Copies of some of the rows, in this order.
@@ -152,4 +168,15 @@ impl BinnedRows {
     pub fn is_empty(&self) -> bool {
         self.classes.is_empty()
     }
+}
+
+/// Those keys that `keep` names, moved within their own memory if nobody else holds it.
+fn kept(keys: Rc<Vec<RowKey>>, keep: impl Fn(usize) -> bool) -> Vec<RowKey> {
+    let mut keys = Rc::unwrap_or_clone(keys);
+    let mut row = 0;
+    keys.retain(|_| {
+        row += 1;
+        keep(row - 1)
+    });
+    keys
 }

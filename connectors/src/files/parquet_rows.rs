@@ -7,11 +7,12 @@ use std::fmt::Display;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
+use arrow_schema::{DataType, FieldRef, Fields, Schema};
 use flightline_engine::process::contain;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
-use parquet::schema::types::SchemaDescriptor;
+use parquet::schema::types::{SchemaDescriptor, TypePtr};
 
 use super::error::FileError;
 use super::object_reader::{Access, Identity, ObjectReader};
@@ -50,7 +51,7 @@ pub(crate) fn read_rows(
     let places = columns.map_or(usize::MAX / 2, <[_]>::len);
     let reader = ObjectReader::open(stores, identity, Access::Interleaved(places))?;
     let failed = |row: u64, cause: &str| bad(identity, &reader, format!("from row {row} on"), cause);
-    let metadata = footer(identity, &reader, groups)?;
+    let metadata = with_dictionaries(footer(identity, &reader, groups)?);
     let (touched, skip) = touched_groups(groups, &rows);
     let projection = columns.map_or_else(ProjectionMask::all, |names| project(metadata.parquet_schema(), names));
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(reader.clone(), metadata)
@@ -90,6 +91,33 @@ fn footer(identity: &Identity, reader: &ObjectReader, groups: &[u64]) -> Result<
         return Err(FileError::Changed { file: identity.location.name.to_string(), cause });
     }
     Ok(metadata)
+}
+
+/// Has texts that the file keeps in dictionaries come as such: whoever looks at each text of a row group once need not look
+/// at that of every row.
+fn with_dictionaries(metadata: ArrowReaderMetadata) -> ArrowReaderMetadata {
+    let file = Arc::clone(metadata.metadata());
+    let roots = file.file_metadata().schema_descr().root_schema().get_fields().iter();
+    let field = |(field, root): (&FieldRef, &TypePtr)| {
+        let columns = || file.row_groups().iter().flat_map(|group| group.columns());
+        let is_kept_so = root.is_primitive()
+            && columns()
+                .filter(|column| column.column_path().parts() == [root.name()])
+                .all(|column| column.dictionary_page_offset().is_some());
+        match field.data_type() {
+            DataType::Utf8 if is_kept_so => {
+                let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+                Arc::new(field.as_ref().clone().with_data_type(dictionary))
+            }
+            _ => Arc::clone(field),
+        }
+    };
+    let fields: Fields = metadata.schema().fields().iter().zip(roots).map(field).collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, metadata.schema().metadata().clone()));
+    let hinted =
+        guarded(|| ArrowReaderMetadata::try_new(Arc::clone(&file), ArrowReaderOptions::new().with_schema(schema)));
+    // Only a hint: a file that can't be read so is read as it is.
+    hinted.unwrap_or(metadata)
 }
 
 /// Runs a step of the decoder, which panics on some damaged files.

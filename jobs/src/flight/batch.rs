@@ -1,12 +1,15 @@
 //! Labelled flights in columns: the form in which rows leave the reader.
 
+use std::sync::Arc;
+
 use flightline_operators::columns::{Coded, CodedBuilder, Number};
 use flightline_operators::identity::{CopyNumber, RowIdentity};
 
+use super::bulk::{self, Bulk};
 use super::column::Column;
 use super::columns::{FlightColumns, FlightColumnsBuilder};
 use super::counts::{BadReason, ReadCounts};
-use super::decode::RowSink;
+use super::decode::{RawColumns, RowSink};
 use super::identity::Identifier;
 use super::raw::RawRow;
 use super::record::Flight;
@@ -21,7 +24,7 @@ pub struct FlightBatch {
     /// Arrival delay in minutes.
     pub arrival_delays: Coded<Number>,
     /// Who each row is.
-    pub identities: Vec<RowIdentity>,
+    pub identities: Arc<Vec<RowIdentity>>,
     /// What was read: as many good rows as the columns are long.
     pub counts: ReadCounts,
 }
@@ -49,13 +52,14 @@ impl FlightBatch {
     }
 }
 
-/// Builds a [`FlightBatch`] row by row, or from other batches.
+/// Builds a [`FlightBatch`] row by row, or from many rows of a columnar file at once.
 #[derive(Clone, Debug, Default)]
 pub struct FlightBatchBuilder {
-    columns: FlightColumnsBuilder,
-    arrival_delays: CodedBuilder<Number>,
-    identities: Vec<RowIdentity>,
-    counts: ReadCounts,
+    pub(super) columns: FlightColumnsBuilder,
+    pub(super) arrival_delays: CodedBuilder<Number>,
+    pub(super) identities: Vec<RowIdentity>,
+    pub(super) counts: ReadCounts,
+    pub(super) bulk: Bulk,
     identifier: Identifier,
 }
 
@@ -67,14 +71,6 @@ impl FlightBatchBuilder {
         self.identities.push(self.identifier.identify(flight));
         self.counts.good += 1;
         self.counts.day_disagreements += u64::from(!flight.day_fields_agree);
-    }
-
-    /// Appends all flights and counts of another batch.
-    pub fn append(&mut self, batch: &FlightBatch) {
-        self.columns.append(&batch.columns);
-        self.arrival_delays.append(&batch.arrival_delays);
-        self.identities.extend_from_slice(&batch.identities);
-        self.counts.merge(&batch.counts);
     }
 
     /// Number of flights so far.
@@ -95,7 +91,7 @@ impl FlightBatchBuilder {
         FlightBatch {
             columns: self.columns.finish(),
             arrival_delays: self.arrival_delays.finish(),
-            identities: self.identities,
+            identities: Arc::new(self.identities),
             counts: self.counts,
         }
     }
@@ -109,6 +105,10 @@ impl RowSink for FlightBatchBuilder {
         Ok(())
     }
 
+    fn take_columns(&mut self, columns: &RawColumns<'_>) -> Vec<usize> {
+        bulk::take(self, columns)
+    }
+
     fn counts(&mut self) -> &mut ReadCounts {
         &mut self.counts
     }
@@ -117,8 +117,9 @@ impl RowSink for FlightBatchBuilder {
 impl BatchSink for FlightBatchBuilder {
     type Batch = FlightBatch;
 
-    fn rows(&self) -> usize {
-        self.len()
+    /// Never: a worker trains on all its rows, and would only put batches together again.
+    fn is_full(&self) -> bool {
+        false
     }
 
     fn finish(self) -> FlightBatch {

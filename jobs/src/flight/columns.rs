@@ -78,13 +78,13 @@ impl FlightColumns {
 /// Builds [`FlightColumns`] flight by flight.
 #[derive(Clone, Debug, Default)]
 pub struct FlightColumnsBuilder {
-    dates: CodedBuilder<FlightDate>,
-    carriers: CodedBuilder<Box<str>>,
-    flight_numbers: CodedBuilder<Box<str>>,
-    origins: CodedBuilder<Box<str>>,
-    dests: CodedBuilder<Box<str>>,
-    departure_delays: CodedBuilder<Number>,
-    distances: CodedBuilder<Number>,
+    pub(super) dates: CodedBuilder<FlightDate>,
+    pub(super) carriers: CodedBuilder<Box<str>>,
+    pub(super) flight_numbers: CodedBuilder<Box<str>>,
+    pub(super) origins: CodedBuilder<Box<str>>,
+    pub(super) dests: CodedBuilder<Box<str>>,
+    pub(super) departure_delays: CodedBuilder<Number>,
+    pub(super) distances: CodedBuilder<Number>,
 }
 
 impl FlightColumnsBuilder {
@@ -97,17 +97,6 @@ impl FlightColumnsBuilder {
         self.dests.push(flight.dest);
         self.departure_delays.push_value(flight.departure_delay);
         self.distances.push_value(flight.distance);
-    }
-
-    /// Appends all flights of `columns`.
-    pub fn append(&mut self, columns: &FlightColumns) {
-        self.dates.append(&columns.dates);
-        self.carriers.append(&columns.carriers);
-        self.flight_numbers.append(&columns.flight_numbers);
-        self.origins.append(&columns.origins);
-        self.dests.append(&columns.dests);
-        self.departure_delays.append(&columns.departure_delays);
-        self.distances.append(&columns.distances);
     }
 
     /// Number of flights so far.

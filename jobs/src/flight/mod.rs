@@ -1,10 +1,11 @@
 //! The flights domain: what a row of a flight file is, what a model sees of it, and what is predicted.
 //!
 //! A row passes through here once: [`decode`] finds its fields in JSON lines, CSV or Parquet ([`raw`]), [`record`] checks
-//! them, [`identity`] names the row, [`batch`] keeps it in columns, [`features`] and [`label`] turn columns into what is
+//! them, [`identity`] names the row, [`batch`] keeps it in columns (of a columnar file many rows at once: `bulk`), [`features`] and [`label`] turn columns into what is
 //! learnt. Bad rows are counted ([`counts`]), never fatal; a file that can't be read as flights at all is an error.
 
 pub mod batch;
+mod bulk;
 pub mod column;
 pub mod columns;
 pub mod counts;

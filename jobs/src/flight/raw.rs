@@ -135,10 +135,13 @@ const fn is_code(column: Column) -> bool {
     matches!(column, Column::Carrier | Column::FlightNum | Column::Origin | Column::Dest)
 }
 
+/// The longest code, in bytes.
+pub(super) const CODE_LENGTH: usize = 8;
+
 /// A carrier or a flight number: 1 to 8 visible ASCII characters, once trimmed.
 pub(crate) fn code(text: &str) -> Option<&str> {
     let text = text.trim();
-    ((1..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
+    ((1..=CODE_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
 }
 
 /// An airport: a code without a hyphen, which is what joins two of them to a route.
@@ -159,7 +162,7 @@ fn hhmm(text: &str) -> Option<i64> {
 }
 
 /// `hhmm` as minutes since midnight; 2400 is the midnight after.
-fn clock_minutes(hhmm: i64) -> Option<i64> {
+pub(super) fn clock_minutes(hhmm: i64) -> Option<i64> {
     let (hour, minute) = (hhmm.div_euclid(100), hhmm.rem_euclid(100));
     ((0..24).contains(&hour) && minute < 60 || hhmm == 2400).then_some(hour * 60 + minute)
 }

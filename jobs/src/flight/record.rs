@@ -48,7 +48,7 @@ impl<'a> Flight<'a> {
         };
         let scheduled_departure = match row.schedule(Column::CrsDepTime)? {
             Schedule::At(instant) => instant,
-            Schedule::Clock(minutes) => date.midnight().plus_minutes(minutes),
+            Schedule::Clock(minutes) => departure_at(date, minutes),
         };
         let scheduled_arrival = match row.schedule(Column::CrsArrTime)? {
             Schedule::At(instant) => instant,
@@ -85,13 +85,19 @@ pub(crate) fn is_delay(minutes: Number) -> bool {
     minutes.get().abs() <= f64::from(DELAY_LIMIT_MINUTES)
 }
 
-fn delay(row: &RawRow<'_>, column: Column) -> Result<Number, BadReason> {
+/// A delay of the row, in minutes.
+pub(super) fn delay(row: &RawRow<'_>, column: Column) -> Result<Number, BadReason> {
     let delay = row.number(column)?;
     if is_delay(delay) { Ok(delay) } else { Err(BadReason::OutOfRange(column)) }
 }
 
+/// The clock at the start, read as UTC.
+pub(super) fn departure_at(date: FlightDate, minutes: i64) -> Instant {
+    date.midnight().plus_minutes(minutes)
+}
+
 /// A flight whose clock says that it lands before it starts lands on the next day.
-fn arrival_after(departure: Instant, date: FlightDate, minutes: i64) -> Instant {
+pub(super) fn arrival_after(departure: Instant, date: FlightDate, minutes: i64) -> Instant {
     let arrival = date.midnight().plus_minutes(minutes);
     if arrival < departure { arrival.plus_minutes(24 * 60) } else { arrival }
 }

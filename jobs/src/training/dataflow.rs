@@ -12,6 +12,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use flightline_engine::named::map_named;
 use flightline_engine::progress::Stage;
@@ -86,11 +87,12 @@ pub fn run_worker(
             let features = plan.features.clone();
             map_named(flights, "LabelTestRows", move |flights| Rc::new(test_rows(&flights, &features)))
         });
-        let test_facts = tests.clone().map(|tests| gather_facts(tests, "GatherTestFacts"));
+        let test_facts = test_flights.clone().zip(tests.clone());
+        let test_facts = test_facts.map(|(flights, tests)| gather_facts(flights, tests, "GatherTestFacts"));
         let tables = roled_tables(flights.clone(), plan, test.is_some(), &stages.index);
         let indexed = index_features(tables.clone(), plan.params.bins, plan.params.seed);
         let golden = choose_golden(flights.clone(), tables.clone(), plan.params.seed);
-        let facts = gather_facts(tables.clone(), "GatherFacts");
+        let facts = gather_facts(flights.clone(), tables.clone(), "GatherFacts");
         let of_current = current.map(|current| {
             let (flights, tables) = test_flights.zip(tests.clone()).unwrap_or((flights, tables.clone()));
             pair_at_end(flights, tables, "BinForCurrent", move |flights, table| current.trial(&flights, &table))
@@ -163,19 +165,26 @@ fn roled_tables<'scope>(
     stage: &Stage,
 ) -> VecStream<'scope, Once, Rc<RoledRows>> {
     let (features, stage) = (plan.features.clone(), stage.clone());
+    let identities = map_named(flights.clone(), "TakeIdentities", |flights| Arc::clone(&flights.identities));
     let rows = map_named(flights, "LabelRows", move |flights| {
         stage.start(flights.len() as u64);
         Rc::new(labelled(&flights, &features))
     });
-    let keys = settle_keys(map_named(rows.clone(), "TakeIdentities", |rows| Rc::clone(&rows.identities)));
+    let keys = settle_keys(identities);
     let hold_out = if tested_elsewhere { HoldOut::None } else { plan.hold_out.0 };
     assign_roles(rows, keys, hold_out, plan.params.seed)
 }
 
-fn gather_facts<'scope>(tables: VecStream<'scope, Once, Rc<RoledRows>>, name: &str) -> VecStream<'scope, Once, Facts> {
+fn gather_facts<'scope>(
+    flights: VecStream<'scope, Once, Rc<FlightBatch>>,
+    tables: VecStream<'scope, Once, Rc<RoledRows>>,
+    name: &str,
+) -> VecStream<'scope, Once, Facts> {
     let scope = tables.scope();
     scope.region_named(name, |inner| {
-        let facts = map_named(tables.enter(inner), "TakeFacts", |table| Facts::of(&table));
+        let facts = pair_at_end(flights.enter(inner), tables.enter(inner), "TakeFacts", |flights, table| {
+            Facts::of(&table, &flights.identities)
+        });
         let add = |all: &mut Option<Facts>, facts| match all {
             Some(all) => all.merge(&facts),
             None => *all = Some(facts),
@@ -219,13 +228,21 @@ fn bin_in<'scope>(
         let mut inputs = Vec::new();
         for ((table, test), indexed) in tables.into_iter().zip(indexed) {
             let space = &indexed.space;
-            let train = Rc::new(BinnedRows::of(&table, space, Role::Train));
-            let held_out = BinnedRows::of(test.as_ref().unwrap_or(&table), space, Role::HeldOut);
-            let companion = BinnedRows::of(&table, space, Role::Companion);
+            let rows = table.rows.len() as u64;
+            let [train, held_out, companion] =
+                BinnedRows::by_role(table, space, [Role::Train, Role::HeldOut, Role::Companion]);
+            let held_out = match test {
+                None => held_out,
+                Some(test) => {
+                    let [held_out] = BinnedRows::by_role(test, space, [Role::HeldOut]);
+                    held_out
+                }
+            };
             let layout = Rc::new(Layout::new(space, DelayClass::COUNT));
+            let train = Rc::new(train);
             let sets = Rc::new(vec![Rc::clone(&train), Rc::new(held_out), Rc::new(companion)]);
             inputs.push((GrowInput { rows: train, layout, rows_everywhere }, sets));
-            index.add(table.rows.len() as u64);
+            index.add(rows);
             index.end();
         }
         inputs

@@ -1,7 +1,9 @@
 //! What the workers know of the rows together, gathered on worker 0.
 
+use flightline_operators::columns::Coded;
+use flightline_operators::holdout::day_counts;
 use flightline_operators::identity::RowIdentity;
-use flightline_operators::table::{Day, LabelledRows, Role, RoledRows};
+use flightline_operators::table::{Day, Role, RoledRows};
 use serde::{Deserialize, Serialize};
 
 use crate::flight::label::DelayClass;
@@ -37,22 +39,22 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The facts of one worker's rows.
+    /// The facts of one worker's rows, whose identities are those.
     #[must_use]
-    pub fn of(table: &RoledRows) -> Self {
+    pub fn of(table: &RoledRows, identities: &[RowIdentity]) -> Self {
         let rows = &table.rows;
         let mut facts = Self {
             rows: rows.len() as u64,
-            identity_sum: rows.identities.iter().fold(0, |sum: u128, RowIdentity(id)| sum.wrapping_add(*id)),
-            days: days(rows),
+            identity_sum: identities.iter().fold(0, |sum: u128, RowIdentity(id)| sum.wrapping_add(*id)),
+            days: days(&rows.days),
             first_held_out: None,
             first_companion: None,
             roles: RoleCounts::default(),
             classes: vec![0; DelayClass::COUNT],
         };
-        for (row, role) in table.roles.iter().enumerate() {
-            let day = Some(*rows.days.get(row));
-            match role {
+        rows.days.codes().for_each(|row, code| {
+            let day = Some(rows.days.values()[code.index()]);
+            match table.roles[row] {
                 Role::Train => {
                     facts.roles.train += 1;
                     facts.classes[rows.classes[row].index()] += 1;
@@ -66,7 +68,7 @@ impl Facts {
                     facts.first_companion = earlier(facts.first_companion, day);
                 }
             }
-        }
+        });
         facts
     }
 
@@ -91,7 +93,7 @@ fn earlier(a: Option<Day>, b: Option<Day>) -> Option<Day> {
     a.into_iter().chain(b).min()
 }
 
-fn days(rows: &LabelledRows) -> Option<(Day, Day)> {
-    let days = rows.days.values();
-    Some((*days.iter().min()?, *days.iter().max()?))
+fn days(days: &Coded<Day>) -> Option<(Day, Day)> {
+    let days = day_counts(days);
+    Some((days.iter().map(|(day, _)| *day).min()?, days.iter().map(|(day, _)| *day).max()?))
 }

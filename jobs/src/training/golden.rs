@@ -3,6 +3,7 @@
 //! The hundred with the smallest hashes of all identities: a sample that is the same for any split of the rows. Copies
 //! of one row count once.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use flightline_operators::columns::Number;
@@ -59,18 +60,25 @@ fn choose_in<'scope, T: Timestamp>(
 
 fn candidates(flights: &FlightBatch, table: &RoledRows, seed: Seed) -> Vec<GoldenRequest> {
     let draw = |identity: RowIdentity| seed.draw(Purpose::Golden, [identity.0 as u64, (identity.0 >> 64) as u64]);
-    let training = (0..flights.len()).filter(|row| table.roles[*row] == Role::Train);
-    let mut drawn: Vec<(u64, RowIdentity, usize)> = training
-        .map(|row| (flights.identities[row], row))
-        .map(|(identity, row)| (draw(identity), identity, row))
-        .collect();
-    drawn.sort_unstable();
-    drawn.dedup_by_key(|(_, identity, _)| *identity);
-    let golden = |(draw, identity, row): (u64, RowIdentity, usize)| GoldenRequest {
+    // By draw and identity, with the first row that has it: never many more than are wanted.
+    let mut least: BTreeMap<(u64, RowIdentity), usize> = BTreeMap::new();
+    let mut limit = u64::MAX;
+    for (row, identity) in flights.identities.iter().enumerate().filter(|(row, _)| table.roles[*row] == Role::Train) {
+        let draw = draw(*identity);
+        if draw > limit {
+            continue;
+        }
+        least.entry((draw, *identity)).or_insert(row);
+        if least.len() > GOLDEN_ROWS {
+            least.pop_last();
+            limit = least.keys().next_back().map_or(limit, |(draw, _)| *draw);
+        }
+    }
+    let golden = |((draw, identity), row): ((u64, RowIdentity), usize)| GoldenRequest {
         draw,
         identity,
         request: flights.request(row, CopyNumber(0)),
         distance: *flights.columns.distances.get(row),
     };
-    drawn.into_iter().take(GOLDEN_ROWS).map(golden).collect()
+    least.into_iter().map(golden).collect()
 }

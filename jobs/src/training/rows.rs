@@ -7,10 +7,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use flightline_engine::named::map_named;
 use flightline_engine::progress::Stage;
-use flightline_operators::columns::Coded;
-use flightline_operators::flow::{VecStream, fold_at_end, join_at_end};
-use flightline_operators::identity::RowKey;
+use flightline_operators::flow::{VecStream, join_at_end};
 use flightline_operators::table::{Class, Day, LabelledRows, Role, RoledRows};
 use serde::{Deserialize, Serialize};
 use timely::dataflow::Scope;
@@ -87,10 +86,8 @@ fn gather_in<'scope, T: Timestamp>(
 ) -> VecStream<'scope, T, Rc<FlightBatch>> {
     let worker = scope.index() as u32;
     let (batches, failures) = input.separate(input.source::<T, FlightBatchBuilder>(scope, stage));
-    let add = |builder: &mut FlightBatchBuilder, batch: FlightBatch| builder.append(&batch);
-    let gathered = fold_at_end(batches, Pipeline, "GatherRows", FlightBatchBuilder::default(), add, |builder| {
-        vec![Rc::new(builder.finish())]
-    });
+    // A worker's reader gives one batch, with all rows of its share.
+    let gathered = map_named(batches, "GatherRows", Rc::new);
     let counted = gathered.clone().map(move |flights| Said::Counts { worker, counts: flights.counts.clone() });
     let said = counted.broadcast().concat(failures.map(Said::Failed));
     join_at_end(gathered, Pipeline, said, Pipeline, "Verdict", move |gathered, said| {
@@ -107,22 +104,13 @@ pub(super) fn labelled(flights: &FlightBatch, features: &[Feature]) -> LabelledR
     let by_code: Vec<Class> = delays.values().iter().map(|delay| Class(DelayClass::of(*delay).index() as u8)).collect();
     LabelledRows {
         features: features::columns(features, &flights.columns),
-        classes: delays.codes().iter().map(|code| by_code[code.index()]).collect(),
-        days: days(flights),
-        identities: Rc::new(flights.identities.clone()),
+        classes: delays.codes().map(|code| by_code[code.index()]),
+        days: flights.columns.dates.derive(|date| Day(date.days())),
     }
 }
 
 /// Test rows as rows that are all held out; none of them needs a key.
 pub(super) fn test_rows(flights: &FlightBatch, features: &[Feature]) -> RoledRows {
     let rows = labelled(flights, features);
-    RoledRows {
-        keys: Rc::new(vec![RowKey(0); rows.len()]),
-        roles: vec![Role::HeldOut; rows.len()],
-        rows: Rc::new(rows),
-    }
-}
-
-fn days(flights: &FlightBatch) -> Coded<Day> {
-    flights.columns.dates.derive(|date| Day(date.days()))
+    RoledRows { keys: Rc::default(), roles: vec![Role::HeldOut; rows.len()], rows: Rc::new(rows) }
 }

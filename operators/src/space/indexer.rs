@@ -1,12 +1,9 @@
 //! From the values of a feature to the bins of a model: the one place where it is done, in training and in serving.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Bin, FeatureBins, numeric_bin};
-use crate::columns::{Coded, FeatureColumn, Number};
+use crate::columns::{Codes, FeatureColumn, Number, StableHasher};
 use crate::table::BinColumn;
 
 /// A value of a feature, of one row.
@@ -16,25 +13,6 @@ pub enum FeatureValue<'a> {
     Number(Number),
     /// Of a categorical feature.
     Name(&'a str),
-}
-
-/// Hashes a name in one piece: names are short, and a hasher that takes any number of pieces has a long state to prepare.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NameHasher(u64);
-
-impl Hasher for NameHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64_with_seed(bytes, self.0);
-    }
-
-    /// What a text ends with tells lists of texts apart; a name is one text.
-    fn write_u8(&mut self, end: u8) {
-        self.0 ^= u64::from(end);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 /// Finds the bins of one feature; built once per model, or once per table.
@@ -48,7 +26,7 @@ pub enum FeatureIndexer {
     /// By name.
     Categorical {
         /// The bin of each name that the model knows.
-        vocabulary: HashMap<Box<str>, Bin, BuildHasherDefault<NameHasher>>,
+        vocabulary: HashMap<Box<str>, Bin, StableHasher>,
         /// The bin of all others.
         unseen: Bin,
     },
@@ -90,32 +68,47 @@ impl FeatureIndexer {
         }
     }
 
-    /// The bins of some rows of a column: one search per distinct value, a look-up per row.
+    /// The bins of a column, sorted into `N` lists: `place` says in which a row belongs, `counts` how many rows each gets.
+    /// One search per value of the dictionary, a look-up per row.
     ///
     /// # Panics
-    /// When the column is not of the feature's kind, which the schema rules out, or has no such row.
-    pub fn bins(&self, column: &FeatureColumn, rows: impl Iterator<Item = usize>) -> BinColumn {
-        match (self, column) {
+    /// When the column is not of the feature's kind, which the schema rules out, or `place` names no list.
+    pub fn bins<const N: usize>(
+        &self,
+        column: &FeatureColumn,
+        counts: [usize; N],
+        place: impl Fn(usize) -> Option<usize>,
+    ) -> [BinColumn; N] {
+        let (by_code, bins): (Vec<Bin>, usize) = match (self, column) {
             (Self::Numeric { cuts }, FeatureColumn::Numeric(column)) => {
-                let by_code: Vec<Bin> = column.values().iter().map(|value| numeric_bin(cuts, *value)).collect();
-                gather(column, &by_code, cuts.len() + 1, rows)
+                (column.values().iter().map(|value| numeric_bin(cuts, *value)).collect(), cuts.len() + 1)
             }
             (Self::Categorical { vocabulary, unseen }, FeatureColumn::Categorical(column)) => {
-                let bin = |name: &str| vocabulary.get(name).copied().unwrap_or(*unseen);
-                let by_code: Vec<Bin> = column.values().iter().map(|name| bin(name)).collect();
-                gather(column, &by_code, usize::from(*unseen) + 1, rows)
+                let bin = |name: &Box<str>| vocabulary.get(name).copied().unwrap_or(*unseen);
+                (column.values().iter().map(bin).collect(), usize::from(*unseen) + 1)
             }
             _ => unreachable!("a column and its bins are of one kind: both follow the schema"),
+        };
+        if bins <= 256 {
+            let by_code: Vec<u8> = by_code.into_iter().map(|bin| bin as u8).collect();
+            gather(column.codes(), &by_code, counts, place).map(BinColumn::Narrow)
+        } else {
+            gather(column.codes(), &by_code, counts, place).map(BinColumn::Wide)
         }
     }
 }
 
-fn gather<V>(column: &Coded<V>, by_code: &[Bin], bins: usize, rows: impl Iterator<Item = usize>) -> BinColumn {
-    let codes = column.codes();
-    let of_rows = rows.map(|row| by_code[codes[row].index()]);
-    if bins <= 256 {
-        BinColumn::Narrow(of_rows.map(|bin| bin as u8).collect())
-    } else {
-        BinColumn::Wide(of_rows.collect())
-    }
+fn gather<B: Copy, const N: usize>(
+    codes: &Codes,
+    by_code: &[B],
+    counts: [usize; N],
+    place: impl Fn(usize) -> Option<usize>,
+) -> [Vec<B>; N] {
+    let mut lists = counts.map(Vec::with_capacity);
+    codes.for_each(|row, code| {
+        if let Some(place) = place(row) {
+            lists[place].push(by_code[code.index()]);
+        }
+    });
+    lists
 }

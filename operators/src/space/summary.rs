@@ -74,9 +74,8 @@ impl ColumnSummary {
 
 fn counted<V: Clone + Ord>(values: &[V], counts: Vec<u64>) -> Vec<(V, u64)> {
     let present = values.iter().zip(counts).filter(|(_, count)| *count > 0);
-    let mut summary: Vec<(V, u64)> = present.map(|(value, count)| (value.clone(), count)).collect();
-    summary.sort_unstable();
-    summary
+    // A value may have several codes.
+    merged(present.map(|(value, count)| (value.clone(), count)).collect(), Vec::new())
 }
 
 fn merged<V: Ord>(mut a: Vec<(V, u64)>, b: Vec<(V, u64)>) -> Vec<(V, u64)> {
@@ -120,13 +119,26 @@ impl QuantileSample {
     /// The sample of some rows, given as hash and value.
     #[must_use]
     pub fn of(rows: impl Iterator<Item = (u64, Number)>) -> Self {
-        let mut rows: Vec<(u64, Number)> = rows.collect();
-        if rows.len() > Self::ROWS {
-            rows.select_nth_unstable(Self::ROWS);
-            rows.truncate(Self::ROWS);
+        let mut kept: Vec<(u64, Number)> = Vec::new();
+        let mut most = u64::MAX;
+        for row in rows {
+            if row.0 > most {
+                continue;
+            }
+            kept.push(row);
+            if kept.len() == 2 * Self::ROWS {
+                kept.select_nth_unstable(Self::ROWS);
+                kept.truncate(Self::ROWS);
+                // What can't be among the smallest any more need not be kept.
+                most = kept.iter().map(|(hash, _)| *hash).max().unwrap_or(most);
+            }
         }
-        rows.sort_unstable();
-        Self { rows }
+        if kept.len() > Self::ROWS {
+            kept.select_nth_unstable(Self::ROWS);
+            kept.truncate(Self::ROWS);
+        }
+        kept.sort_unstable();
+        Self { rows: kept }
     }
 
     /// The sample of the rows of both.
@@ -212,6 +224,24 @@ mod tests {
             (0..4000).for_each(|value| sizes[usize::from(numeric_bin(&cuts, Number::from(value)))] += 1);
             let even = 4000 / usize::from(limit);
             prop_assert!(sizes.iter().all(|size| size.abs_diff(even) <= even / 2 + 2), "{:?}", sizes);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn a_sample_is_the_rows_with_the_smallest_hashes_in_any_order(
+            rows in 1_usize..6, spread in 1_u64..200_000, turn in any::<u64>(),
+        ) {
+            // Up to five times a full sample; with few hashes apart, many rows share one.
+            let hash = |row: u64| (row ^ turn).wrapping_mul(0x9E37_79B9_7F4A_7C15) % spread;
+            let rows: Vec<(u64, Number)> =
+                (0..(rows * QuantileSample::ROWS) as u64).map(|row| (hash(row), Number::from(row as i32 % 1000))).collect();
+            let mut sorted = rows.clone();
+            sorted.sort_unstable();
+            sorted.truncate(QuantileSample::ROWS);
+            prop_assert_eq!(QuantileSample::of(rows.into_iter()).rows, sorted);
         }
     }
 }

@@ -45,16 +45,17 @@ fn identities(pattern: &str, workers: usize) -> (ReadCounts, Vec<RowIdentity>) {
     let input =
         Input::resolve(&Stores::new().unwrap(), &[pattern.to_owned()], None, WorkerCount::new(workers)).unwrap();
     let stage = Progress::hidden().stage("read", Unit::Bytes, workers);
-    let mut all = FlightBatchBuilder::default();
+    let (mut counts, mut all) = (ReadCounts::default(), Vec::new());
     for worker in 0..workers {
         let mut sink = FlightBatchBuilder::default();
         let go_on = |_: &mut _| Ok(ControlFlow::Continue(()));
         input.read(WorkerIndex::new(worker), &stage, &mut sink, go_on).unwrap();
-        all.append(&sink.finish());
+        let batch = sink.finish();
+        counts.merge(&batch.counts);
+        all.extend_from_slice(&batch.identities);
     }
-    let mut batch = all.finish();
-    batch.identities.sort();
-    (batch.counts, batch.identities)
+    all.sort();
+    (counts, all)
 }
 
 #[test]

@@ -7,9 +7,11 @@
 mod csv;
 mod json;
 mod parquet;
+pub(super) mod views;
 
 use flightline_connectors::files::Payload;
 
+pub use self::parquet::RawColumns;
 use super::column::Column;
 use super::counts::{BadReason, Location, Position, ReadCounts};
 use super::raw::RawRow;
@@ -24,6 +26,12 @@ pub trait RowSink {
     /// # Errors
     /// Why the row is bad; the caller counts it.
     fn take(&mut self, row: &RawRow<'_>) -> Result<(), BadReason>;
+
+    /// Takes those rows of a batch that need not be looked at one by one, and counts them as good; returns the numbers of
+    /// all others. What is taken is what [`RowSink::take`] would make of the same rows, in any order.
+    fn take_columns(&mut self, columns: &RawColumns<'_>) -> Vec<usize> {
+        (0..columns.rows()).collect()
+    }
 
     /// The counts of the rows read so far.
     fn counts(&mut self) -> &mut ReadCounts;
@@ -137,5 +145,7 @@ fn check_columns<S: RowSink>(file: &str, has: impl Fn(Column) -> bool) -> Result
     Err(DecodeError::MissingColumns { file: file.to_owned(), missing: missing.join(", "), present })
 }
 
+#[cfg(test)]
+mod bulk_tests;
 #[cfg(test)]
 mod tests;

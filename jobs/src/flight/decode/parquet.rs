@@ -21,45 +21,83 @@ use super::{DecodeError, RowSink, check_columns, offer};
 /// Gives the value of a row.
 type Getter<'a> = Box<dyn Fn(usize) -> RawValue<'a> + 'a>;
 
-/// Offers every row of the batch to the sink.
-pub(super) fn decode<S: RowSink>(block: &ColumnBlock, sink: &mut S) -> Result<(), DecodeError> {
-    let getters = getters::<S>(&block.file, &block.batch)?;
-    for row_number in 0..block.batch.num_rows() {
-        let mut row = RawRow::default();
-        for (column, get) in &getters {
-            row.set(*column, get(row_number));
+/// The columns of a batch that flights have.
+pub struct RawColumns<'a> {
+    rows: usize,
+    columns: Vec<(Column, &'a dyn Array, Getter<'a>)>,
+}
+
+impl<'a> RawColumns<'a> {
+    /// Number of rows.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// A row as one that was read by itself.
+    ///
+    /// # Panics
+    /// When `row` is not below [`RawColumns::rows`], as a slice would.
+    #[must_use]
+    pub fn row(&self, row: usize) -> RawRow<'a> {
+        let mut raw = RawRow::default();
+        for (column, _, get) in &self.columns {
+            raw.set(*column, get(row));
         }
-        offer(sink, &row, &block.file, Position::Row(block.first_row + row_number as u64));
+        raw
+    }
+
+    /// All values of a column, if the batch has it.
+    pub(in crate::flight) fn array(&self, column: Column) -> Option<&'a dyn Array> {
+        self.columns.iter().find(|(of, ..)| *of == column).map(|(_, array, _)| *array)
+    }
+
+    /// All columns.
+    pub(in crate::flight) fn arrays(&self) -> impl Iterator<Item = &'a dyn Array> {
+        self.columns.iter().map(|(_, array, _)| *array)
+    }
+
+    fn of<S: RowSink>(file: &str, batch: &'a RecordBatch) -> Result<Self, DecodeError> {
+        let schema = batch.schema_ref();
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        check_columns::<S>(file, |column| column.find(&names).is_some())?;
+        let mut columns = Vec::new();
+        for column in Column::ALL {
+            let Some(place) = column.find(&names) else { continue };
+            let array = batch.column(place).as_ref();
+            let getter = accepts(column, array.data_type()).then(|| getter(array)).flatten();
+            let getter = getter.ok_or_else(|| DecodeError::WrongType {
+                file: file.to_owned(),
+                column,
+                found: value_type(array.data_type()).to_string(),
+                wanted: wanted(column),
+            })?;
+            columns.push((column, array, getter));
+        }
+        Ok(Self { rows: batch.num_rows(), columns })
+    }
+}
+
+/// Gives the batch to the sink: what it takes by columns, and every other row by itself.
+pub(super) fn decode<S: RowSink>(block: &ColumnBlock, sink: &mut S) -> Result<(), DecodeError> {
+    let columns = RawColumns::of::<S>(&block.file, &block.batch)?;
+    for row in sink.take_columns(&columns) {
+        offer(sink, &columns.row(row), &block.file, Position::Row(block.first_row + row as u64));
     }
     Ok(())
 }
 
-fn getters<'a, S: RowSink>(file: &str, batch: &'a RecordBatch) -> Result<Vec<(Column, Getter<'a>)>, DecodeError> {
-    let schema = batch.schema_ref();
-    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    check_columns::<S>(file, |column| column.find(&names).is_some())?;
-    let mut getters = Vec::new();
-    for column in Column::ALL {
-        let Some(place) = column.find(&names) else { continue };
-        let array = batch.column(place).as_ref();
-        let getter = accepts(column, array.data_type()).then(|| getter(array)).flatten();
-        let getter = getter.ok_or_else(|| DecodeError::WrongType {
-            file: file.to_owned(),
-            column,
-            found: array.data_type().to_string(),
-            wanted: wanted(column),
-        })?;
-        getters.push((column, getter));
+/// The type of a column's values; a dictionary is only how the file has them.
+fn value_type(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => values.as_ref(),
+        other => other,
     }
-    Ok(getters)
 }
 
 /// Whether values of a type can be what a column holds.
 fn accepts(column: Column, data_type: &DataType) -> bool {
-    let data_type = match data_type {
-        DataType::Dictionary(_, values) => values.as_ref(),
-        other => other,
-    };
+    let data_type = value_type(data_type);
     let text = matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null);
     match column {
         Column::FlightDate => {
