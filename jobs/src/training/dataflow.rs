@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 use flightline_engine::named::map_named;
 use flightline_engine::progress::Stage;
-use flightline_operators::evaluate::{Tally, Trial, judge};
+use flightline_operators::evaluate::{Tally, Trial, UnseenInput, judge, judge_unseen};
 use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, pair_at_end, to_worker};
-use flightline_operators::forest::{FlatForest, Forest, Smoothing};
+use flightline_operators::forest::{FlatForest, Forest};
 use flightline_operators::grow::{GrowInput, Layout, LocalGrower, Traffic, grow_forest};
 use flightline_operators::holdout::{HoldOut, assign_roles};
 use flightline_operators::linfa::grow_with_linfa;
@@ -100,7 +100,12 @@ pub fn run_worker(
 
         let (inputs, sets) = bin(tables, tests, indexed.clone(), stages, &results.verdict);
         let forest = grow(inputs, plan, stages, &results, &done);
-        let tallies = judge_all(forest.clone(), sets, of_current, plan.params.smoothing, &stages.judge);
+        let smoothing = plan.params.smoothing;
+        let flat =
+            map_named(forest.clone(), "FlattenForest", move |forest| Rc::new(FlatForest::new(&forest, smoothing)));
+        let unseen = pair_at_end(flat.clone(), sets.clone(), "UnseenRows", unseen_input);
+        let unseen = judge_unseen(unseen, Rc::new(plan.params.clone()));
+        let tallies = judge_all(flat, sets, of_current, &stages.judge);
         scope.region_named("KeepForModel", |inner| {
             keep_last(indexed.enter(inner), &results.indexed, &done);
             keep_last(golden.enter(inner), &results.golden, &done);
@@ -110,6 +115,7 @@ pub fn run_worker(
             }
             keep_last(forest.enter(inner), &results.forest, &done);
             keep_last(tallies.enter(inner), &results.tallies, &done);
+            keep_last(unseen.enter(inner), &results.unseen, &done);
         });
     });
     while !done.done() {
@@ -121,32 +127,34 @@ pub fn run_worker(
 
 /// Judges the new forest, and the current one if there is any; worker 0 gets the tallies.
 fn judge_all<'scope>(
-    forest: VecStream<'scope, Once, Rc<Forest>>,
+    forest: VecStream<'scope, Once, Rc<FlatForest>>,
     sets: VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>,
     of_current: Option<VecStream<'scope, Once, Trial>>,
-    smoothing: Smoothing,
     stage: &Stage,
 ) -> VecStream<'scope, Once, Vec<Tally>> {
     let scope = forest.scope();
     scope.region_named("Judge", |inner| {
         let of_current = of_current.map(|trial| trial.enter(inner));
         let judging = stage.clone();
-        let trials = trials(forest.enter(inner), sets.enter(inner), of_current, smoothing)
+        let trials = trials(forest.enter(inner), sets.enter(inner), of_current)
             .inspect(move |trials| judging.start(trials.iter().map(|trial| trial.rows.len() as u64).sum()));
         let judging = stage.clone();
         judge(trials, move |rows| judging.add(rows)).leave(scope)
     })
 }
 
+/// The training and the held-out rows of the `sets`, for rows to judge by that trees have not seen.
+fn unseen_input(forest: Rc<FlatForest>, sets: Rc<Vec<Rc<BinnedRows>>>) -> UnseenInput {
+    UnseenInput { forest, train: Rc::clone(&sets[0]), held_out: Rc::clone(&sets[1]) }
+}
+
 /// What is judged on each worker: the new forest by each of its sets of rows, then the current one, if there is any.
 fn trials<'scope>(
-    forest: VecStream<'scope, Once, Rc<Forest>>,
+    forest: VecStream<'scope, Once, Rc<FlatForest>>,
     sets: VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>,
     of_current: Option<VecStream<'scope, Once, Trial>>,
-    smoothing: Smoothing,
 ) -> VecStream<'scope, Once, Vec<Trial>> {
-    let of_new = pair_at_end(forest, sets, "FlattenForest", move |forest, sets: Rc<Vec<Rc<BinnedRows>>>| {
-        let forest = Rc::new(FlatForest::new(&forest, smoothing));
+    let of_new = pair_at_end(forest, sets, "TrialsOfNew", move |forest, sets: Rc<Vec<Rc<BinnedRows>>>| {
         sets.iter().map(|rows| Trial { forest: Rc::clone(&forest), rows: Rc::clone(rows) }).collect::<Vec<_>>()
     });
     match of_current {

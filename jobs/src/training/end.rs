@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use flightline_operators::evaluate::Tally;
+use flightline_operators::evaluate::{Tally, Unseen};
 use flightline_operators::forest::Forest;
 use flightline_operators::grow::Traffic;
 use flightline_operators::linfa::LinfaError;
@@ -25,6 +25,8 @@ pub struct Trained {
     pub indexed: IndexedFeatures,
     /// Tallies of training rows, held-out rows and companion rows.
     pub tallies: [Tally; 3],
+    /// What rows say that the trees have not seen.
+    pub unseen: Option<Unseen>,
     /// The current model's tally of the held-out rows, when it was judged.
     pub of_current: Option<JudgedCurrent>,
     /// The golden rows, as requests; none when nothing is left to train on.
@@ -81,6 +83,7 @@ pub(super) struct Results {
     pub(super) traffic: Rc<RefCell<Option<Traffic>>>,
     pub(super) grower_failure: Rc<RefCell<Option<LinfaError>>>,
     pub(super) tallies: Rc<RefCell<Option<Vec<Tally>>>>,
+    pub(super) unseen: Rc<RefCell<Option<Unseen>>>,
     pub(super) golden: Rc<RefCell<Option<Vec<GoldenRequest>>>>,
     pub(super) facts: Rc<RefCell<Option<Facts>>>,
     pub(super) test_facts: Rc<RefCell<Option<Facts>>>,
@@ -108,6 +111,7 @@ impl Results {
         let of_current = current.and_then(|id| Some(JudgedCurrent { id, tally: tallies.pop()? }));
         Some(Trained {
             tallies: tallies.try_into().ok()?,
+            unseen: self.unseen.take(),
             of_current,
             forest: owned(self.forest.take()?),
             traffic: self.traffic.take().unwrap_or_default(),

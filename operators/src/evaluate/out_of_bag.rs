@@ -41,15 +41,10 @@ pub(super) fn add_out_of_bag(tally: &mut Tally, forest: &FlatForest, rows: &Binn
     }
 }
 
-/// About `enough` of all rows: those of this worker whose hash is small, or all when there are no more.
-pub(super) fn choose(
-    rows: &BinnedRows,
-    rows_everywhere: u64,
-    enough: u64,
-    purpose: Purpose,
-    seed: Seed,
-) -> Vec<usize> {
+/// About `enough` of all rows: those of this worker whose hash is small, or all when there are no more. Rows without
+/// keys can't be chosen from.
+pub(super) fn choose(rows: &BinnedRows, rows_everywhere: u64, enough: u64, purpose: Purpose, seed: Seed) -> Vec<usize> {
     let share = Share::new(enough as f64 / rows_everywhere.max(1) as f64);
     let is_chosen = |key: RowKey| share.is_none_or(|share| share.holds(seed.draw(purpose, [key.0])));
-    (0..rows.len()).filter(|row| is_chosen(rows.keys[*row])).collect()
+    rows.keys.iter().enumerate().filter(|(_, key)| is_chosen(**key)).map(|(row, _)| row).collect()
 }

@@ -51,7 +51,9 @@ pub struct Permuted {
 pub fn permute(forest: &FlatForest, mut rows: Vec<SampledRow>, features: u16, params: &ForestParams) -> Permuted {
     rows.sort_unstable();
     let mut table = BinnedRows {
-        columns: (0..usize::from(features)).map(|f| BinColumn::Wide(rows.iter().map(|row| row.bins[f]).collect())).collect(),
+        columns: (0..usize::from(features))
+            .map(|f| BinColumn::Wide(rows.iter().map(|row| row.bins[f]).collect()))
+            .collect(),
         classes: rows.iter().map(|row| row.class).collect(),
         keys: rows.iter().map(|row| row.key).collect(),
     };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::columns::Number;
 pub use index::{IndexedFeatures, index_features};
-pub use indexer::{FeatureIndexer, FeatureValue, NameHasher};
+pub use indexer::{FeatureIndexer, FeatureValue};
 pub use summary::{BinLimit, ColumnSummary, QuantileSample};
 
 /// Position of a feature in the model's schema, from 0.
