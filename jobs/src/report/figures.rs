@@ -70,6 +70,11 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// A difference of figures that are shown by [`decimal`].
+pub(super) fn signed_decimal(difference: f64) -> String {
+    format!("{difference:+.3}")
+}
+
 /// A size in decimal units, as disks and datasheets count.
 pub(super) fn bytes(bytes: u64) -> String {
     let mut size = bytes as f64;

@@ -6,7 +6,7 @@ use super::figures::{bytes, count, decimal, percent, points, seconds, short_id, 
 use super::pictures::{self, Figure, Table};
 use super::text::clean;
 use super::words::{self, Compared, Tone, heading};
-use super::{JudgedKind, TrainingReport};
+use super::{JudgedKind, TrainingReport, traffic};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -166,7 +166,7 @@ fn rows(report: &TrainingReport) -> Markup {
             @if let Some(sentence) = words::day_disagreements(report) { p { (sentence) } }
             @if bad.rows.is_empty() { p { "Every row could be used." } } @else { (table_of(&bad, "listing texts")) }
             @if nulls.rows.is_empty() { p { "There was no null." } } @else { (table_of(&nulls, "listing")) }
-            @if let Some(sentence) = words::wire(report) { p { (sentence) } }
+            @if let Some(sentence) = traffic::sentence(report) { p { (sentence) } }
         }
     }
 }

@@ -14,12 +14,14 @@ mod sample;
 mod svg;
 mod terminal;
 mod text;
+mod traffic;
 mod words;
 
 use flightline_operators::evaluate::Quality;
 use serde::{Deserialize, Serialize};
 
 pub use promotion::{CurrentModelReport, Promotion, PromotionReason};
+pub use traffic::LevelReport;
 
 /// Everything that a report shows about one training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,9 @@ pub struct TrainingReport {
     pub rows: RowsReport,
     /// Quality on the rows that the forest was grown from.
     pub train: Quality,
+    /// Quality on training rows, each judged by the trees whose sample does not have it; `None` without bagging.
+    #[serde(default)]
+    pub out_of_bag: Option<Quality>,
     /// Quality on the held-out or given rows; `None` when there are none.
     pub test: Option<Judged>,
     /// Quality on the companion: the other kind of hold-out, for comparison.
@@ -69,19 +74,6 @@ pub struct TrainingReport {
     pub levels: Vec<LevelReport>,
 }
 
-/// What workers sent to each other for one level of all trees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LevelReport {
-    /// The level; the root's is 0.
-    pub level: u64,
-    /// Nodes that were split or became leaves on it by decision.
-    pub nodes: u64,
-    /// Bytes of histograms.
-    pub histogram_bytes: u64,
-    /// Bytes of splits.
-    pub decision_bytes: u64,
-}
-
 /// A parameter of the training, as text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameter {
@@ -102,6 +94,20 @@ pub struct FeatureReport {
     pub values: u64,
     /// Share in the decrease of impurity, from 0 to 1.
     pub importance: f64,
+    /// What is lost when its values are shuffled among rows that the trees have not seen; `None` when no row could tell.
+    #[serde(default)]
+    pub shuffled: Option<ShuffledReport>,
+}
+
+/// How much worse a forest is when a feature says nothing. Less than nothing is chance.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShuffledReport {
+    /// Rows that told it.
+    pub rows: u64,
+    /// By how much accuracy falls, from -1 to 1.
+    pub accuracy_lost: f64,
+    /// By how much the log loss rises, in nats.
+    pub log_loss_added: f64,
 }
 
 /// A class of the label.

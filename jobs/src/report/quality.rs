@@ -23,7 +23,8 @@ pub(super) fn columns(report: &TrainingReport) -> Vec<Column<'_>> {
     let current = report.test.as_ref().zip(current_quality(report)).map(|(test, of)| (judged("current", test), of));
     let companion = report.companion.as_ref().map(|companion| (judged("companion", companion), &companion.quality));
     let mut columns = vec![Column { heading: "training rows", role: "seen", quality: &report.train }];
-    let others = [test, current, companion].into_iter().flatten();
+    let out_of_bag = report.out_of_bag.as_ref().map(|quality| (("unseen", "out of bag"), quality));
+    let others = [out_of_bag, test, current, companion].into_iter().flatten();
     columns.extend(others.map(|((role, heading), quality)| Column { heading, role, quality }));
     columns
 }
@@ -59,6 +60,14 @@ mod tests {
         assert_eq!(columns(&report)[1].role, "companion");
         report.companion = None;
         assert_eq!(headings(&report), ["training rows"]);
+    }
+
+    #[test]
+    fn where_there_is_bagging_the_training_rows_judge_the_trees_that_do_not_know_them() {
+        let mut report = sample::report();
+        report.out_of_bag = Some(sample::quality(20_000, 30));
+        let second = &columns(&report)[1];
+        assert_eq!((second.heading, second.role, second.quality.rows), ("out of bag", "unseen", 20_000));
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub(super) fn report() -> TrainingReport {
             .collect(),
         rows: rows(),
         train: quality(20_000, 55),
+        out_of_bag: None,
         test: judged("last days (from 2013-10-20)", JudgedKind::Future, quality(6_547, 29)),
         companion: judged("random rows of known days", JudgedKind::Familiar, quality(1_301, 45)),
         promotion: Promotion::new(
@@ -107,6 +108,7 @@ fn features() -> Vec<FeatureReport> {
         kind: kind.to_owned(),
         values,
         importance,
+        shuffled: None,
     };
     features.map(feature).into()
 }

@@ -5,8 +5,8 @@
 
 use flightline_operators::evaluate::Quality;
 
-use super::figures::{bytes, count, counted, decimal, percent, points, short_id};
-use super::{Judged, JudgedKind, LevelReport, PromotionReason, TrainingReport, most_frequent_class};
+use super::figures::{count, counted, decimal, percent, points, short_id};
+use super::{Judged, JudgedKind, PromotionReason, TrainingReport, most_frequent_class};
 
 /// How loud the outlook is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,23 +225,6 @@ pub(super) fn forest(report: &TrainingReport) -> String {
 pub(super) fn making(report: &TrainingReport) -> String {
     let preset = report.preset.as_ref().map_or_else(|| "no preset".to_owned(), |preset| format!("preset {preset}"));
     format!("{preset}, {} grower, seed {}", report.grower, report.seed)
-}
-
-/// What workers sent to each other, level by level; nothing when there was one, or when nobody says.
-pub(super) fn wire(report: &TrainingReport) -> Option<String> {
-    let sum = |of: fn(&LevelReport) -> u64| report.levels.iter().map(of).sum::<u64>();
-    let (histograms, splits) = (sum(|level| level.histogram_bytes), sum(|level| level.decision_bytes));
-    if histograms + splits == 0 {
-        return None;
-    }
-    let of_level = |level: &LevelReport| bytes(level.histogram_bytes + level.decision_bytes);
-    let levels: Vec<String> = report.levels.iter().map(of_level).collect();
-    Some(format!(
-        "Workers sent each other {} of histograms and {} of splits; from the root down: {}.",
-        bytes(histograms),
-        bytes(splits),
-        levels.join(", ")
-    ))
 }
 
 /// Where the good rows went, in one sentence.

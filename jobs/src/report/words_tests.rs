@@ -122,15 +122,3 @@ fn log_losses_that_look_alike_get_more_digits() {
     report.promotion.current.as_mut().unwrap().test.as_mut().unwrap().log_loss = current;
     assert!(promotion(&report).contains(&format!("against {current:.9}.")), "{}", promotion(&report));
 }
-
-#[test]
-fn what_crossed_the_wire_is_said_level_by_level_and_nothing_when_nothing_did() {
-    let mut report = sample::report();
-    report.levels.truncate(2);
-    assert_eq!(
-        wire(&report).unwrap(),
-        "Workers sent each other 1 MB of histograms and 27 kB of splits; from the root down: 419 kB, 838 kB."
-    );
-    report.levels.iter_mut().for_each(|level| (level.histogram_bytes, level.decision_bytes) = (0, 0));
-    assert_eq!(wire(&report), None);
-}

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use flightline_engine::named::map_named;
 use flightline_engine::progress::Stage;
-use flightline_operators::evaluate::{Tally, Trial, UnseenInput, judge, judge_unseen};
+use flightline_operators::evaluate::judge_unseen;
 use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, pair_at_end, to_worker};
 use flightline_operators::forest::{FlatForest, Forest};
 use flightline_operators::grow::{GrowInput, Layout, LocalGrower, Traffic, grow_forest};
@@ -35,6 +35,7 @@ use super::current::{CurrentModel, tell_current};
 use super::end::{Results, TrainingEnd};
 use super::facts::Facts;
 use super::golden::choose_golden;
+use super::judging::{judge_all, unseen_input};
 use super::plan::{Grower, TrainPlan};
 use super::promotion::Promote;
 use super::rows::{Verdict, gather, labelled, test_rows};
@@ -44,7 +45,7 @@ use crate::flight::label::DelayClass;
 use crate::input::Input;
 
 /// The time of a batch dataflow: there is one moment, and then the end.
-type Once = u64;
+pub(super) type Once = u64;
 
 /// Where each stage reports its progress.
 #[derive(Clone, Debug)]
@@ -123,47 +124,6 @@ pub fn run_worker(
     }
     stages.judge.end();
     results.end(current_id)
-}
-
-/// Judges the new forest, and the current one if there is any; worker 0 gets the tallies.
-fn judge_all<'scope>(
-    forest: VecStream<'scope, Once, Rc<FlatForest>>,
-    sets: VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>,
-    of_current: Option<VecStream<'scope, Once, Trial>>,
-    stage: &Stage,
-) -> VecStream<'scope, Once, Vec<Tally>> {
-    let scope = forest.scope();
-    scope.region_named("Judge", |inner| {
-        let of_current = of_current.map(|trial| trial.enter(inner));
-        let judging = stage.clone();
-        let trials = trials(forest.enter(inner), sets.enter(inner), of_current)
-            .inspect(move |trials| judging.start(trials.iter().map(|trial| trial.rows.len() as u64).sum()));
-        let judging = stage.clone();
-        judge(trials, move |rows| judging.add(rows)).leave(scope)
-    })
-}
-
-/// The training and the held-out rows of the `sets`, for rows to judge by that trees have not seen.
-fn unseen_input(forest: Rc<FlatForest>, sets: Rc<Vec<Rc<BinnedRows>>>) -> UnseenInput {
-    UnseenInput { forest, train: Rc::clone(&sets[0]), held_out: Rc::clone(&sets[1]) }
-}
-
-/// What is judged on each worker: the new forest by each of its sets of rows, then the current one, if there is any.
-fn trials<'scope>(
-    forest: VecStream<'scope, Once, Rc<FlatForest>>,
-    sets: VecStream<'scope, Once, Rc<Vec<Rc<BinnedRows>>>>,
-    of_current: Option<VecStream<'scope, Once, Trial>>,
-) -> VecStream<'scope, Once, Vec<Trial>> {
-    let of_new = pair_at_end(forest, sets, "TrialsOfNew", move |forest, sets: Rc<Vec<Rc<BinnedRows>>>| {
-        sets.iter().map(|rows| Trial { forest: Rc::clone(&forest), rows: Rc::clone(rows) }).collect::<Vec<_>>()
-    });
-    match of_current {
-        None => of_new,
-        Some(of_current) => pair_at_end(of_new, of_current, "WithCurrent", |mut trials, of_current| {
-            trials.push(of_current);
-            trials
-        }),
-    }
 }
 
 fn roled_tables<'scope>(

@@ -5,6 +5,7 @@ mod dataflow;
 mod end;
 mod facts;
 mod golden;
+mod judging;
 mod parts;
 mod plan;
 mod preset;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flightline_operators::evaluate::Quality;
+use flightline_operators::evaluate::{Permuted, Quality};
 use flightline_operators::forest::importances;
 use flightline_operators::grow::{LevelTraffic, Traffic};
 use flightline_operators::holdout::HoldOut;
@@ -12,10 +12,11 @@ use super::end::{JudgedCurrent, Trained, TrainingEnd};
 use super::plan::TrainPlan;
 use super::promotion::decide;
 use crate::flight::date::FlightDate;
+use crate::flight::features::Feature;
 use crate::flight::label::DelayClass;
 use crate::report::{
     BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, LevelReport, NullCount, Parameter,
-    Promotion, RowsReport, StageTime, TrainingReport,
+    Promotion, RowsReport, ShuffledReport, StageTime, TrainingReport,
 };
 
 /// What the process measured of itself.
@@ -52,6 +53,7 @@ pub fn report(plan: &TrainPlan, end: &TrainingEnd, trained: &Trained, measured: 
         classes: classes(trained),
         rows: rows(end, trained),
         train: train?,
+        out_of_bag: trained.unseen.as_ref().and_then(|unseen| unseen.out_of_bag.as_ref()).and_then(Quality::of),
         test: judged(test, held_out),
         companion: judged(second, companion),
         promotion: promotion(plan, trained),
@@ -148,14 +150,26 @@ fn features(plan: &TrainPlan, trained: &Trained) -> Vec<FeatureReport> {
     let importances = importances(&trained.forest, plan.features.len());
     let bins =
         trained.indexed.space.features.iter().map(|bins| (bins.len() - usize::from(bins.is_categorical())) as u64);
-    let described = plan.features.iter().zip(bins).zip(importances);
-    let feature = |((feature, values), importance): ((&crate::flight::features::Feature, u64), f64)| FeatureReport {
+    let permuted = trained.unseen.as_ref().and_then(|unseen| unseen.permuted.as_ref());
+    let described = plan.features.iter().enumerate().zip(bins).zip(importances);
+    let feature = |(((place, feature), values), importance): (((usize, &Feature), u64), f64)| FeatureReport {
         name: feature.to_string(),
         kind: feature.kind().name().to_owned(),
         values,
         importance,
+        shuffled: permuted.and_then(|permuted| shuffled(permuted, place)),
     };
     described.map(feature).collect()
+}
+
+fn shuffled(permuted: &Permuted, feature: usize) -> Option<ShuffledReport> {
+    let before = Quality::of(&permuted.as_they_are)?;
+    let after = Quality::of(permuted.shuffled.get(feature)?)?;
+    Some(ShuffledReport {
+        rows: before.rows,
+        accuracy_lost: before.accuracy - after.accuracy,
+        log_loss_added: after.log_loss - before.log_loss,
+    })
 }
 
 fn classes(trained: &Trained) -> Vec<ClassReport> {

@@ -42,6 +42,8 @@ pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Meas
         "wall_seconds": report.wall_seconds,
         "peak_memory_bytes": report.peak_memory_bytes,
         "train": quality(&report.train),
+        "out_of_bag": report.out_of_bag.as_ref().map(quality),
+        "features": report.features,
         "test": judged(&report.test),
         "companion": judged(&report.companion),
         "promotion": promotion,

@@ -6,6 +6,7 @@ mod bars;
 mod columns;
 mod confusion;
 mod reliability;
+mod shuffled;
 
 use maud::Markup;
 
@@ -31,6 +32,7 @@ pub(super) struct Table {
 pub(super) fn all(report: &TrainingReport) -> Vec<Figure> {
     let mut figures = vec![confusion::figure(report), by_class(report), reliability::figure(report), shares(report)];
     figures.extend((!report.features.is_empty()).then(|| importances(report)));
+    figures.extend(shuffled::figure(report));
     figures.extend((!report.stages.is_empty()).then(|| time(report)));
     figures.extend((!report.rows.per_worker.is_empty()).then(|| columns::rows_per_worker(report)));
     figures

@@ -2,10 +2,10 @@
 
 use super::Block;
 use super::line::{Line, Style};
-use crate::report::figures::{bytes, count, counted, percent, seconds, share, short_id, whole_percent};
+use crate::report::figures::{bytes, count, counted, percent, seconds, share, short_id, signed_decimal, whole_percent};
 use crate::report::text::{clean, columns, wrap};
 use crate::report::words::{self, Tone};
-use crate::report::{TrainingReport, quality};
+use crate::report::{FeatureReport, TrainingReport, quality, traffic};
 
 /// Columns that the widest table needs for four classes.
 pub(super) const TABLE_NEEDS: usize = 80;
@@ -126,15 +126,22 @@ fn heat(line: Line, share: f64, width: usize) -> Line {
 /// How much each feature contributes.
 pub(super) fn importances(report: &TrainingReport, width: usize) -> Block {
     let features = report.features_by_importance();
-    let bars: Vec<(String, f64, String)> = features
-        .iter()
-        .map(|feature| (feature.name.clone(), feature.importance, percent(feature.importance)))
-        .collect();
+    let told = features.iter().any(|feature| feature.shuffled.is_some());
+    let figure = |feature: &FeatureReport| match &feature.shuffled {
+        Some(shuffled) => format!("{} {:>7}", percent(feature.importance), signed_decimal(shuffled.log_loss_added)),
+        None => percent(feature.importance),
+    };
+    let bars: Vec<(String, f64, String)> =
+        features.iter().map(|feature| (feature.name.clone(), feature.importance, figure(feature))).collect();
     if bars.is_empty() {
         return Block::new();
     }
     let mut lines = vec![title("Importance of the features")];
     lines.extend(bar_lines(&bars, width));
+    if told {
+        let text = "Share of all decrease of impurity; log loss added by shuffling the feature among unseen rows.";
+        lines.extend(paragraph(Style::Faint, text, width));
+    }
     lines
 }
 
@@ -152,7 +159,7 @@ pub(super) fn time(report: &TrainingReport, width: usize) -> Block {
     let mut lines = vec![title("Time")];
     lines.extend(bar_lines(&stages, width));
     lines.extend(paragraph(Style::Faint, &text, width));
-    lines.extend(words::wire(report).iter().flat_map(|text| paragraph(Style::Faint, text, width)));
+    lines.extend(traffic::sentence(report).iter().flat_map(|text| paragraph(Style::Faint, text, width)));
     lines
 }
 
