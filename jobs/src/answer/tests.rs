@@ -4,6 +4,8 @@ use flightline_operators::space::{FeatureBins, numeric_bin};
 use proptest::prelude::*;
 
 use super::*;
+use crate::flight::columns::FlightColumnsBuilder;
+use crate::flight::features;
 use crate::model::ModelParts;
 use crate::model::sample::{Dice, SMALL, TINY, flight, parts};
 
