@@ -11,11 +11,11 @@ import numpy as np
 
 import rows
 import task
-from worker import Answer, Job, serve, timed
+from fitted import Fitted, train_and_predict
+from worker import Job, serve, timed
 
 
-def train_and_predict(job: Job) -> Answer:
-    train, test = rows.read(job.train), rows.read(job.test)
+def fit(train: rows.Rows, job: Job) -> Fitted:
     encoder = rows.Encoder.of(train)
     parameters = {
         "boosting": "rf",
@@ -40,8 +40,8 @@ def train_and_predict(job: Job) -> Answer:
     # Binning is preparation, as it is for us; without this it would happen inside `train`.
     dataset.construct()
     booster, fit_seconds = timed(lambda: lightgbm.train(parameters, dataset, num_boost_round=task.TREES))
-    return Answer(fit_seconds, test.labels, np.asarray(booster.predict(encoder.matrix(test))))
+    return Fitted(fit_seconds, encoder.matrix, lambda matrix: np.asarray(booster.predict(matrix)))
 
 
 if __name__ == "__main__":
-    serve(train_and_predict)
+    serve(train_and_predict(fit))

@@ -6,11 +6,11 @@ from sklearn.ensemble import RandomForestClassifier
 
 import rows
 import task
-from worker import Answer, Job, serve, timed
+from fitted import Fitted, train_and_predict
+from worker import Job, serve, timed
 
 
-def train_and_predict(job: Job) -> Answer:
-    train, test = rows.read(job.train), rows.read(job.test)
+def fit(train: rows.Rows, job: Job) -> Fitted:
     encoder = rows.Encoder.of(train)
     matrix = encoder.matrix(train)
     forest = RandomForestClassifier(
@@ -21,8 +21,8 @@ def train_and_predict(job: Job) -> Answer:
         random_state=job.seed,
     )
     _, fit_seconds = timed(lambda: forest.fit(matrix, train.labels))
-    return Answer(fit_seconds, test.labels, forest.predict_proba(encoder.matrix(test)))
+    return Fitted(fit_seconds, encoder.matrix, forest.predict_proba)
 
 
 if __name__ == "__main__":
-    serve(train_and_predict)
+    serve(train_and_predict(fit))

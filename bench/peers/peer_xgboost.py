@@ -10,11 +10,11 @@ import xgboost
 
 import rows
 import task
-from worker import Answer, Job, serve, timed
+from fitted import Fitted, train_and_predict
+from worker import Job, serve, timed
 
 
-def train_and_predict(job: Job) -> Answer:
-    train, test = rows.read(job.train), rows.read(job.test)
+def fit(train: rows.Rows, job: Job) -> Fitted:
     encoder = rows.Encoder.of(train)
     feature_types = ["q"] * len(task.NUMERIC) + ["c"] * len(task.CATEGORICAL)
     parameters = {
@@ -40,11 +40,9 @@ def train_and_predict(job: Job) -> Answer:
         nthread=job.threads,
     )
     booster, fit_seconds = timed(lambda: xgboost.train(parameters, dataset, num_boost_round=1))
-    held_out = xgboost.DMatrix(
-        encoder.matrix(test), feature_types=feature_types, enable_categorical=True, nthread=job.threads
-    )
-    return Answer(fit_seconds, test.labels, booster.predict(held_out))
+    # Without a DMatrix of its own, which costs a lone row more than its answer.
+    return Fitted(fit_seconds, encoder.matrix, booster.inplace_predict)
 
 
 if __name__ == "__main__":
-    serve(train_and_predict)
+    serve(train_and_predict(fit))

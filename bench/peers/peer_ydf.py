@@ -9,13 +9,13 @@ import ydf
 
 import rows
 import task
-from worker import Answer, Job, serve, timed
+from fitted import Fitted, train_and_predict
+from worker import Job, serve, timed
 
 _LABEL = "Label"
 
 
-def train_and_predict(job: Job) -> Answer:
-    train, test = rows.read(job.train), rows.read(job.test)
+def fit(train: rows.Rows, job: Job) -> Fitted:
     learner = ydf.RandomForestLearner(
         label=_LABEL,
         num_trees=task.TREES,
@@ -31,7 +31,7 @@ def train_and_predict(job: Job) -> Answer:
     )
     dataset = ydf.create_vertical_dataset(_columns(train), label=_LABEL, columns=_semantics())
     model, fit_seconds = timed(lambda: learner.train(dataset, verbose=0))
-    return Answer(fit_seconds, test.labels, model.predict(_columns(test)))
+    return Fitted(fit_seconds, _columns, lambda columns: model.predict(columns, num_threads=job.threads))
 
 
 def _semantics() -> list[ydf.Column]:
@@ -50,4 +50,4 @@ def _columns(of: rows.Rows) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(train_and_predict)
+    serve(train_and_predict(fit))

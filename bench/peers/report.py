@@ -86,7 +86,11 @@ def table(rows: Sequence[Summary], ours: Summary | None) -> str:
     """The summaries side by side; with `ours`, each cost also as a multiple of ours."""
     columns = _PLAIN if ours is None else (*_PLAIN, *_ratio_columns(ours))
     body = [[row.title, *(column.cell(row) for column in columns)] for row in rows]
-    lines = [["", *(column.head for column in columns)], *body]
+    return aligned([["", *(column.head for column in columns)], *body])
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as text: the first column to the left, all others to the right."""
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     return "\n".join(_aligned(line, widths) for line in lines)
 

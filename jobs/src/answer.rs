@@ -1,18 +1,18 @@
 //! The serving core: from requests and their distances to answers. Batch prediction and the stream both use this.
 //!
-//! A batch is answered in columns: features are derived once per distinct value, categories looked up once per distinct
-//! name, trees asked one after the other. A request's answer is a function of the request, its distance and the
-//! model: neither the batch that it came in nor its place there changes a byte of it.
+//! A batch is answered in blocks: each flight's features become bins, and the forest is asked for the bins of a block. A lone
+//! request is a block of one. A request's answer is a function of the request, its distance and the model: neither the
+//! batch that it came in nor its place there changes a byte of it.
 //!
 //! It does not look up distances, knows no log and no sink, and never fails: what can't be answered gets an answer that
 //! says so.
 
-use flightline_operators::columns::{FeatureColumn, Number};
-use flightline_operators::forest::{FlatForest, Forest, Smoothing, most_probable};
+use flightline_operators::columns::Number;
+use flightline_operators::forest::{BinBlock, FlatForest, Forest, Smoothing, most_probable};
 use flightline_operators::space::{FeatureIndexer, FeatureSpace};
 
-use crate::flight::columns::{FlightColumns, FlightColumnsBuilder};
-use crate::flight::features::{self, Feature};
+use crate::flight::columns::FlightFacts;
+use crate::flight::features::Feature;
 use crate::flight::label::DelayClass;
 use crate::model::{GoldenError, GoldenRow, Model, ModelError, ModelId, Schema, golden};
 use crate::request::Request;
@@ -68,6 +68,12 @@ impl Serving {
         self.answerer.answer(&self.name, questions)
     }
 
+    /// What the model says of some flights, in their order: what answers are made of.
+    #[must_use]
+    pub fn judge(&self, flights: &[FlightFacts<'_>]) -> Vec<Verdict> {
+        self.answerer.judge(flights)
+    }
+
     /// Sends the golden rows through again.
     ///
     /// # Errors
@@ -85,17 +91,18 @@ pub(crate) struct Answerer {
     forest: FlatForest,
 }
 
-/// What the forest says of one flight.
-struct Verdict {
-    class: DelayClass,
-    probabilities: [f64; DelayClass::COUNT],
-    unseen: Vec<Feature>,
+/// What a model says of one flight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The most probable class.
+    pub class: DelayClass,
+    /// Probability of each class.
+    pub probabilities: [f64; DelayClass::COUNT],
+    /// Features whose value the model has never seen, in schema order.
+    pub unseen: Vec<Feature>,
 }
 
 impl Answerer {
-    /// Flights that are predicted at once, so that their bins stay in the cache.
-    const PREDICTED_AT_ONCE: usize = 4096;
-
     /// Lays out the parts of a model that fit together, whose label is this build's.
     pub(crate) fn new(schema: &Schema, space: &FeatureSpace, forest: &Forest, smoothing: Smoothing) -> Self {
         Self {
@@ -107,13 +114,9 @@ impl Answerer {
 
     /// Answers a batch in the name of `model`.
     pub(crate) fn answer(&self, model: &str, questions: Vec<Question>) -> Vec<Response> {
-        let mut flights = FlightColumnsBuilder::default();
-        for Question { request, distance } in &questions {
-            if let Some(distance) = distance {
-                flights.push(&request.facts(*distance));
-            }
-        }
-        let mut verdicts = self.judge(&flights.finish()).into_iter();
+        let known = questions.iter().filter_map(|question| Some((&question.request, question.distance?)));
+        let flights: Vec<FlightFacts<'_>> = known.map(|(request, distance)| request.facts(distance)).collect();
+        let mut verdicts = self.judge(&flights).into_iter();
         let outcome = |Question { request, distance }: Question| match distance
             .and_then(|distance| Some((distance, verdicts.next()?)))
         {
@@ -125,26 +128,39 @@ impl Answerer {
                 Outcome::Predicted(request, Prediction { distance, class, probabilities, unseen })
             }
         };
-        let outcomes: Vec<Outcome> = questions.into_iter().map(outcome).collect();
-        outcomes.into_iter().map(|outcome| Response { model: model.into(), position: None, outcome }).collect()
+        let response = |outcome| Response { model: model.into(), position: None, outcome };
+        questions.into_iter().map(outcome).map(response).collect()
     }
 
-    fn judge(&self, flights: &FlightColumns) -> Vec<Verdict> {
-        let values = features::columns(&self.features, flights);
-        let bins =
-            |(indexer, column): (&FeatureIndexer, &FeatureColumn)| indexer.bins(column, [column.len()], |_| Some(0));
-        let columns: Vec<_> = self.indexers.iter().zip(&values).flat_map(bins).collect();
+    fn judge(&self, flights: &[FlightFacts<'_>]) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(flights.len());
-        for start in (0..flights.len()).step_by(Self::PREDICTED_AT_ONCE) {
-            let rows = start..flights.len().min(start + Self::PREDICTED_AT_ONCE);
-            let probabilities = self.forest.probabilities(&columns, rows.clone());
-            for (row, shares) in rows.zip(probabilities.chunks_exact(self.forest.classes())) {
-                let is_unseen = |at: &usize| self.indexers[*at].unseen() == Some(columns[*at].get(row));
-                let unseen = (0..columns.len()).filter(is_unseen).map(|at| self.features[at]).collect();
-                verdicts.push(Verdict { unseen, ..verdict(shares) });
-            }
+        for flights in flights.chunks(self.forest.rows_at_once()) {
+            let block = self.bins(flights);
+            let probabilities = self.forest.of_block(&block);
+            verdicts.extend(probabilities.chunks_exact(self.forest.classes()).map(verdict));
+            let of_block = verdicts.len() - flights.len();
+            self.note_unseen(&block, &mut verdicts[of_block..]);
         }
         verdicts
+    }
+
+    fn bins(&self, flights: &[FlightFacts<'_>]) -> BinBlock {
+        let mut block = BinBlock::new(self.features.len(), flights.len());
+        let mut text = String::new();
+        for ((feature, indexer), at) in self.features.iter().zip(&self.indexers).zip(0..) {
+            for (bin, flight) in block.feature_mut(at).iter_mut().zip(flights) {
+                *bin = indexer.bin(feature.of(flight, &mut text));
+            }
+        }
+        block
+    }
+
+    fn note_unseen(&self, block: &BinBlock, verdicts: &mut [Verdict]) {
+        for ((feature, indexer), at) in self.features.iter().zip(&self.indexers).zip(0..) {
+            let Some(unseen) = indexer.unseen() else { continue };
+            let bins = block.feature(at).iter().zip(&mut *verdicts);
+            bins.filter(|(bin, _)| **bin == unseen).for_each(|(_, verdict)| verdict.unseen.push(*feature));
+        }
     }
 }
 

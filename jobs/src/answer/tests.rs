@@ -4,6 +4,8 @@ use flightline_operators::space::{FeatureBins, numeric_bin};
 use proptest::prelude::*;
 
 use super::*;
+use crate::flight::columns::FlightColumnsBuilder;
+use crate::flight::features;
 use crate::model::ModelParts;
 use crate::model::sample::{Dice, SMALL, TINY, flight, parts};
 
@@ -99,12 +101,12 @@ proptest! {
 #[test]
 fn a_batch_larger_than_the_cache_is_answered_in_its_order() {
     let answerer = answerer(&parts(4, TINY));
-    let few = questions(4, 7);
-    let many: Vec<Question> = few.iter().cloned().cycle().take(Answerer::PREDICTED_AT_ONCE * 2 + 3).collect();
+    let (few, rows) = (questions(4, 7), answerer.forest.rows_at_once() * 2 + 3);
+    let many: Vec<Question> = few.iter().cloned().cycle().take(rows).collect();
     let expected = lines(&answerer.answer("m", few));
     let found = lines(&answerer.answer("m", many));
     assert!(found.iter().zip(expected.iter().cycle()).all(|(found, expected)| found == expected));
-    assert_eq!(found.len(), Answerer::PREDICTED_AT_ONCE * 2 + 3);
+    assert_eq!(found.len(), rows);
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use flightline_operators::columns::{FeatureColumn, Number};
+use flightline_operators::space::FeatureValue;
 use serde::{Deserialize, Serialize};
 
-use super::columns::FlightColumns;
+use super::columns::{FlightColumns, FlightFacts};
 use super::date::FlightDate;
 
 /// A feature of a flight. The names are part of every stored model.
@@ -114,6 +115,33 @@ impl Feature {
         }
     }
 
+    /// The value of this feature for one flight: that of [`Feature::column`]. `text` is room for one that is made of others.
+    #[must_use]
+    pub fn of<'a>(self, flight: &FlightFacts<'a>, text: &'a mut String) -> FeatureValue<'a> {
+        let of_day = |field: fn(FlightDate) -> i32| FeatureValue::Number(Number::from(field(flight.date)));
+        match self {
+            Self::DepDelay => FeatureValue::Number(flight.departure_delay),
+            Self::Distance => FeatureValue::Number(flight.distance),
+            Self::DayOfMonth => of_day(FlightDate::day_of_month),
+            Self::DayOfWeek => of_day(FlightDate::day_of_week),
+            Self::DayOfYear => of_day(FlightDate::day_of_year),
+            Self::Carrier => FeatureValue::Name(flight.carrier),
+            Self::Origin => FeatureValue::Name(flight.origin),
+            Self::Dest => FeatureValue::Name(flight.dest),
+            Self::Route => {
+                text.clear();
+                write_route(text, flight.origin, flight.dest);
+                FeatureValue::Name(text)
+            }
+            Self::FlightNum => FeatureValue::Name(flight.flight_number),
+            Self::CalendarDay => {
+                text.clear();
+                text.push_str(&calendar_day(flight.date));
+                FeatureValue::Name(text)
+            }
+        }
+    }
+
     /// The values of this feature, one per flight; each *distinct* input is looked at once.
     #[must_use]
     pub fn column(self, source: &FlightColumns) -> FeatureColumn {
@@ -150,7 +178,15 @@ fn calendar_day(date: FlightDate) -> Box<str> {
 /// The name of the route between two airports.
 #[must_use]
 pub fn route(origin: &str, dest: &str) -> String {
-    format!("{origin}-{dest}")
+    let mut name = String::with_capacity(origin.len() + 1 + dest.len());
+    write_route(&mut name, origin, dest);
+    name
+}
+
+fn write_route(name: &mut String, origin: &str, dest: &str) {
+    name.push_str(origin);
+    name.push('-');
+    name.push_str(dest);
 }
 
 impl fmt::Display for Feature {
@@ -169,7 +205,7 @@ impl FromStr for Feature {
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::{FlightColumnsBuilder, FlightFacts};
+    use super::super::columns::FlightColumnsBuilder;
     use super::*;
 
     #[test]
