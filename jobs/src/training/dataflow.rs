@@ -199,13 +199,10 @@ fn bin_in<'scope>(
             let rows = table.rows.len() as u64;
             let [train, held_out, companion] =
                 BinnedRows::by_role(table, space, [Role::Train, Role::HeldOut, Role::Companion]);
-            let held_out = match test {
-                None => held_out,
-                Some(test) => {
-                    let [held_out] = BinnedRows::by_role(test, space, [Role::HeldOut]);
-                    held_out
-                }
-            };
+            let held_out = test.map_or(held_out, |test| {
+                let [held_out] = BinnedRows::by_role(test, space, [Role::HeldOut]);
+                held_out
+            });
             let layout = Rc::new(Layout::new(space, DelayClass::COUNT));
             let train = Rc::new(train);
             let sets = Rc::new(vec![Rc::clone(&train), Rc::new(held_out), Rc::new(companion)]);

@@ -84,8 +84,8 @@ impl FeatureIndexer {
                 (column.values().iter().map(|value| numeric_bin(cuts, *value)).collect(), cuts.len() + 1)
             }
             (Self::Categorical { vocabulary, unseen }, FeatureColumn::Categorical(column)) => {
-                let bin = |name: &Box<str>| vocabulary.get(name).copied().unwrap_or(*unseen);
-                (column.values().iter().map(bin).collect(), usize::from(*unseen) + 1)
+                let bin = |name: &str| vocabulary.get(name).copied().unwrap_or(*unseen);
+                (column.values().iter().map(|name| bin(name)).collect(), usize::from(*unseen) + 1)
             }
             _ => unreachable!("a column and its bins are of one kind: both follow the schema"),
         };

@@ -170,13 +170,15 @@ proptest! {
         batches in prop::collection::vec((prop::collection::vec(any::<[u8; 13]>(), 0..40), any::<[u8; 4]>()), 1..4),
         odd in prop_oneof![Just(0_u8), Just(2), 0_u8..60],
     ) {
+        // Flight numbers as floats are left to single rows.
+        let unusual: usize = batches.iter().filter(|(_, kinds)| kinds[1] % 3 == 1).map(|(values, _)| values.len()).sum();
         let batches: Vec<RecordBatch> = batches.iter().map(|(values, kinds)| batch(values, *kinds, odd)).collect();
         let (by_columns, second_looks, one_by_one) = decode_both(&batches);
         prop_assert_eq!(&by_columns.counts, &one_by_one.counts);
         prop_assert_eq!(by_columns.counts.good as usize, by_columns.len());
         prop_assert_eq!(sorted(&by_columns), sorted(&one_by_one));
         if odd == 0 {
-            prop_assert_eq!(second_looks, 0, "all rows are fit");
+            prop_assert_eq!(second_looks, unusual, "all rows are fit");
             prop_assert_eq!(said(&by_columns), said(&one_by_one), "fit rows keep their order");
         }
     }
