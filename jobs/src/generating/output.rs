@@ -170,8 +170,9 @@ impl Document {
                 group.close().map(drop)
             })()
             .map_err(io::Error::from),
-            // An output has one form.
-            (Body::Lines(_), Piece::RowGroup(_)) | (Body::Columns(_), Piece::Lines(_)) => Ok(()),
+            (Body::Lines(_), Piece::RowGroup(_)) | (Body::Columns(_), Piece::Lines(_)) => {
+                Err(io::Error::other("its pieces are of different forms, which is a bug"))
+            }
         };
         written.map_err(|error| failed(&self.path, &error).into())
     }
@@ -195,7 +196,6 @@ fn part_name(number: u64, form: Form) -> String {
 
 /// Whether what has the name is a folder of parts, so that `--replace` never removes what is not ours.
 fn check_is_ours(path: &Path) -> Result<(), WriteError> {
-    let not_ours = |other: String| WriteError::NotOurs { path: path.display().to_string(), other };
     let is_part = |name: &str| name.starts_with(PART) && (name.ends_with(".parquet") || name.ends_with(".jsonl"));
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
@@ -203,9 +203,9 @@ fn check_is_ours(path: &Path) -> Result<(), WriteError> {
         Err(error) => return Err(failed(path, &error).into()),
     };
     for entry in entries {
-        let name = entry.map_err(|error| failed(path, &error))?.file_name().to_string_lossy().into_owned();
-        if !is_part(&name) {
-            return Err(not_ours(name));
+        let other = entry.map_err(|error| failed(path, &error))?.file_name().to_string_lossy().into_owned();
+        if !is_part(&other) {
+            return Err(WriteError::NotOurs { path: path.display().to_string(), other });
         }
     }
     Ok(())

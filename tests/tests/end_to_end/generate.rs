@@ -29,8 +29,9 @@ fn generated_rows_train_to_one_model_in_every_format_and_their_routes_are_answer
             assert!(ended.stderr.contains("20000 rows"), "{ended}");
             let trained = Trained::by(train(&folder).args(["--input", output, "-w", "2"]));
             assert_eq!(trained.count("rows"), 20_000, "{}", trained.ended);
-            // Departure and arrival delay are of one flight, so that there is something to be learnt.
-            assert!(trained.figure("test", "accuracy") > 0.45, "{}", trained.ended);
+            // Departure and arrival delay are of one flight, so that there is more to be learnt than the most frequent class,
+            // which three in ten rows have.
+            assert!(trained.figure("test", "accuracy") > 0.37, "{}", trained.ended);
             trained.model()
         })
         .collect();
