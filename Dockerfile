@@ -25,7 +25,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --release --locked --bins --features "${FEATURES}" && \
     mkdir /programs && \
-    for program in dead-letters demo distances extract import master model predict replay submit train web worker; do \
+    for program in dead-letters demo distances extract generate import master model predict replay submit train web worker; do \
         strip -o "/programs/${program}" "target/release/${program}" || exit 1; \
     done
 

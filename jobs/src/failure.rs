@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::flight::counts::BadInput;
 use crate::flight::decode::DecodeError;
+use crate::generating::WriteError;
 use crate::table::TableError;
 
 /// What kind of failure it is: decides the exit code.
@@ -93,6 +94,15 @@ impl From<TableError> for Failure {
             _ => FailureKind::BadInput,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::File(error) => error.into(),
+            WriteError::NotOurs { .. } | WriteError::Threads(_) => Self::new(FailureKind::Storage, error.to_string()),
+        }
     }
 }
 

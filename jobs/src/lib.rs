@@ -10,6 +10,7 @@ pub mod config;
 pub mod dead_letter;
 pub mod failure;
 pub mod flight;
+pub mod generating;
 pub mod http;
 pub mod input;
 pub mod model;

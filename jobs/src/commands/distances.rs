@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use clap::{ArgAction, Parser};
@@ -82,7 +82,7 @@ const UNITS_PER_MILE: f64 = 18_446_744_073_709_551_616.0;
 pub fn run(flags: &DistancesFlags) -> Result<ReadCounts, Failure> {
     let (counts, table) = gather(&stores_of(&flags.stores)?, &flags.input, &flags.read, &flags.cluster)?;
     if let Some(table) = table {
-        write_table(&table, flags)?;
+        write_table(&table, flags.output.as_deref(), flags.replace)?;
     }
     Ok(counts)
 }
@@ -167,14 +167,18 @@ fn mean((sum, flights): Total) -> Option<Number> {
     Number::new((whole | inexact) as f64 / UNITS_PER_MILE)
 }
 
-fn write_table(table: &DistanceTable, flags: &DistancesFlags) -> Result<(), Failure> {
-    let Some(path) = &flags.output else {
+/// Writes a table under a name, or to standard output.
+///
+/// # Errors
+/// The name is taken and not to be replaced, or can't be written; or standard output can't.
+pub(super) fn write_table(table: &DistanceTable, output: Option<&Path>, replace: bool) -> Result<(), Failure> {
+    let Some(path) = output else {
         let mut out = std::io::stdout().lock();
         return table.write_json_lines(&mut out).and_then(|()| out.flush()).map_err(|error| {
             Failure::new(FailureKind::Storage, format!("can't write the distances to standard output: {error}"))
         });
     };
-    let existing = if flags.replace { Existing::Replace } else { Existing::Refuse };
+    let existing = if replace { Existing::Replace } else { Existing::Refuse };
     let mut file = AtomicFile::create(path, existing)?;
     table.write_json_lines(&mut file).map_err(|error| file.error(&error))?;
     Ok(file.commit()?)

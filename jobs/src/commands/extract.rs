@@ -5,7 +5,6 @@
 //! (`rows-1-of-4.jsonl`), which `--input 'rows-*.jsonl'` reads as one, since no result depends on the order of rows. No
 //! part gets its name before all workers have read all of their share and the bad rows are within the limit.
 
-mod columns;
 mod output;
 
 use std::cell::RefCell;

@@ -16,6 +16,7 @@ use crate::failure::{Failure, FailureKind};
 pub mod dead_letters;
 pub mod distances;
 pub mod extract;
+pub mod generate;
 pub mod import;
 pub mod model;
 pub mod predict;

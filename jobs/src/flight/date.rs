@@ -61,6 +61,14 @@ impl FlightDate {
         Instant::from_micros(i64::from(self.0) * Instant::MICROS_PER_DAY)
     }
 
+    /// The year, the month (1 to 12) and the day of the month (1 to 31).
+    #[must_use]
+    pub fn year_month_day(self) -> (u32, u32, u32) {
+        let date = self.calendar();
+        // No year of a flight is below 0.
+        (date.year().unsigned_abs(), date.month(), date.day())
+    }
+
     /// Day of the month, 1 to 31.
     #[must_use]
     pub fn day_of_month(self) -> i32 {
@@ -141,8 +149,8 @@ pub(super) fn digits(bytes: &[u8]) -> Option<u32> {
 
 impl fmt::Display for FlightDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = self.calendar();
-        write!(f, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+        let (year, month, day) = self.year_month_day();
+        write!(f, "{year:04}-{month:02}-{day:02}")
     }
 }
 

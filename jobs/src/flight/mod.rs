@@ -3,6 +3,7 @@
 //! A row passes through here once: [`decode`] finds its fields in JSON lines, CSV or Parquet ([`raw`]), [`record`] checks
 //! them, [`identity`] names the row, [`batch`] keeps it in columns (of a columnar file many rows at once: `bulk`), [`features`] and [`label`] turn columns into what is
 //! learnt. Bad rows are counted ([`counts`]), never fatal; a file that can't be read as flights at all is an error.
+//! [`encode`] is the way back, from flights to what files hold.
 
 pub mod batch;
 mod bulk;
@@ -11,6 +12,7 @@ pub mod columns;
 pub mod counts;
 pub mod date;
 pub mod decode;
+pub mod encode;
 pub mod features;
 pub mod identity;
 pub mod instant;

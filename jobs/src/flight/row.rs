@@ -8,7 +8,7 @@ use super::date::FlightDate;
 use super::instant::Instant;
 use super::record::Flight;
 
-/// One training row. Its JSON has the seed's names, in the seed's order.
+/// One training row. Its JSON has the seed's names, in the seed's order; `encode::json` writes the same bytes faster.
 ///
 /// Times are written in UTC; those of a BTS file are the local clock, since the file names no zone.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -10,8 +10,19 @@ use serde_json::Value;
 
 use crate::training::{Trained, train};
 
-const BINARIES: [&str; 10] =
-    ["train", "model", "extract", "distances", "import", "predict", "replay", "dead-letters", "web", "demo"];
+const BINARIES: [&str; 11] = [
+    "train",
+    "model",
+    "extract",
+    "distances",
+    "generate",
+    "import",
+    "predict",
+    "replay",
+    "dead-letters",
+    "web",
+    "demo",
+];
 
 fn fixture(name: &str) -> String {
     project_root().join("tests/fixtures").join(name).display().to_string()

@@ -41,6 +41,11 @@ fn tables_and_rows_that_cannot_be_written_leave_no_file() {
         let extract = folder.run("extract").args(["--input", "rows.jsonl", "--output", output, "-w", "2"]);
         with_small_files(extract, 4).finish().expect(Exit::Storage).says(&["rows-out"]).silent();
     }
+    for output in ["rows-out.jsonl", "rows-out.parquet", "rows-out --format json-lines", "rows-out --format parquet"] {
+        let generate = folder.run("generate").words("flights --rows 9000 -j 2 --output").words(output);
+        let generate = generate.arg("--from").arg(&flights);
+        with_small_files(generate, 4).finish().expect(Exit::Storage).says(&["rows-out"]).silent();
+    }
     let distances = folder.run("distances").arg("--input").arg(flights).args(["--output", "table.jsonl"]);
     with_small_files(distances, 4).finish().expect(Exit::Storage).says(&["table.jsonl"]).silent();
     assert_eq!(folder.names("."), ["rows.jsonl"]);

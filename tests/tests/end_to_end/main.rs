@@ -21,6 +21,7 @@ mod demo;
 mod deploy;
 mod features;
 mod full_disk;
+mod generate;
 mod golden_rows;
 mod hostile;
 mod hostile_ports;

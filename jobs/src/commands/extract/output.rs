@@ -12,9 +12,9 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as ColumnCompression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::columns;
 use crate::failure::{Failure, FailureKind};
-use crate::flight::TrainingRow;
+use crate::flight::encode::{json, name_and_format, parquet as columns};
+use crate::flight::{Flight, TrainingRow};
 
 /// What to write: a name with a format, and how many parts.
 #[derive(Clone, Debug)]
@@ -98,17 +98,8 @@ impl Target {
             ),
             _ => Encoder::Plain(file),
         };
-        Ok(Part { path, state: State::Open(Box::new(encoder)), line: Vec::new() })
+        Ok(Part { path, state: State::Open(Box::new(encoder)), lines: Vec::new() })
     }
-}
-
-/// Splits `rows.jsonl.gz` into `rows` and `.jsonl.gz`, and tells the format; `None` if it can't be written.
-fn name_and_format(path: &Path) -> Option<(String, String, InputFormat)> {
-    let name = path.file_name()?.to_str()?;
-    let dots = name.match_indices('.').map(|(at, _)| at).filter(|at| *at > 0);
-    let (at, format) = dots.filter_map(|at| Some((at, name[at + 1..].parse::<InputFormat>().ok()?))).next()?;
-    let writable = format.format != Format::Csv && format.compression != Compression::Zip;
-    writable.then(|| (name[..at].to_owned(), name[at..].to_owned(), format))
 }
 
 /// Whether a text is the `-1-of-4` of a part.
@@ -129,7 +120,7 @@ fn write_failure(path: &Path, cause: &dyn std::fmt::Display) -> Failure {
 pub(super) struct Part {
     path: PathBuf,
     state: State,
-    line: Vec<u8>,
+    lines: Vec<u8>,
 }
 
 enum State {
@@ -152,7 +143,7 @@ impl Part {
     /// Appends rows.
     pub(super) fn write(&mut self, rows: &[TrainingRow]) -> Result<(), Failure> {
         let written = match &mut self.state {
-            State::Open(encoder) => encoder.write(rows, &mut self.line),
+            State::Open(encoder) => encoder.write(rows, &mut self.lines),
             State::Whole(_) | State::Lost => Err(io::Error::other("it was finished before")),
         };
         written.map_err(|error| write_failure(&self.path, &error))
@@ -180,25 +171,24 @@ impl Part {
 }
 
 impl Encoder {
-    /// Appends rows; `line` is room for one of them.
-    fn write(&mut self, rows: &[TrainingRow], line: &mut Vec<u8>) -> io::Result<()> {
-        let lines: &mut dyn Write = match self {
+    /// Appends rows; `lines` is room for them.
+    fn write(&mut self, rows: &[TrainingRow], lines: &mut Vec<u8>) -> io::Result<()> {
+        let out: &mut dyn Write = match self {
             Self::Plain(file) => file,
             Self::Gzip(encoder) => encoder,
             Self::Bzip2(encoder) => encoder,
             Self::Zstd(encoder) => encoder,
             Self::Parquet(writer) => {
-                let batch = columns::batch(rows).map_err(io::Error::other)?;
+                let flights: Vec<Flight<'_>> = rows.iter().map(TrainingRow::flight).collect();
+                let batch = columns::batch(&flights).map_err(io::Error::other)?;
                 return writer.write(&batch).map_err(io::Error::other);
             }
         };
+        lines.clear();
         for row in rows {
-            line.clear();
-            serde_json::to_writer(&mut *line, row)?;
-            line.push(b'\n');
-            lines.write_all(line)?;
+            json::write_line(lines, &row.flight())?;
         }
-        Ok(())
+        out.write_all(lines)
     }
 
     fn finish(self) -> io::Result<AtomicFile> {

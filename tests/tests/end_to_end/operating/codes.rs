@@ -8,11 +8,12 @@ use flightline_tests::Folder;
 use super::{name, page, rows};
 
 const GUIDE: &str = "docs/operating/exit-codes.md";
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "dead-letters",
     "demo",
     "distances",
     "extract",
+    "generate",
     "import",
     "master",
     "model",
