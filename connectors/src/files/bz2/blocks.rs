@@ -92,7 +92,16 @@ impl<R: BufRead + Seek + Clone> Blocks<R> {
 
     fn at(reader: R, bit: u64, stream: Option<Stream>) -> io::Result<Self> {
         let window = Window::at(reader.clone(), bit / 8)?;
-        Ok(Self { reader, window, bit, stream, may_end: false, doubtful: None, column: Vec::new(), workspace: Workspace::default() })
+        Ok(Self {
+            reader,
+            window,
+            bit,
+            stream,
+            may_end: false,
+            doubtful: None,
+            column: Vec::new(),
+            workspace: Workspace::default(),
+        })
     }
 
     /// The text of the next block, if that begins before byte `before` of the file.
@@ -107,6 +116,11 @@ impl<R: BufRead + Seek + Clone> Blocks<R> {
             }
             (outcome, _) => outcome,
         }
+    }
+
+    /// The byte of the file in which what comes next begins.
+    pub(in super::super) fn byte(&self) -> u64 {
+        self.bit / 8
     }
 
     /// The same blocks, found from the start of the file on: for what looked like the first of them is none, or damaged.

@@ -81,7 +81,8 @@ mod tests {
 
     /// The canonical codes by the book: by length, then by symbol, counting up.
     fn naive(lengths: &[u8]) -> Vec<(u16, u8, u32)> {
-        let mut order: Vec<(u8, u16)> = lengths.iter().enumerate().map(|(symbol, length)| (*length, symbol as u16)).collect();
+        let mut order: Vec<(u8, u16)> =
+            lengths.iter().enumerate().map(|(symbol, length)| (*length, symbol as u16)).collect();
         order.sort_unstable();
         let (mut code, mut last) = (0_u64, 0);
         let mut codes = Vec::new();

@@ -72,7 +72,11 @@ const fn shifts() -> [[u16; 256]; 2] {
 }
 
 /// Tells of every magic number whose first bit lies in `range` of bytes, in order, until `tell` answers `false`.
-pub(super) fn find<R: BufRead + Seek>(reader: R, range: Range<u64>, mut tell: impl FnMut(Found) -> bool) -> io::Result<()> {
+pub(super) fn find<R: BufRead + Seek>(
+    reader: R,
+    range: Range<u64>,
+    mut tell: impl FnMut(Found) -> bool,
+) -> io::Result<()> {
     let mut window = Window::at(reader, range.start)?;
     let mut from = range.start;
     while from < range.end {

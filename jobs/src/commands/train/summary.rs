@@ -27,6 +27,15 @@ pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Meas
     });
     let seconds: serde_json::Map<String, serde_json::Value> =
         measured.stages.iter().map(|(stage, seconds)| ((*stage).to_owned(), json!(seconds))).collect();
+    let reading = report.reading.map(|reading| {
+        let rates = reading.rates();
+        json!({
+            "bytes": reading.bytes,
+            "rows": reading.rows,
+            "bytes_per_second": rates.map(|(bytes, _)| bytes),
+            "rows_per_second": rates.map(|(_, rows)| rows),
+        })
+    });
     json!({
         "model": report.model,
         "preset": report.preset,
@@ -37,6 +46,7 @@ pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Meas
         "processes": report.processes,
         "rows_per_worker": report.rows.per_worker,
         "nodes": report.nodes,
+        "reading": reading,
         "seconds": seconds,
         "wall_seconds": report.wall_seconds,
         "peak_memory_bytes": report.peak_memory_bytes,

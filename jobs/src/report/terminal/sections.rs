@@ -152,6 +152,9 @@ pub(super) fn time(report: &TrainingReport, width: usize) -> Block {
     let mut lines = vec![title("Time")];
     lines.extend(bar_lines(&stages, width));
     lines.extend(paragraph(Style::Faint, &text, width));
+    if let Some(reading) = &report.reading {
+        lines.extend(paragraph(Style::Faint, &format!("Read {}.", reading.words()), width));
+    }
     lines
 }
 
