@@ -1,4 +1,4 @@
-//! From the bytes of a file to checked rows in columns: JSON lines and Parquet.
+//! From the bytes of a file to checked rows in columns: JSON lines, plain and as bzip2, and Parquet.
 //!
 //! `read` is our reader alone: lines cut into blocks, or columns decompressed by the `parquet` crate. `read_and_decode`
 //! is the whole way, with every value checked, the row's identity hashed and its values coded. `row_by_row` is that way for a
@@ -10,6 +10,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use bzip2::write::BzEncoder;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use flightline_bench::{FLIGHTS, OneFile};
 use flightline_jobs::flight::counts::BadReason;
@@ -25,6 +26,7 @@ fn main() -> anyhow::Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
     let folder = tempfile::tempdir()?;
     json_lines(&mut criterion, &folder.path().join("flights.jsonl"))?;
+    bzip2(&mut criterion, folder.path())?;
     parquet(&mut criterion)?;
     criterion.final_summary();
     Ok(())
@@ -43,6 +45,20 @@ fn json_lines(criterion: &mut Criterion, path: &Path) -> anyhow::Result<()> {
             lines.filter(|line| black_box(serde_json::from_slice::<Value>(line)).is_ok()).count()
         });
     });
+    group.finish();
+    Ok(())
+}
+
+/// The lines of [`json_lines`], which must have been written, packed as `extract` packs.
+fn bzip2(criterion: &mut Criterion, folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join("flights.jsonl.bz2");
+    let mut encoder = BzEncoder::new(File::create(&path)?, bzip2::Compression::best());
+    encoder.write_all(&std::fs::read(folder.join("flights.jsonl"))?)?;
+    encoder.finish()?;
+    let file = OneFile::open(path.to_str().context("the folder for temporary files has a name that is no UTF-8")?)?;
+    let mut group = criterion.benchmark_group("bzip2");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    read_and_decode(&mut group, &file, JSON_ROWS)?;
     group.finish();
     Ok(())
 }

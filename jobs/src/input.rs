@@ -60,6 +60,7 @@ pub struct Input {
     stores: Stores,
     plan: Arc<Vec<Vec<Split>>>,
     fingerprint: u64,
+    bytes: u64,
     unit: Unit,
     stopped: Arc<AtomicBool>,
 }
@@ -81,6 +82,7 @@ impl Input {
         Ok(Self {
             plan: Arc::new(files::plan(&files, workers.get())),
             fingerprint: files::fingerprint(&files),
+            bytes: files.iter().map(|file| file.size).sum(),
             unit: if by_rows { Unit::Rows } else { Unit::Bytes },
             stores: stores.clone(),
             stopped: Arc::default(),
@@ -91,6 +93,12 @@ impl Input {
     #[must_use]
     pub const fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// Bytes of all files as they are stored, over all workers.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// A digest of the files, the version of this build and all else that processes must agree on, for

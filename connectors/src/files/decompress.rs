@@ -4,17 +4,18 @@
 //! streams and frames are one text, and a file that is cut short, followed by other bytes, or not of its format is an
 //! error. Two cuts can't be told from a whole file: one exactly between two gzip members, bzip2 streams or
 //! Zstandard frames, and a file of no bytes, which holds no rows. Zstandard has checksums only if its writer asked
-//! for them, as the command line tool does.
+//! for them, as the command line tool does. (What `plan` gives of bzip2 files are parts, which `block_lines` reads with the
+//! same checks.)
 
 use std::io::{self, BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use super::bz2::WholeText;
 use super::error::FileError;
 use super::format::{Compression, Format, hint};
 use super::object_reader::ObjectReader;
@@ -51,7 +52,11 @@ pub(crate) fn for_each_text(
     match compression {
         Compression::None => single(&mut { reader }),
         Compression::Gzip => single(&mut BufReader::with_capacity(BUFFER, MultiGzDecoder::new(reader))),
-        Compression::Bzip2 => single(&mut BufReader::with_capacity(BUFFER, MultiBzDecoder::new(reader))),
+        Compression::Bzip2 => {
+            let text =
+                WholeText::of(reader.clone()).map_err(|error| unreadable(file, compression, &reader, 0, &error))?;
+            single(&mut BufReader::with_capacity(BUFFER, text))
+        }
         Compression::Zstd => {
             let failure = reader.clone();
             let decoder = zstd::stream::read::Decoder::with_buffer(reader)

@@ -8,7 +8,8 @@
 //! ```text
 //! patterns ─ location ─ listing ──── split ─────── read ─┬─ lines ── decompress ─┬─ object_reader ─ stores
 //!            (what is   (sizes and   (who reads          ├─ parquet_rows ────────┘  (blocks of an   (one client
-//!             meant)     row counts)  what; pure)        └─ sink                     object)         per authority)
+//!             meant)     row counts)  what; pure)        ├─ block_lines ─ bz2 ────┘   object)         per authority)
+//!                                                        └─ sink
 //!
 //! rows ───── write (hidden temporary name, fsync, rename), with leftovers (what a dead writer left)
 //!
@@ -29,6 +30,8 @@
 //! be one line, so line breaks inside quotes are not supported.
 
 mod blobs;
+mod block_lines;
+mod bz2;
 mod decompress;
 mod error;
 mod fault;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 
+use super::block_lines::read_blocks;
 use super::decompress::{Text, for_each_text, unreadable};
 use super::error::FileError;
 use super::format::{Compression, Format};
@@ -37,13 +38,13 @@ pub enum Payload {
 /// Whole lines of a text file.
 #[derive(Debug, Clone)]
 pub struct LineBlock {
-    /// The file, and within an archive the member, for messages.
+    /// The file, and within an archive the member or within bzip2 data a later block, for messages.
     pub file: Arc<str>,
     /// The lines, with their line ends; the last of the file may lack its own.
     pub bytes: Bytes,
     /// The first line of a CSV file, without its line end. It is never part of `bytes`.
     pub header: Option<Arc<[u8]>>,
-    /// Offset of the first byte in the (decompressed) text.
+    /// Offset of the first byte in the (decompressed) text, or that of its block.
     pub offset: u64,
 }
 
@@ -109,7 +110,7 @@ pub(crate) struct Meter<'a> {
 }
 
 impl Meter<'_> {
-    fn advance_to(&mut self, reached: u64) {
+    pub(super) fn advance_to(&mut self, reached: u64) {
         let reached = reached.min(self.total);
         if reached > self.counted {
             self.done.fetch_add(reached - self.counted, Ordering::Relaxed);
@@ -144,6 +145,10 @@ pub(crate) fn read_with(
         Part::Bytes(range) => {
             let mut tell = |block| tell(Payload::Lines(block));
             read_range(settings, stores, file, range, meter, &mut tell)?;
+        }
+        Part::Blocks(range) => {
+            let mut tell = |block| tell(Payload::Lines(block));
+            read_blocks(settings.limits, stores, file, range, meter, &mut tell)?;
         }
         Part::Turns { index, count } => {
             let mut tell = |block| tell(Payload::Lines(block));
@@ -230,7 +235,7 @@ fn read_texts(
     for_each_text(&file.location.name, format, compression, reader, &mut visit)
 }
 
-fn preamble_of(
+pub(super) fn preamble_of(
     name: &str,
     file: &InputFile,
     text: &mut dyn BufRead,

@@ -3,10 +3,11 @@
 //! Every kind of input is shared out on its own, so that each worker gets an equal share of each:
 //! - *plain text*: the bytes of all files laid end to end, cut into equal ranges;
 //! - *Parquet*: the rows of all files laid end to end, cut into equal ranges;
-//! - *compressed text*, per compression: whole files, largest first to whom has least, if there are at least as many
+//! - *bzip2*: the compressed bytes of all files laid end to end, cut into equal ranges; a range has the blocks that
+//!   begin in it;
+//! - *other compressed text*, per compression: whole files, largest first to whom has least, if there are at least as many
 //!   as workers and that comes out even; else all workers read each file and take turns in strides of its
-//!   decompressed text (work is in parsing, so that balances). A format whose blocks can be found and decompressed
-//!   alone could cut files here instead, with a further kind of [`Part`].
+//!   decompressed text (work is in parsing, so that balances).
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub(crate) enum Part {
     Bytes(Range<u64>),
     /// These rows of a Parquet file.
     Rows(Range<u64>),
+    /// The lines of the bzip2 blocks that begin in this range of compressed bytes.
+    Blocks(Range<u64>),
     /// The lines that start in every `count`-th stride of a decompressed text, beginning with `index`.
     Turns {
         /// The worker's turn, below `count`.
@@ -54,7 +57,7 @@ impl Split {
     #[must_use]
     pub fn estimated_units(&self) -> u64 {
         match &self.part {
-            Part::Bytes(range) | Part::Rows(range) => range.end - range.start,
+            Part::Bytes(range) | Part::Rows(range) | Part::Blocks(range) => range.end - range.start,
             Part::Turns { .. } => self.file.size,
         }
     }
@@ -70,17 +73,20 @@ pub fn plan(files: &[InputFile], workers: usize) -> Vec<Vec<Split>> {
     }
     let mut plain = Vec::new();
     let mut columnar = Vec::new();
+    let mut blocks = Vec::new();
     let mut compressed: BTreeMap<Compression, Vec<Arc<InputFile>>> = BTreeMap::new();
     for file in files.iter().filter(|file| file.size > 0) {
         let shared = Arc::new(file.clone());
         match (file.format.format, file.format.compression) {
             (Format::Parquet, _) => columnar.push((file.rows.unwrap_or(0), shared)),
             (_, Compression::None) => plain.push((file.size, shared)),
+            (_, Compression::Bzip2) => blocks.push((file.size, shared)),
             (_, compression) => compressed.entry(compression).or_default().push(shared),
         }
     }
     cut_evenly(&plain, Part::Bytes, &mut plan);
     cut_evenly(&columnar, Part::Rows, &mut plan);
+    cut_evenly(&blocks, Part::Blocks, &mut plan);
     for files in compressed.values() {
         match share_whole_files(files, workers) {
             Some(owners) => give_whole_files(files, &owners, &mut plan),
@@ -168,11 +174,13 @@ mod tests {
         ) {
             let text = sizes.iter().map(|size| input_file("jsonl", *size, None));
             let columns = rows.iter().map(|rows| input_file("parquet", 100, Some(*rows)));
-            let files: Vec<InputFile> = text.chain(columns).collect();
+            let blocks = sizes.iter().map(|size| input_file("csv.bz2", *size, None));
+            let files: Vec<InputFile> = text.chain(columns).chain(blocks).collect();
             let plan = plan(&files, workers);
             for (wanted, sum) in [
                 ((|part| matches!(part, Part::Bytes(_))) as fn(&Part) -> bool, sizes.iter().sum::<u64>()),
                 (|part| matches!(part, Part::Rows(_)), rows.iter().sum()),
+                (|part| matches!(part, Part::Blocks(_)), sizes.iter().sum()),
             ] {
                 let shares: Vec<u64> = plan.iter().map(|splits| total(splits, wanted)).collect();
                 prop_assert_eq!(shares.iter().sum::<u64>(), sum);
@@ -181,7 +189,7 @@ mod tests {
             for file in &files {
                 let mut ranges: Vec<_> = plan.iter().flatten().filter(|split| split.file.location == file.location)
                     .filter_map(|split| match &split.part {
-                        Part::Bytes(range) | Part::Rows(range) => Some(range.clone()),
+                        Part::Bytes(range) | Part::Rows(range) | Part::Blocks(range) => Some(range.clone()),
                         Part::Turns { .. } => None,
                     }).collect();
                 ranges.sort_by_key(|range| range.start);
@@ -225,14 +233,14 @@ mod tests {
 
     #[test]
     fn equal_files_go_around_whole() {
-        let files: Vec<InputFile> = (0..8).map(|_| input_file("csv.bz2", 500, None)).collect();
+        let files: Vec<InputFile> = (0..8).map(|_| input_file("csv.gz", 500, None)).collect();
         let plan = plan(&files, 4);
         assert!(plan.iter().all(|splits| splits.len() == 2));
     }
 
     #[test]
     fn small_files_begin_with_different_workers() {
-        let files: Vec<InputFile> = (0..3).map(|_| input_file("csv.bz2", 500, None)).collect();
+        let files: Vec<InputFile> = (0..3).map(|_| input_file("csv.gz", 500, None)).collect();
         let plan = plan(&files, 4);
         let first: Vec<_> = plan[0].iter().map(|split| split.part.clone()).collect();
         assert_eq!(first, [0, 1, 2].map(|index| Part::Turns { index, count: 4 }));

@@ -106,13 +106,18 @@ fn read_lines(settings: Settings, stores: &Stores, splits: &[Split], blocks: &mu
     Ok(())
 }
 
-/// The texts, after checking that the blocks of each join without a gap from `start` on.
+/// The texts, after checking that the blocks of each join without a gap from `start` on, or of later blocks of bzip2 data
+/// from anywhere on.
 fn join(blocks: Blocks, start: u64) -> Vec<Vec<u8>> {
     let mut texts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut ends = BTreeMap::new();
     for ((name, offset), bytes) in blocks {
-        let text = texts.entry(name).or_default();
-        assert_eq!(offset, start + text.len() as u64);
-        text.extend(bytes);
+        let expected = if name.contains(" (block") { offset } else { start };
+        let end = ends.entry(name.clone()).or_insert(expected);
+        assert_eq!(offset, *end);
+        *end += bytes.len() as u64;
+        let file = name.split(" (block").next().unwrap_or(&name);
+        texts.entry(file.to_owned()).or_default().extend(bytes);
     }
     texts.into_values().collect()
 }

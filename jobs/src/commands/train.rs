@@ -206,6 +206,7 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
         grow: progress.stage("grow", if plan.grower == Grower::Linfa { Unit::Trees } else { Unit::Levels }, here),
         judge: progress.stage("judge", Unit::Rows, here),
     };
+    let input_bytes = input.bytes() + test.as_ref().map_or(0, Input::bytes);
     let (lead, processes) = (cluster.is_lead(), cluster.processes());
     let plan = Arc::new(plan);
     let shared = Arc::clone(&plan);
@@ -213,6 +214,7 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
         cluster::run(cluster, move |worker| run_worker(worker, &shared, &input, test.as_ref(), &current, &stages))?;
     let measured = |progress: &Progress| Measured {
         stages: progress.seconds(),
+        input_bytes,
         wall: started.elapsed(),
         peak_memory_bytes: peak_memory_bytes().unwrap_or(0),
         workers: workers.get() as u64,

@@ -54,14 +54,46 @@ impl FromStr for Instant {
     /// Reads RFC 3339, and its near forms: a blank for the `T`, no seconds, no fraction, an offset as `+0100` or `+01`.
     /// Digits beyond the microsecond are cut off.
     fn from_str(text: &str) -> Result<Self, InstantError> {
-        let (date, rest) = split_ymd(text).ok_or(InstantError)?.map_err(|_| InstantError)?;
-        let rest = rest.strip_prefix(['T', 't', ' ']).ok_or(InstantError)?;
-        let offset_at = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
-        let (clock, offset) = rest.split_at(offset_at);
-        let clock = clock_micros(clock.trim_end()).ok_or(InstantError)?;
-        let offset = offset_minutes(offset).ok_or(InstantError)?;
-        Ok(Self(date.midnight().0 + clock).plus_minutes(-offset))
+        usual(text).map_or_else(|| any_form(text), Ok)
     }
+}
+
+/// The form in which our own files and the seed's have it, `YYYY-MM-DDThh:mm:ss.mmm` with `Z` or an offset as `-08:00`;
+/// whatever else is for [`any_form`] to say.
+fn usual(text: &str) -> Option<Instant> {
+    let (stamp, offset) = text.as_bytes().split_first_chunk::<23>()?;
+    let two = |at: usize| -> Option<u32> {
+        let (ten, one) = (stamp.get(at)?.wrapping_sub(b'0'), stamp.get(at + 1)?.wrapping_sub(b'0'));
+        (ten < 10 && one < 10).then(|| u32::from(ten) * 10 + u32::from(one))
+    };
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.')];
+    if marks.iter().any(|(at, mark)| stamp[*at] != *mark) || !stamp[22].is_ascii_digit() {
+        return None;
+    }
+    let offset = match offset {
+        b"Z" => 0,
+        [b'+' | b'-', ..] => offset_minutes(text.get(23..)?)?,
+        _ => return None,
+    };
+    let date = FlightDate::from_ymd((two(0)? * 100 + two(2)?) as i32, two(5)?, two(8)?)?;
+    let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
+    let millis = two(20)? * 10 + u32::from(stamp[22] - b'0');
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let clock = i64::from((hour * 60 + minute) * 60 + second) * Instant::MICROS_PER_SECOND + i64::from(millis) * 1000;
+    Some(Instant(date.midnight().0 + clock).plus_minutes(-offset))
+}
+
+/// Any of the forms that are understood.
+fn any_form(text: &str) -> Result<Instant, InstantError> {
+    let (date, rest) = split_ymd(text).ok_or(InstantError)?.map_err(|_| InstantError)?;
+    let rest = rest.strip_prefix(['T', 't', ' ']).ok_or(InstantError)?;
+    let offset_at = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+    let (clock, offset) = rest.split_at(offset_at);
+    let clock = clock_micros(clock.trim_end()).ok_or(InstantError)?;
+    let offset = offset_minutes(offset).ok_or(InstantError)?;
+    Ok(Instant(date.midnight().0 + clock).plus_minutes(-offset))
 }
 
 /// `hh:mm`, `hh:mm:ss` or `hh:mm:ss.fraction`, as microseconds since midnight.
@@ -192,6 +224,13 @@ mod tests {
             } else {
                 prop_assert!(text.starts_with("1899") || text.starts_with("2200"), "{} is refused", text);
             }
+        }
+
+        #[test]
+        fn the_usual_form_is_one_of_all(
+            text in "(2015|1899|0000|2016)-(02|12|13|0[0-9])-(29|3[0-9]|[01][0-9])[Tt ][012][0-9]:[0-6][0-9]:[0-6][0-9]\\.[0-9]{2}[0-9a]?([Zz+-]|-08:00|[ +-][0-9:]{0,6}|é)?",
+        ) {
+            prop_assert_eq!(text.parse::<Instant>(), any_form(&text));
         }
 
         #[test]

@@ -63,6 +63,8 @@ impl<'a> RawRow<'a> {
         match &self.values[column.index()] {
             RawValue::Null => true,
             RawValue::Number(number) => number.is_nan(),
+            // The words for nothing are of letters; so this settles most values.
+            RawValue::Text(text) if text.starts_with(|first: char| first.is_ascii_digit()) => false,
             RawValue::Text(text) => {
                 let text = text.trim();
                 text.is_empty() || (!is_code(column) && matches!(text, "NA" | "NaN" | "nan" | "null" | "NULL"))
@@ -157,6 +159,9 @@ pub(crate) fn decimal(text: &str) -> Option<f64> {
 
 /// The number in a text of one to four digits, perhaps with `.0` or `.00` after it.
 fn hhmm(text: &str) -> Option<i64> {
+    if text.len() > "2359.00".len() {
+        return None;
+    }
     let whole = text.strip_suffix(".00").or_else(|| text.strip_suffix(".0")).unwrap_or(text);
     if whole.len() > 4 { None } else { digits(whole.as_bytes()).map(i64::from) }
 }

@@ -9,6 +9,7 @@ mod html;
 mod pictures;
 mod promotion;
 mod quality;
+mod reading;
 #[cfg(test)]
 mod sample;
 mod svg;
@@ -21,6 +22,7 @@ use flightline_operators::evaluate::Quality;
 use serde::{Deserialize, Serialize};
 
 pub use promotion::{CurrentModelReport, Promotion, PromotionReason};
+pub use reading::Reading;
 pub use traffic::LevelReport;
 
 /// Everything that a report shows about one training.
@@ -55,6 +57,9 @@ pub struct TrainingReport {
     pub promotion: Promotion,
     /// Time by stage, in the order of the stages.
     pub stages: Vec<StageTime>,
+    /// How fast the files were read; not in reports of older builds.
+    #[serde(default)]
+    pub reading: Option<Reading>,
     /// From the start to the saved model, in seconds.
     pub wall_seconds: f64,
     /// Peak resident memory, in bytes.

@@ -16,7 +16,7 @@ use crate::flight::features::Feature;
 use crate::flight::label::DelayClass;
 use crate::report::{
     BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, LevelReport, NullCount, Parameter,
-    Promotion, RowsReport, ShuffledReport, StageTime, TrainingReport,
+    Promotion, Reading, RowsReport, ShuffledReport, StageTime, TrainingReport,
 };
 
 /// What the process measured of itself.
@@ -24,6 +24,8 @@ use crate::report::{
 pub struct Measured {
     /// Wall seconds by stage.
     pub stages: Vec<(&'static str, f64)>,
+    /// Bytes of all files that were read, as they are stored.
+    pub input_bytes: u64,
     /// From the start to the saved model.
     pub wall: Duration,
     /// Peak resident memory of this process, in bytes.
@@ -62,6 +64,7 @@ pub fn report(plan: &TrainPlan, end: &TrainingEnd, trained: &Trained, measured: 
             .iter()
             .map(|(name, seconds)| StageTime { name: (*name).to_owned(), seconds: *seconds })
             .collect(),
+        reading: Some(reading(end, measured)),
         wall_seconds: measured.wall.as_secs_f64(),
         peak_memory_bytes: measured.peak_memory_bytes,
         workers: measured.workers,
@@ -179,6 +182,16 @@ fn classes(trained: &Trained) -> Vec<ClassReport> {
         .zip(shares)
         .map(|(class, training_share)| ClassReport { name: class.name().to_owned(), training_share })
         .collect()
+}
+
+/// How much was read of the input and of the test files.
+fn reading(end: &TrainingEnd, measured: &Measured) -> Reading {
+    let counts = std::iter::once(&end.counts).chain(&end.test_counts);
+    Reading {
+        bytes: measured.input_bytes,
+        rows: counts.map(|counts| counts.rows() + counts.cancelled + counts.diverted).sum(),
+        seconds: measured.stages.iter().filter(|(name, _)| *name == "read").map(|(_, seconds)| seconds).sum(),
+    }
 }
 
 fn rows(end: &TrainingEnd, trained: &Trained) -> RowsReport {

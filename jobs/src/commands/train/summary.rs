@@ -27,6 +27,15 @@ pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Meas
     });
     let seconds: serde_json::Map<String, serde_json::Value> =
         measured.stages.iter().map(|(stage, seconds)| ((*stage).to_owned(), json!(seconds))).collect();
+    let reading = report.reading.map(|reading| {
+        let rates = reading.rates();
+        json!({
+            "bytes": reading.bytes,
+            "rows": reading.rows,
+            "bytes_per_second": rates.map(|(bytes, _)| bytes),
+            "rows_per_second": rates.map(|(_, rows)| rows),
+        })
+    });
     json!({
         "model": report.model,
         "preset": report.preset,
@@ -38,6 +47,7 @@ pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Meas
         "rows_per_worker": report.rows.per_worker,
         "nodes": report.nodes,
         "levels": report.levels,
+        "reading": reading,
         "seconds": seconds,
         "wall_seconds": report.wall_seconds,
         "peak_memory_bytes": report.peak_memory_bytes,

@@ -1,31 +1,38 @@
 //! Rows of JSON lines: one object per line, read field by field into a [`RawRow`] without a tree of values.
+//!
+//! What `serde_json` makes of a line is what the line means. Lines of the usual form are read by [`QuickReader`], which
+//! gives the same or nothing.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use flightline_connectors::files::LineBlock;
+use memchr::memchr_iter;
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::super::column::Column;
 use super::super::counts::{BadReason, Position};
 use super::super::raw::{RawRow, RawValue};
+use super::quick::QuickReader;
 use super::{RowSink, count_bad, offer};
 
 /// The mark that some programs put in front of UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Offers every line to the sink. Blank lines are no rows.
-pub(super) fn decode<S: RowSink>(block: &LineBlock, sink: &mut S) {
-    let mut offset = block.offset;
-    for line in block.bytes.split(|byte| *byte == b'\n') {
-        let position = Position::Byte(offset);
-        offset += line.len() as u64 + 1;
+pub(super) fn decode<S: RowSink>(block: &LineBlock, quick: &mut QuickReader, sink: &mut S) {
+    let mut start = 0;
+    for end in memchr_iter(b'\n', &block.bytes).chain([block.bytes.len()]) {
+        let line = &block.bytes[start..end];
+        let position = Position::Byte(block.offset + start as u64);
+        start = end + 1;
         let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii();
         if line.is_empty() {
             continue;
         }
-        match serde_json::from_slice::<RawRow<'_>>(line) {
+        let row = quick.read(line).map_or_else(|| serde_json::from_slice::<RawRow<'_>>(line), Ok);
+        match row {
             Ok(row) => offer(sink, &row, &block.file, position),
             Err(_) => count_bad(sink, BadReason::Malformed, &block.file, position),
         }

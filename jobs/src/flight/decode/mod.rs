@@ -7,6 +7,7 @@
 mod csv;
 mod json;
 mod parquet;
+mod quick;
 pub(super) mod views;
 
 use flightline_connectors::files::Payload;
@@ -83,6 +84,7 @@ pub fn columns_to_read(needed: &[Column]) -> Vec<String> {
 #[derive(Debug, Default)]
 pub struct Decoder {
     csv: csv::CsvDecoder,
+    json: quick::QuickReader,
 }
 
 impl Decoder {
@@ -100,7 +102,7 @@ impl Decoder {
         match payload {
             Payload::Lines(block) if block.header.is_some() => self.csv.decode(block, sink),
             Payload::Lines(block) => {
-                json::decode(block, sink);
+                json::decode(block, &mut self.json, sink);
                 Ok(())
             }
             Payload::Columns(block) => parquet::decode(block, sink),

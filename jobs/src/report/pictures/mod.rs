@@ -128,6 +128,7 @@ fn time(report: &TrainingReport) -> Figure {
             text::clean(&stage.name)
         )
     });
+    let caption = report.reading.map_or(caption.clone(), |reading| format!("{caption} Read {}.", reading.words()));
     let groups = stages.iter().map(|stage| Group { name: text::clean(&stage.name), values: vec![stage.seconds] });
     let bars = Bars {
         id: "time",

@@ -160,6 +160,9 @@ pub(super) fn time(report: &TrainingReport, width: usize) -> Block {
     lines.extend(bar_lines(&stages, width));
     lines.extend(paragraph(Style::Faint, &text, width));
     lines.extend(traffic::sentence(report).iter().flat_map(|text| paragraph(Style::Faint, text, width)));
+    if let Some(reading) = &report.reading {
+        lines.extend(paragraph(Style::Faint, &format!("Read {}.", reading.words()), width));
+    }
     lines
 }
 
