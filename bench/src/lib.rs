@@ -3,6 +3,11 @@
 //! All rows are real, so that the benches meet the distributions that training meets: skewed routes, many early and few
 //! very late flights. All of them are training rows here; nothing is held out. It measures nothing itself.
 
+pub mod cost_model;
+pub mod crew;
+pub mod scale_runs;
+pub mod scale_tables;
+pub mod slow_wire;
 pub mod travellers;
 
 use std::cell::RefCell;
