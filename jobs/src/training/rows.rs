@@ -10,6 +10,7 @@ use std::rc::Rc;
 use flightline_engine::named::map_named;
 use flightline_engine::progress::Stage;
 use flightline_operators::flow::{VecStream, join_at_end};
+use flightline_operators::grow::MOST_ROWS;
 use flightline_operators::table::{Class, Day, LabelledRows, Role, RoledRows};
 use serde::{Deserialize, Serialize};
 use timely::dataflow::Scope;
@@ -18,7 +19,7 @@ use timely::dataflow::operators::vec::{Broadcast, Map};
 use timely::dataflow::operators::{Concat, Leave};
 use timely::progress::Timestamp;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::flight::batch::{FlightBatch, FlightBatchBuilder};
 use crate::flight::counts::ReadCounts;
 use crate::flight::features::{self, Feature};
@@ -58,9 +59,18 @@ impl Verdict {
         let mut counts = ReadCounts::default();
         by_worker.values().for_each(|more| counts.merge(more));
         // Which failure came first is chance; the least is the same everywhere.
-        let failure = failures.into_iter().min().or_else(|| counts.check(max_bad_rows).err().map(Failure::from));
+        let unfit = || counts.check(max_bad_rows).err().map(Failure::from);
+        let failure = failures.into_iter().min().or_else(unfit).or_else(|| too_many_rows(&by_worker));
         Self { rows_per_worker: by_worker.values().map(|counts| counts.good).collect(), counts, failure }
     }
+}
+
+/// Why a worker can't grow trees from all that it has read.
+fn too_many_rows(by_worker: &BTreeMap<u32, ReadCounts>) -> Option<Failure> {
+    let (worker, counts) = by_worker.iter().find(|(_, counts)| counts.good > MOST_ROWS as u64)?;
+    let rows = counts.good;
+    let message = format!("worker {worker} has {rows} rows, and can hold {MOST_ROWS}: start more workers (-w, -n)");
+    Some(Failure::new(FailureKind::BadInput, message))
 }
 
 /// Gathers what each worker reads into one table, and leaves the verdict of all workers in `verdict`.
@@ -113,4 +123,19 @@ pub(super) fn labelled(flights: &FlightBatch, features: &[Feature]) -> LabelledR
 pub(super) fn test_rows(flights: &FlightBatch, features: &[Feature]) -> RoledRows {
     let rows = labelled(flights, features);
     RoledRows { keys: Rc::default(), roles: vec![Role::HeldOut; rows.len()], rows: Rc::new(rows) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_with_more_rows_than_it_can_hold_ends_the_run_and_says_what_helps() {
+        let said = |worker, good| Said::Counts { worker, counts: ReadCounts { good, ..ReadCounts::default() } };
+        let most = MOST_ROWS as u64;
+        assert!(Verdict::of(vec![said(0, most), said(1, 5)], 0.01).failure.is_none());
+        let failure = Verdict::of(vec![said(0, 5), said(1, most + 1)], 0.01).failure.unwrap();
+        assert!(failure.message.starts_with("worker 1 has 268435457 rows"), "{failure}");
+        assert!(failure.message.ends_with("start more workers (-w, -n)"), "{failure}");
+    }
 }

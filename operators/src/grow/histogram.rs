@@ -63,7 +63,7 @@ impl HistogramBatch {
 }
 
 /// How the cells of a feature are written: the upper two bits of a head word, of which the others are the length.
-const DENSE: u32 = 0 << 30;
+const DENSE: u32 = 0;
 const SPARSE: u32 = 1 << 30;
 const LONG: u32 = 2 << 30;
 const LENGTH: u32 = (1 << 30) - 1;
