@@ -26,9 +26,6 @@ use serde_json::json;
 /// Rows of a batch at least: the file's flights are repeated until there are so many.
 const ROWS: usize = 200_000;
 
-/// Rows that a thread takes at a time.
-const AT_ONCE: usize = 16_384;
-
 /// Flights that are asked one after the other.
 const ALONE: usize = 20_000;
 
@@ -47,12 +44,15 @@ fn main() -> anyhow::Result<()> {
     let forest = FlatForest::new(model.forest(), model.params().smoothing);
     let serving = Serving::start(model)?;
     let raw = Raw::of(&flights);
+    // Larger batches from values would be new pages of memory for each.
+    let at_once = forest.rows_at_once();
+    let rate = |threads, work: &(dyn Fn(usize, usize) + Sync)| rate(threads, raw.len(), at_once, work);
     let in_bins = |from, to| drop(black_box(forest.probabilities(&columns, from..to)));
     let from_values = |from, to| drop(black_box(serving.judge(&raw.facts(from, to))));
     let line = json!({
         "rows": raw.len(),
-        "binned_rows_per_second": [rate(1, raw.len(), in_bins), rate(2, raw.len(), in_bins)],
-        "raw_rows_per_second": [rate(1, raw.len(), from_values), rate(2, raw.len(), from_values)],
+        "binned_rows_per_second": [rate(1, &in_bins), rate(2, &in_bins)],
+        "raw_rows_per_second": [rate(1, &from_values), rate(2, &from_values)],
         "one_microseconds": one(&raw, |flight| drop(black_box(serving.judge(&[flight])))),
         "one_answer_microseconds": one_answer(&serving, &flights),
     });
@@ -119,13 +119,13 @@ fn binned(model: &flightline_jobs::model::Model, flights: &FlightBatch) -> Vec<B
     columns.map(|(bins, values)| FeatureIndexer::new(bins).bins(values, repeated(flights.len()))).collect()
 }
 
-/// Rows per second with so many threads, which share the rows evenly.
-fn rate(threads: usize, rows: usize, work: impl Fn(usize, usize) + Sync) -> f64 {
+/// Rows per second with so many threads, which share the rows evenly and take so many at once.
+fn rate(threads: usize, rows: usize, at_once: usize, work: &(dyn Fn(usize, usize) + Sync)) -> f64 {
     let seconds = median(|| {
         thread::scope(|scope| {
             for thread in 0..threads {
-                let (work, from, to) = (&work, rows * thread / threads, rows * (thread + 1) / threads);
-                scope.spawn(move || (from..to).step_by(AT_ONCE).for_each(|at| work(at, to.min(at + AT_ONCE))));
+                let (from, to) = (rows * thread / threads, rows * (thread + 1) / threads);
+                scope.spawn(move || (from..to).step_by(at_once).for_each(|at| work(at, to.min(at + at_once))));
             }
         });
     });

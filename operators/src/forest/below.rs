@@ -115,7 +115,7 @@ impl Nodes {
         let bin = block.get(node.feature, row);
         let is_set = node.set >> 31;
         // Without a branch: a rule that is no set looks at word 0 and does not listen.
-        let word = (node.set & !FlatNode::IS_SET) + (u32::from(bin.min(node.last)) / 64 & is_set.wrapping_neg());
+        let word = (node.set & !FlatNode::IS_SET) + ((u32::from(bin.min(node.last)) / 64) & is_set.wrapping_neg());
         let listed = (self.sets[word as usize] >> (bin % 64)) as u32 | (is_set ^ 1);
         if listed & u32::from(bin <= node.last) & 1 == 1 { node.left } else { node.right }
     }

@@ -73,6 +73,7 @@ impl Crowns {
 
 impl Asked {
     fn close(&self, bins: &[Bin], open: &mut [Open]) {
+        // A feature is only here since a rule asks it, and a rule tells one bin apart at least.
         let last = self.open.len() - 1;
         for (bin, open) in bins.iter().zip(open) {
             let left_open = &self.open[usize::from(*bin).min(last)];
