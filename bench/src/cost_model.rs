@@ -97,8 +97,10 @@ pub struct Machine {
     pub sparse: f64,
     /// For a drawn row, to move it to its child.
     pub partition: f64,
-    /// For a word of a histogram, to add it up.
-    pub merge: f64,
+    /// For a word of a histogram that has all cells, to add it up.
+    pub merge_dense: f64,
+    /// The same for one that has those with rows.
+    pub merge_sparse: f64,
     /// For a cell with rows of a node's feature, to look for a cut.
     pub cut: f64,
     /// For a byte, to write it and to read it, both sides together.
@@ -147,7 +149,9 @@ pub fn cost(work: &Work, places: &Places, machine: &Machine) -> Cost {
     let mut nanoseconds = work.rows / workers * (trees * draw + work.features.len() as f64 * machine.cell);
     let mut most_words = 0.0_f64;
     for (depth, level) in levels.iter().enumerate() {
-        let LevelShape { nodes, rows, dense_rows, sparse_rows, words, filled, decision_bytes, .. } = level;
+        let LevelShape { nodes, rows, dense_rows, sparse_rows, dense_words, sparse_words, filled, decision_bytes } =
+            level;
+        let words = level.words();
         cost.histogram_bytes.push(trees * (workers - 1.0) * (4.0 * words + 16.0 * nodes));
         cost.decision_bytes.push(trees * (workers - 1.0) * nodes * decision_bytes);
         let is_last = depth + 1 >= usize::from(work.params.depth);
@@ -155,9 +159,9 @@ pub fn cost(work: &Work, places: &Places, machine: &Machine) -> Cost {
         nanoseconds += trees / workers
             * (competing * (dense_rows * machine.dense + sparse_rows * machine.sparse)
                 + moved * machine.partition
-                + workers * words * machine.merge
+                + workers * (dense_words * machine.merge_dense + sparse_words * machine.merge_sparse)
                 + filled * machine.cut);
-        most_words = most_words.max(*words);
+        most_words = most_words.max(words);
     }
     let sent: f64 = cost.histogram_bytes.iter().chain(&cost.decision_bytes).sum();
     // Of the other workers of a message, those of other hosts.

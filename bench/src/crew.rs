@@ -11,6 +11,7 @@ use std::thread;
 use anyhow::Context;
 use flightline_operators::forest::ForestParams;
 use flightline_operators::grow::{Crew, Decision, HistogramBatch, Layout, LocalGrower, NodeOwner, Traffic};
+use flightline_operators::identity::RowKey;
 use flightline_operators::table::{BinColumn, BinnedRows};
 
 /// Seconds of a processor for one level of all trees, all workers together.
@@ -96,6 +97,22 @@ fn part(rows: &BinnedRows, from: usize, to: usize) -> BinnedRows {
         columns: rows.columns.iter().map(column).collect(),
         classes: rows.classes[from..to].to_vec(),
         keys: rows.keys[from..to].to_vec(),
+    }
+}
+
+/// The rows so many times, each time with other keys, so that samples don't draw them alike.
+#[must_use]
+pub fn repeated(rows: &BinnedRows, times: u32) -> BinnedRows {
+    let times = times as usize;
+    let column = |column: &BinColumn| match column {
+        BinColumn::Narrow(bins) => BinColumn::Narrow(bins.repeat(times)),
+        BinColumn::Wide(bins) => BinColumn::Wide(bins.repeat(times)),
+    };
+    let key = |(number, key): (usize, RowKey)| RowKey(key.0.wrapping_add(number as u64));
+    BinnedRows {
+        columns: rows.columns.iter().map(column).collect(),
+        classes: rows.classes.repeat(times),
+        keys: rows.keys.repeat(times).into_iter().enumerate().map(key).collect(),
     }
 }
 

@@ -15,14 +15,16 @@ const BILLION: f64 = 1e9;
 /// The constants of a machine.
 #[must_use]
 pub fn constants(machine: &Machine) -> Vec<String> {
-    let Machine { cell, draw, dense, sparse, partition, merge, cut, wire } = machine;
+    let Machine { cell, draw, dense, sparse, partition, merge_dense, merge_sparse, cut, wire } = machine;
     vec![
         "nanoseconds of a core here:".to_owned(),
         format!("  cell {cell:.2} a row and feature, once; draw {draw:.2} a row and tree"),
         format!(
             "  count {dense:.2} dense, {sparse:.2} sparse, a drawn row and feature; partition {partition:.2} a drawn row"
         ),
-        format!("  merge {merge:.2} a word; cut {cut:.2} a filled cell; wire {wire:.2} a byte"),
+        format!(
+            "  merge {merge_dense:.2} dense, {merge_sparse:.2} sparse, a word; cut {cut:.2} a filled cell; wire {wire:.2} a byte"
+        ),
     ]
 }
 
@@ -118,7 +120,7 @@ pub fn billion_rows(table: &Table, machine: &Machine) -> Vec<String> {
             let work = Work::new(0.8 * BILLION, 0.2 * BILLION, &table.layout, &params);
             let said = cost(&work, &Places { hosts, ..BIG }, machine);
             lines.push(format!(
-                "  {:<9} {hosts:>3} machines: {:>8.0} s = compute {:>7.0} + writing {:>7.0} + transfer {:>7.0} + waiting {:>5.1}; \
+                "  {:<9} {hosts:>3} machines: {:>7.1} s = compute {:>6.1} + writing {:>5.1} + transfer {:>5.1} + waiting {:>5.1}; \
                  {:>8.1} GB sent and {:>6.1} GB of memory a machine ({} B a row), {} rounds",
                 preset.name(),
                 said.seconds(),

@@ -14,11 +14,13 @@
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use flightline_bench::cost_model::{Cost, Machine, Places, Work, cost, fit};
+use flightline_bench::crew::repeated;
 use flightline_bench::scale_runs::{Arrangement, BYTES_PER_SECOND, Told, Training, network};
 use flightline_bench::scale_tables::{billion_rows, bytes_by_level, constants, head, line};
 use flightline_bench::slow_wire::SlowWire;
@@ -39,8 +41,10 @@ struct Flags {
 fn main() -> anyhow::Result<()> {
     let flags = flags()?;
     let flights = OneFile::open(&flags.input.to_string_lossy())?.flights()?;
-    let table = Table::of(&flights, flags.preset)?;
+    let mut table = Table::of(&flights, flags.preset)?;
     drop(flights);
+    // As many as in the runs, since rows that don't fit into a cache take longer.
+    table.binned = Rc::new(repeated(&table.binned, flags.times));
     let machine = fit::machine(&table)?;
     say(constants(&machine))?;
     if flags.only_fit {
@@ -83,14 +87,22 @@ fn measure(flags: &Flags, table: Table, machine: &Machine) -> anyhow::Result<()>
         first.peak_memory_bytes as f64 / first.rows as f64
     )])?;
     say(head())?;
-    let (mut alone, mut costs) = (None, Vec::<Cost>::new());
+    let (mut alone, mut costs, mut apart) = (None, Vec::<Cost>::new(), Vec::new());
     for (arrangement, runs) in arrangements.iter().zip(&runs) {
         let predicted = shared(cost(&work, &places(*arrangement), machine), *arrangement, cores);
         let growing = runs.iter().map(Told::growing).collect::<anyhow::Result<Vec<f64>>>()?;
+        if let Some(delay) = arrangement.apart {
+            let least = growing.iter().copied().fold(f64::INFINITY, f64::min);
+            apart.push((delay.as_secs_f64(), least, predicted.rounds));
+        }
         let (text, median) = line(*arrangement, growing, runs, alone, &predicted);
         alone = alone.or(Some(median));
         say(vec![text])?;
         costs.push(predicted);
+    }
+    if let [(near, soon, rounds), (far, late, _)] = apart[..] {
+        let trips = (late - soon) / (far - near) / rounds;
+        say(vec![format!("{trips:.1} trips from host to host a round, by what 5 ms took longer (least)")])?;
     }
     if let Some(place) = arrangements.iter().position(|arrangement| arrangement.processes == 2) {
         say(bytes_by_level(&runs[place], &costs[place]))?;

@@ -10,17 +10,17 @@ use anyhow::Context;
 use flightline_operators::forest::{ForestParams, TreeIndex};
 use flightline_operators::grow::{Crew, HistogramBatch, LocalGrower, bagging_weight};
 
-use super::shape::levels;
+use super::shape::{LevelShape, levels};
 use super::{Machine, Work};
 use crate::Table;
-use crate::crew::{grow_by_crew, processor_seconds};
+use crate::crew::{LevelSeconds, grow_by_crew, processor_seconds};
 
 /// Trees of each forest.
 const TREES: u32 = 3;
 /// Deep enough for nodes that have few rows beside their cells.
 const DEEP: u8 = 13;
-/// Workers of the crews: of one, and of several whose histograms are added up.
-const CREWS: [u32; 2] = [1, 4];
+/// Workers of a crew, beside one alone, so many that to add up their histograms takes long enough to be seen.
+const CREW: u32 = 16;
 
 /// An equation with two unknowns: `x` times the first and `y` times the second is `seconds`.
 #[derive(Clone, Copy, Debug)]
@@ -30,47 +30,70 @@ struct Equation {
     seconds: f64,
 }
 
+/// What one forest grown by one crew took, level by level, beside the shapes that the model gives it.
+struct Grown {
+    of_start: f64,
+    levels: Vec<(LevelSeconds, LevelShape)>,
+}
+
 /// Measures the constants on the rows of `table`.
 ///
 /// # Errors
 /// The operating system doesn't tell processor times, or there are no rows.
 pub fn machine(table: &Table) -> anyhow::Result<Machine> {
-    let (mut counts, mut owns, mut moves) = (vec![], vec![], vec![]);
+    let rows = table.binned.len() as f64;
+    let (trees, features) = (f64::from(TREES), f64::from(table.layout.features()));
     let draw = draw(table)?;
     let mut cell = f64::INFINITY;
+    let (mut counts, mut merges, mut owns, mut moves) = (vec![], vec![], vec![], vec![]);
     let preset = ForestParams { trees: TREES, ..(*table.params).clone() };
     for params in [preset.clone(), ForestParams { depth: DEEP, min_rows: 10, bagging: true, ..preset }] {
-        let rows = table.binned.len() as f64;
-        let work = Work::new(rows, 0.0, &table.layout, &params);
+        let competing = params.features_per_node.count(usize::from(table.layout.features())) as f64;
+        let mut drawing = if params.bagging { trees * rows * draw } else { 0.0 };
         let params = Rc::new(params);
-        for workers in CREWS {
-            let run = grow_by_crew(&table.binned, &table.layout, &params, workers)?;
-            let (trees, workers) = (f64::from(TREES), f64::from(workers));
-            cell = cell.min(run.start / rows / work.features.len() as f64);
-            let drawing = if work.params.bagging { trees * rows * draw } else { 0.0 };
-            let of_root = |level| if level == 0 { drawing } else { 0.0 };
-            let shapes = levels(&work, workers);
-            for (level, (seconds, shape)) in run.levels.iter().zip(&shapes).enumerate() {
-                let x = trees * work.competing() * shape.dense_rows;
-                let y = trees * work.competing() * shape.sparse_rows;
-                counts.push(Equation { x, y, seconds: seconds.count - of_root(level) });
-                owns.push(Equation { x: trees * workers * shape.words, y: trees * shape.filled, seconds: seconds.own });
-                if level + 1 < shapes.len() {
-                    moves.push(Equation { x: trees * shape.rows, y: 0.0, seconds: seconds.settle });
-                }
+        let alone = grown(table, &params, 1)?;
+        let many = grown(table, &params, CREW)?;
+        cell = cell.min(alone.of_start / rows / features);
+        let last = alone.levels.len().saturating_sub(1);
+        for (level, ((one, shape), (more, shapes))) in alone.levels.iter().zip(&many.levels).enumerate() {
+            for (seconds, shape) in [(one, shape), (more, shapes)] {
+                let of_rows = |rows: f64| trees * competing * rows;
+                let (x, y) = (of_rows(shape.dense_rows), of_rows(shape.sparse_rows));
+                counts.push(Equation { x, y, seconds: seconds.count - drawing });
+            }
+            drawing = 0.0;
+            let parts = f64::from(CREW);
+            // To look for cuts takes a crew as long as one worker: the rest is for adding up.
+            merges.push(Equation {
+                x: trees * (parts * shapes.dense_words - shape.dense_words),
+                y: trees * (parts * shapes.sparse_words - shape.sparse_words),
+                seconds: more.own - one.own,
+            });
+            owns.push((*one, *shape));
+            if level < last {
+                moves.push(Equation { x: trees * shape.rows, y: 0.0, seconds: one.settle });
             }
         }
     }
-    let ([dense, sparse], [merge, cut], [partition, _]) = (solve(&counts), solve(&owns), solve(&moves));
+    let ([dense, sparse], [merge_dense, merge_sparse]) = (solve(&counts), solve(&merges));
+    let cutting = |(seconds, shape): &(LevelSeconds, LevelShape)| {
+        let merging = trees * (shape.dense_words * merge_dense + shape.sparse_words * merge_sparse);
+        Equation { x: trees * shape.filled, y: 0.0, seconds: seconds.own - merging }
+    };
+    let [cut, _] = solve(&owns.iter().map(cutting).collect::<Vec<_>>());
+    let [partition, _] = solve(&moves);
     let wire = wire(table)?;
-    Ok(nanoseconds(Machine { cell, draw, dense, sparse, partition, merge, cut, wire }))
+    let seconds = [cell, draw, dense, sparse, partition, merge_dense, merge_sparse, cut, wire];
+    let [cell, draw, dense, sparse, partition, merge_dense, merge_sparse, cut, wire] =
+        seconds.map(|seconds| seconds * 1e9);
+    Ok(Machine { cell, draw, dense, sparse, partition, merge_dense, merge_sparse, cut, wire })
 }
 
-fn nanoseconds(seconds: Machine) -> Machine {
-    let Machine { cell, draw, dense, sparse, partition, merge, cut, wire } = seconds;
-    let [cell, draw, dense, sparse, partition, merge, cut, wire] =
-        [cell, draw, dense, sparse, partition, merge, cut, wire].map(|seconds| seconds * 1e9);
-    Machine { cell, draw, dense, sparse, partition, merge, cut, wire }
+fn grown(table: &Table, params: &Rc<ForestParams>, workers: u32) -> anyhow::Result<Grown> {
+    let run = grow_by_crew(&table.binned, &table.layout, params, workers)?;
+    let work = Work::new(table.binned.len() as f64, 0.0, &table.layout, params);
+    let shapes = levels(&work, f64::from(workers));
+    Ok(Grown { of_start: run.start, levels: run.levels.into_iter().zip(shapes).collect() })
 }
 
 /// Least squares over two unknowns, neither below zero.

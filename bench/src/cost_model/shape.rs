@@ -35,8 +35,10 @@ pub struct LevelShape {
     pub dense_rows: f64,
     /// And those in others.
     pub sparse_rows: f64,
-    /// Words of one worker's histograms of all nodes.
-    pub words: f64,
+    /// Words of one worker's histograms of all nodes, where all cells are told.
+    pub dense_words: f64,
+    /// And where only those with rows are.
+    pub sparse_words: f64,
     /// Cells with rows of all workers together, of all nodes and competing features.
     pub filled: f64,
     /// Bytes of a decision.
@@ -66,6 +68,12 @@ fn of_level(work: &Work, workers: f64, level: u32) -> LevelShape {
 }
 
 impl LevelShape {
+    /// Words of one worker's histograms of all nodes.
+    #[must_use]
+    pub fn words(&self) -> f64 {
+        self.dense_words + self.sparse_words
+    }
+
     /// So many nodes of so many rows each.
     fn add(&mut self, work: &Work, workers: f64, nodes: f64, rows: f64) {
         self.nodes += nodes;
@@ -75,16 +83,16 @@ impl LevelShape {
         let share = 1.0 / work.features.len().max(1) as f64;
         for feature in &work.features {
             let cells = feature.cells;
-            let words = if of_worker * CELLS_PER_ROW >= cells {
+            let asked = share * competing * nodes;
+            if of_worker * CELLS_PER_ROW >= cells {
                 self.dense_rows += share * nodes * rows;
-                cells
+                self.dense_words += asked * (cells + 1.0);
             } else {
                 self.sparse_rows += share * nodes * rows;
                 let per_cell = if of_worker < LONG_ROWS { 1.0 } else { 2.0 };
-                per_cell * filled(cells, of_worker)
-            };
-            self.words += share * competing * nodes * (words + 1.0);
-            self.filled += share * competing * nodes * filled(cells, rows);
+                self.sparse_words += asked * (per_cell * filled(cells, of_worker) + 1.0);
+            }
+            self.filled += asked * filled(cells, rows);
         }
     }
 }

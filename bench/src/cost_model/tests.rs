@@ -17,33 +17,32 @@ fn within(factor: f64, model: f64, true_one: f64) -> bool {
     model <= true_one * factor && true_one <= model * factor
 }
 
-/// Dense and sparse levels, with and without bagging; of the few trees that a test can wait for.
+/// Dense and sparse levels, with and without bagging; of the few trees that a test can wait for. What is off most is the
+/// deepest level of preset `accurate`, where trees end sooner than the model thinks.
 #[test]
 fn bytes_and_rounds_are_those_of_the_grower() {
     let flights = OneFile::open(FLIGHTS).unwrap().flights().unwrap();
-    // The levels that are deepest, where trees end as their rows want it, are off by more than all together.
-    for (preset, trees, of_all, of_level) in
-        [(Preset::Seed, 20, 1.1, 1.15), (Preset::Forward, 9, 1.5, 2.0), (Preset::Accurate, 3, 1.5, 2.5)]
-    {
+    let cases = [(Preset::Seed, 20, 1.2, 1.3), (Preset::Forward, 9, 1.1, 1.2), (Preset::Accurate, 3, 1.4, 2.1)];
+    for (preset, trees, of_all, of_level) in cases {
         let table = Table::of(&flights, preset).unwrap();
         let params = ForestParams { trees, ..(*table.params).clone() };
         let work = Work::new(table.binned.len() as f64, 0.0, &table.layout, &params);
         let params = Rc::new(params);
         for workers in [2, 4] {
+            let case = format!("{preset}, {workers} workers");
             let grown = grow_by_crew(&table.binned, &table.layout, &params, workers).unwrap();
             let model = cost(&work, &places(1.0, f64::from(workers)), &Machine::default());
-            assert_eq!(model.rounds, grown.rounds as f64, "{preset}, {workers} workers");
-            let pairs = model.histogram_bytes.iter().zip(&model.decision_bytes).zip(&grown.traffic.levels);
-            let mut sums = [0.0; 4];
-            for (level, ((histograms, decisions), grown)) in pairs.enumerate() {
-                let true_ones = [grown.histogram_bytes as f64, grown.decision_bytes as f64];
-                println!("{preset} {workers} level {level}: {histograms:.0} {decisions:.0}, in truth {true_ones:?}");
-                assert!(within(of_level, *histograms, true_ones[0]), "{preset}, {workers} workers, level {level}");
-                let figures = [*histograms, *decisions, true_ones[0], true_ones[1]];
-                sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+            assert_eq!(model.rounds, grown.rounds as f64, "{case}");
+            assert_eq!(model.histogram_bytes.len(), grown.traffic.levels.len(), "{case}");
+            let true_ones = grown.traffic.levels.iter().map(|level| level.histogram_bytes as f64);
+            for (level, (model, true_one)) in model.histogram_bytes.iter().zip(true_ones.clone()).enumerate() {
+                assert!(within(of_level, *model, true_one), "{case}, level {level}: {model}, in truth {true_one}");
             }
-            assert!(within(of_all, sums[0], sums[2]), "histograms of {preset}, {workers} workers: {sums:?}");
-            assert!(within(2.0, sums[1], sums[3]), "decisions of {preset}, {workers} workers: {sums:?}");
+            let (all, in_truth) = (model.histogram_bytes.iter().sum(), true_ones.sum());
+            assert!(within(of_all, all, in_truth), "{case}, histograms: {all}, in truth {in_truth}");
+            let in_truth = grown.traffic.levels.iter().map(|level| level.decision_bytes as f64).sum();
+            let all = model.decision_bytes.iter().sum();
+            assert!(within(1.15, all, in_truth), "{case}, decisions: {all}, in truth {in_truth}");
         }
     }
 }
