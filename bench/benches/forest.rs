@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{anyhow, ensure};
 use criterion::{Criterion, SamplingMode, Throughput};
-use flightline_bench::{FLIGHTS, OneFile, Table, on_one_worker};
+use flightline_bench::{FLIGHTS, OneFile, Table, every_nth, on_one_worker};
 use flightline_jobs::flight::{FlightBatch, features};
 use flightline_jobs::training::Preset;
 use flightline_operators::forest::{FeatureSubset, ForestParams};
@@ -15,7 +15,7 @@ use flightline_operators::identity::RowIdentity;
 use flightline_operators::linfa::grow_with_linfa;
 use flightline_operators::settle::settle_keys;
 use flightline_operators::space::ColumnSummary;
-use flightline_operators::table::{BinColumn, BinnedRows, Role};
+use flightline_operators::table::{BinnedRows, Role};
 use timely::dataflow::operators::ToStream;
 
 /// Trees that grow together where counting is measured.
@@ -164,7 +164,8 @@ fn growing(criterion: &mut Criterion, table: &Table) {
     group.bench_function("seed_preset", |bencher| bencher.iter(|| table.grow()));
 
     // The peer lets all features compete everywhere, so ours must do so, too; both look at each cut between two values.
-    let small = GrowInput { rows: Rc::new(sample(&table.binned)), ..table.grow_input() };
+    let step = table.binned.len().div_ceil(SMALL_ROWS).max(1);
+    let small = GrowInput { rows: Rc::new(every_nth(&table.binned, 0, step)), ..table.grow_input() };
     group.throughput(row_trees(small.rows.len()));
     let params = ForestParams { features_per_node: FeatureSubset::All, ..ForestParams::clone(&table.params) };
     let params = Rc::new(params);
@@ -175,18 +176,4 @@ fn growing(criterion: &mut Criterion, table: &Table) {
         bencher.iter(|| on_one_worker(small.clone(), |input| grow_with_linfa(input, Rc::clone(&params), |_| ())));
     });
     group.finish();
-}
-
-/// About [`SMALL_ROWS`] rows, evenly from the whole table.
-fn sample(all: &BinnedRows) -> BinnedRows {
-    let step = all.len().div_ceil(SMALL_ROWS).max(1);
-    let column = |column: &BinColumn| match column {
-        BinColumn::Narrow(bins) => BinColumn::Narrow(bins.iter().copied().step_by(step).collect()),
-        BinColumn::Wide(bins) => BinColumn::Wide(bins.iter().copied().step_by(step).collect()),
-    };
-    BinnedRows {
-        columns: all.columns.iter().map(column).collect(),
-        classes: all.classes.iter().copied().step_by(step).collect(),
-        keys: all.keys.iter().copied().step_by(step).collect(),
-    }
 }

@@ -26,7 +26,7 @@ use flightline_operators::grow::{GrowInput, Grown, Layout, grow_forest};
 use flightline_operators::identity::Seed;
 use flightline_operators::settle::settle_keys;
 use flightline_operators::space::{ColumnSummary, FeatureSpace};
-use flightline_operators::table::{BinnedRows, Class, Day, LabelledRows, Role, RoledRows};
+use flightline_operators::table::{BinColumn, BinnedRows, Class, Day, LabelledRows, Role, RoledRows};
 use timely::WorkerConfig;
 use timely::communication::Allocator;
 use timely::communication::allocator::thread::Thread;
@@ -161,6 +161,20 @@ fn labelled(flights: &FlightBatch, preset: Preset) -> LabelledRows {
         features: features::columns(&preset.features(), &flights.columns),
         classes: (0..flights.len()).map(class).collect(),
         days: flights.columns.dates.derive(|date| Day(date.days())),
+    }
+}
+
+/// Every `step`th row, which is at least 1, from row `first` on.
+#[must_use]
+pub fn every_nth(all: &BinnedRows, first: usize, step: usize) -> BinnedRows {
+    let column = |column: &BinColumn| match column {
+        BinColumn::Narrow(bins) => BinColumn::Narrow(bins.iter().copied().skip(first).step_by(step).collect()),
+        BinColumn::Wide(bins) => BinColumn::Wide(bins.iter().copied().skip(first).step_by(step).collect()),
+    };
+    BinnedRows {
+        columns: all.columns.iter().map(column).collect(),
+        classes: all.classes.iter().copied().skip(first).step_by(step).collect(),
+        keys: all.keys.iter().copied().skip(first).step_by(step).collect(),
     }
 }
 

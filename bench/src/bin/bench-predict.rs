@@ -116,7 +116,15 @@ fn repeated(rows: usize) -> impl Iterator<Item = usize> {
 fn binned(model: &flightline_jobs::model::Model, flights: &FlightBatch) -> Vec<BinColumn> {
     let values = features::columns(&model.schema().features, &flights.columns);
     let columns = model.space().features.iter().zip(&values);
-    columns.map(|(bins, values)| FeatureIndexer::new(bins).bins(values, repeated(flights.len()))).collect()
+    let column = |(bins, values)| {
+        let [of_file] = FeatureIndexer::new(bins).bins(values, [flights.len()], |_| Some(0));
+        let rows = repeated(flights.len());
+        match of_file {
+            BinColumn::Narrow(bins) => BinColumn::Narrow(rows.map(|row| bins[row]).collect()),
+            BinColumn::Wide(bins) => BinColumn::Wide(rows.map(|row| bins[row]).collect()),
+        }
+    };
+    columns.map(column).collect()
 }
 
 /// Rows per second with so many threads, which share the rows evenly and take so many at once.

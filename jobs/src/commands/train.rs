@@ -13,6 +13,7 @@ use flightline_engine::process::peak_memory_bytes;
 use flightline_engine::progress::{Progress, Unit};
 use flightline_engine::supervised;
 use flightline_operators::forest::{FeatureSubset, Impurity, Smoothing};
+use flightline_operators::grow::wire::{Encoding, Wire};
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::identity::Seed;
 use flightline_operators::space::BinLimit;
@@ -182,6 +183,7 @@ impl TrainFlags {
 pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
     let started = Instant::now();
     let (plan, cluster) = flags.plan()?;
+    Wire::WARNING.iter().for_each(|warning| tracing::warn!("{warning}"));
     let workers = cluster.workers();
     let stores = stores_of(&flags.stores)?;
     let registry = Registry::open_patiently(&stores, &plan.models)?;

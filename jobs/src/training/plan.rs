@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use flightline_connectors::files::InputFormat;
 use flightline_operators::forest::{ForestParams, ParamsError};
+use flightline_operators::grow::wire::{Encoding, Wire};
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::identity::Share;
 use serde::{Deserialize, Serialize};
@@ -152,11 +153,11 @@ impl TrainPlan {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// What all processes of one run must agree on, as text.
+    /// What all processes of one run must agree on, as text: with it how their builds write to each other.
     #[must_use]
     pub fn agreement(&self) -> String {
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {} {} {} {}",
+            "{:?} {:?} {:?} {:?} {:?} {} {} {} {} {}",
             self.input,
             self.test,
             self.format,
@@ -165,7 +166,8 @@ impl TrainPlan {
             self.grower,
             self.hold_out,
             self.max_bad_rows,
-            self.promote
+            self.promote,
+            Wire::NAME
         )
     }
 }

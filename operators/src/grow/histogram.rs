@@ -5,8 +5,6 @@
 //! with rows, ascending. A node of 40 rows costs 40 words a feature at most, also when a vocabulary has thousands of
 //! names.
 
-use serde::{Deserialize, Serialize};
-
 use crate::forest::{NodeIndex, TreeIndex};
 
 /// Words of a message, about, after which the next one begins: 256 KiB.
@@ -16,7 +14,7 @@ const FULL: usize = 1 << 16;
 const PACKED: u32 = 1 << 16;
 
 /// What one worker has of some nodes, for the worker that decides about them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistogramBatch {
     /// Who decides about these nodes.
     pub owner: u32,
@@ -27,7 +25,7 @@ pub struct HistogramBatch {
 }
 
 /// A node of a [`HistogramBatch`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeEnd {
     /// The tree.
     pub tree: TreeIndex,

@@ -14,7 +14,8 @@ use super::histogram::HistogramBatch;
 use super::layout::Layout;
 use super::owner::Decision;
 use super::subset::FeatureDealer;
-use super::traffic::{Traffic, bytes_of_batch, bytes_of_decision};
+use super::traffic::{Traffic, bytes_of_decision};
+use super::wire::{Encoding, Wire};
 use crate::forest::{ClassCounts, Forest, ForestParams, Tree, TreeIndex};
 use crate::space::FeatureIndex;
 use crate::table::BinnedRows;
@@ -87,7 +88,7 @@ impl LocalGrower {
         let level = self.growing.iter().flat_map(|tree| tree.open().first()).map(|open| open.index.depth()).next();
         let mut say = |batch: HistogramBatch| {
             if batch.owner != crew.worker {
-                traffic.level(level.unwrap_or(0)).histogram_bytes += bytes_of_batch(&batch);
+                traffic.level(level.unwrap_or(0)).histogram_bytes += Wire::length(std::slice::from_ref(&batch)) as u64;
             }
             say(batch);
         };

@@ -24,6 +24,7 @@ mod subset;
 mod tests;
 mod touched;
 mod traffic;
+pub mod wire;
 
 pub use bag::MOST_ROWS;
 pub use bagging::bagging_weight;

@@ -13,7 +13,9 @@
 
 use std::rc::Rc;
 
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::{ExchangeCore, Pipeline};
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::generic::{OutputBuilder, operator::Operator};
 use timely::dataflow::operators::vec::Broadcast;
@@ -26,6 +28,7 @@ use super::layout::Layout;
 use super::local::{Crew, LocalGrower};
 use super::owner::{Decision, NodeOwner};
 use super::traffic::Traffic;
+use super::wire::HistogramBatches;
 use crate::flow::VecStream;
 use crate::forest::{Forest, ForestParams};
 use crate::table::BinnedRows;
@@ -53,6 +56,7 @@ pub struct Grown {
 
 type Round<T> = Product<T, u32>;
 type RoundStream<'scope, T, D> = VecStream<'scope, Round<T>, D>;
+type HistogramStream<'scope, T> = Stream<'scope, Round<T>, HistogramBatches>;
 
 /// Grows a forest over the rows of all workers; every worker gets all of it.
 ///
@@ -77,12 +81,12 @@ fn count_nodes<'scope, T: Timestamp>(
     decisions: RoundStream<'scope, T, Decision>,
     params: Rc<ForestParams>,
     on_levels: impl Fn(u64) + 'static,
-) -> (RoundStream<'scope, T, HistogramBatch>, RoundStream<'scope, T, Grown>) {
+) -> (HistogramStream<'scope, T>, RoundStream<'scope, T, Grown>) {
     let (worker, workers) = (input.scope().index() as u32, input.scope().peers() as u32);
     let mut builder = OperatorBuilder::new("CountNodes".to_owned(), input.scope());
     let mut input = builder.new_input(input, Pipeline);
     let mut decided = builder.new_input(decisions, Pipeline);
-    let (histograms, histogram_stream) = builder.new_output::<Vec<HistogramBatch>>();
+    let (histograms, histogram_stream) = builder.new_output::<HistogramBatches>();
     let (forests, forest_stream) = builder.new_output::<Vec<Grown>>();
     let mut histograms = OutputBuilder::from(histograms);
     let mut forests = OutputBuilder::from(forests);
@@ -133,11 +137,13 @@ struct Growing<T: Timestamp> {
 }
 
 fn decide_nodes<'scope, T: Timestamp>(
-    histograms: RoundStream<'scope, T, HistogramBatch>,
+    histograms: HistogramStream<'scope, T>,
     layouts: RoundStream<'scope, T, GrowInput>,
     params: Rc<ForestParams>,
 ) -> RoundStream<'scope, T, Decision> {
-    let to_owner = Exchange::new(|batch: &HistogramBatch| u64::from(batch.owner));
+    let to_owner = ExchangeCore::<CapacityContainerBuilder<HistogramBatches>, _>::new(|batch: &HistogramBatch| {
+        u64::from(batch.owner)
+    });
     histograms.binary_frontier(layouts, to_owner, Pipeline, "DecideNodes", |_capability, _info| {
         let mut owner: Option<NodeOwner> = None;
         let mut rounds: Vec<(Capability<Round<T>>, Vec<HistogramBatch>)> = Vec::new();
@@ -146,8 +152,8 @@ fn decide_nodes<'scope, T: Timestamp>(
                 owner = inputs.drain(..).next_back().map(|input| NodeOwner::new(input.layout, Rc::clone(&params)));
             });
             histograms.for_each(|time, arrived| match rounds.iter_mut().find(|(held, _)| held.time() == time.time()) {
-                Some((_, batches)) => batches.append(arrived),
-                None => rounds.push((time.retain(0), std::mem::take(arrived))),
+                Some((_, batches)) => batches.append(&mut arrived.take()),
+                None => rounds.push((time.retain(0), arrived.take())),
             });
             let Some(owner) = &mut owner else { return };
             let closed = rounds.extract_if(.., |(time, _)| !frontier.less_equal(time.time()));

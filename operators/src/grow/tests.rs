@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use timely::dataflow::operators::{Inspect, ToStream};
+use timely::{CommunicationConfig, WorkerConfig};
 
 use super::*;
 use crate::forest::{
@@ -155,11 +156,15 @@ fn naive_split(
 
 // ---- the dataflow ----
 
+/// How the workers of one process talk: by handing over what they have, or in bytes, as if they were processes.
+type Talk = fn(usize) -> CommunicationConfig;
+
 /// Grows the case on `workers` workers, row `i` on worker `hash(i)`, or all rows on the first.
-fn dataflow_forest(case: &Case, workers: usize) -> Vec<Forest> {
+fn dataflow_forest(case: &Case, workers: usize, talk: Talk) -> Vec<Forest> {
     let case = Arc::new(case.clone());
     let shared = Arc::clone(&case);
-    let forests = timely::execute(timely::Config::process(workers), move |worker| {
+    let config = timely::Config { communication: talk(workers), worker: WorkerConfig::default() };
+    let forests = timely::execute(config, move |worker| {
         let mine = |row: &usize| key(*row).0 as usize % workers == worker.index();
         let rows: Vec<usize> = (0..shared.rows.len()).filter(mine).collect();
         let bins = |feature: usize| -> Vec<Bin> { rows.iter().map(|row| shared.rows[*row].0[feature]).collect() };
@@ -193,9 +198,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
-    fn the_dataflow_grows_the_naive_forest_node_by_node(case in case(), workers in prop::sample::select(vec![1, 2, 4])) {
+    fn the_dataflow_grows_the_naive_forest_node_by_node(
+        case in case(), workers in prop::sample::select(vec![1, 2, 4]),
+        talk in prop::sample::select(vec![CommunicationConfig::Process as Talk, CommunicationConfig::ProcessBinary]),
+    ) {
         let expected = naive_forest(&case);
-        for grown in dataflow_forest(&case, workers) {
+        for grown in dataflow_forest(&case, workers, talk) {
             for (tree, (grown, expected)) in grown.trees.iter().zip(&expected.trees).enumerate() {
                 for (grown, expected) in grown.nodes.iter().zip(&expected.nodes) {
                     prop_assert_eq!(grown, expected, "tree {}", tree);

@@ -1,11 +1,11 @@
 //! What growing a forest sends from worker to worker, level by level.
 //!
-//! Bytes are those of the messages as timely's default writes them, `bincode` with numbers of fixed length. Between
-//! workers of one process nothing is written at all: there it is what would be.
+//! Bytes are those of the messages: of histograms as [`super::wire`] writes them, of decisions as timely's default does,
+//! `bincode` with numbers of fixed length. Between workers of one process nothing is written at all: there it is what
+//! would be.
 
 use serde::{Deserialize, Serialize};
 
-use super::histogram::HistogramBatch;
 use super::owner::Decision;
 use crate::forest::Rule;
 
@@ -50,12 +50,6 @@ impl Traffic {
     }
 }
 
-pub(super) fn bytes_of_batch(batch: &HistogramBatch) -> u64 {
-    let node = size_of::<u32>() + size_of::<u64>() + size_of::<u32>();
-    let lists = batch.nodes.len() * node + batch.words.len() * size_of::<u32>();
-    (size_of::<u32>() + 2 * LENGTH + lists) as u64
-}
-
 pub(super) fn bytes_of_decision(decision: &Decision) -> u64 {
     let counts = LENGTH + decision.counts.0.len() * size_of::<u64>();
     let split = decision.split.as_ref().map_or(0, |(split, _)| {
@@ -80,12 +74,6 @@ mod tests {
 
     #[test]
     fn bytes_are_what_the_serializer_writes() {
-        let mut batch = HistogramBatch::to(1);
-        assert_eq!(bytes_of_batch(&batch), written(&batch));
-        batch.words.extend([1, 2, 3]);
-        batch.end_node(TreeIndex(1), NodeIndex(9));
-        assert_eq!(bytes_of_batch(&batch), written(&batch));
-
         let counts = ClassCounts(vec![4, 5, 6].into());
         let decision = |split| Decision { tree: TreeIndex(1), node: NodeIndex(9), counts: counts.clone(), split };
         let split = |rule| Some((Split { feature: FeatureIndex(2), rule, gain: 1.5 }, counts.clone()));

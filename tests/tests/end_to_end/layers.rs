@@ -7,16 +7,17 @@ use flightline_tests::project_root;
 use serde_json::Value;
 
 /// Each crate and all that it may use. One that isn't here may not be in the workspace.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("features", &[]),
     ("engine", &["features"]),
-    ("operators", &["engine"]),
+    ("abomonated", &[]),
+    ("operators", &["engine", "abomonated"]),
     ("connectors", &["engine"]),
     ("cluster", &["engine"]),
     ("jobs", &["engine", "operators", "connectors"]),
     ("web", &["jobs"]),
     ("tests", &["engine", "operators", "connectors", "cluster", "jobs", "web"]),
-    ("bench", &["engine", "operators", "connectors", "cluster", "jobs", "web", "tests"]),
+    ("bench", &["engine", "abomonated", "operators", "connectors", "cluster", "jobs", "web", "tests"]),
 ];
 
 const PREFIX: &str = "flightline-";
@@ -32,6 +33,33 @@ fn crates_use_only_the_layers_below_them() {
     assert!(wrong.is_empty(), "against the layers in ARCHITECTURE.md:\n{}", wrong.join("\n"));
 }
 
+/// What is unsound is built for nobody who hasn't asked for it: not by default, and not for another feature's sake.
+#[test]
+fn the_unsound_crate_is_only_there_by_its_feature() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().expect("metadata lists packages");
+    let unsound = format!("{PREFIX}abomonated");
+    let users: Vec<&Value> = packages.iter().filter(|package| optional(package, &unsound).is_some()).collect();
+    assert!(!users.is_empty(), "nobody can use it");
+    for package in users {
+        assert_eq!(optional(package, &unsound), Some(true), "{} always has it", package["name"]);
+    }
+    for package in packages {
+        let features = package["features"].as_object().expect("a package has features");
+        for (feature, enables) in features.iter().filter(|(feature, _)| *feature != "abomonation") {
+            let enables: Vec<&str> = enables.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let asks = |enabled: &&str| enabled.ends_with("abomonation") || enabled.contains("abomonated");
+            assert_eq!(enables.iter().find(|enabled| asks(enabled)), None, "{}: {feature}", package["name"]);
+        }
+    }
+}
+
+/// Whether a dependency of what a package builds, its tests left out, is optional; `None` where it hasn't got it.
+fn optional(package: &Value, dependency: &str) -> Option<bool> {
+    let mut dependencies = package["dependencies"].as_array()?.iter().filter(|one| one["kind"] != "dev");
+    dependencies.find(|one| one["name"] == dependency)?["optional"].as_bool()
+}
+
 #[test]
 fn a_forbidden_edge_is_found() {
     let edge = |from: &str, to: &[&str]| {
@@ -41,7 +69,13 @@ fn a_forbidden_edge_is_found() {
     };
     let found = |packages: Value| forbidden(&edges(&serde_json::json!({ "packages": packages })));
     assert!(found(serde_json::json!([edge("jobs", &["engine", "operators"]), edge("engine", &[])])).is_empty());
-    for (from, to) in [("engine", "jobs"), ("operators", "connectors"), ("cluster", "operators"), ("web", "engine")] {
+    for (from, to) in [
+        ("engine", "jobs"),
+        ("jobs", "abomonated"),
+        ("operators", "connectors"),
+        ("cluster", "operators"),
+        ("web", "engine"),
+    ] {
         let wrong = found(serde_json::json!([edge("engine", &[]), edge(from, &[to])]));
         assert!(wrong.len() == 1 && wrong[0].contains(from) && wrong[0].contains(to), "{from} -> {to}: {wrong:?}");
     }

@@ -1,5 +1,6 @@
 //! What every source file of ours keeps to: short, introduced, finished, safe, and at home on every machine.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,16 +10,14 @@ use flightline_tests::project_root;
 const MOST_LINES: usize = 500;
 
 /// What may not stand in Rust. In two parts each, so that this file does not find itself.
-const UNWANTED: [(&str, &str); 8] = [
-    ("todo", "!("),
-    ("unimplemented", "!("),
-    ("dbg", "!("),
-    ("FIX", "ME"),
-    ("unsafe", " {"),
-    ("unsafe", " fn"),
-    ("unsafe", " impl"),
-    ("#[un", "safe("),
-];
+const UNWANTED: [(&str, &str); 4] = [("todo", "!("), ("unimplemented", "!("), ("dbg", "!("), ("FIX", "ME")];
+
+/// The same, but for the one crate that may say it.
+const UNSAFE: [(&str, &str); 5] =
+    [("unsafe", " {"), ("unsafe", " fn"), ("unsafe", " impl"), ("unsafe", " extern"), ("#[un", "safe(")];
+
+/// The crate that is not safe, and that nothing uses unless asked to: see ARCHITECTURE.md.
+const UNSOUND: &str = "abomonated";
 
 /// How paths begin that exist on one machine only.
 const MACHINE_PATHS: [(&str, &str); 4] = [("/wo", "rk/"), ("/ro", "ot/"), ("/ho", "me/"), ("/Us", "ers/")];
@@ -41,8 +40,27 @@ fn no_file_names_a_place_on_one_machine() {
 #[test]
 fn every_crate_keeps_to_the_lints_of_the_workspace() {
     let manifests: Vec<_> = sources(&["toml"]).into_iter().filter(|(path, _)| path.ends_with("Cargo.toml")).collect();
-    for (path, text) in manifests.iter().filter(|(_, text)| text.contains("[package]")) {
+    let of_crates = manifests.iter().filter(|(path, text)| text.contains("[package]") && !path.starts_with(UNSOUND));
+    for (path, text) in of_crates {
         assert!(text.contains("[lints]\nworkspace = true"), "{} lacks `[lints] workspace = true`", path.display());
+    }
+}
+
+#[test]
+fn the_unsound_crate_keeps_to_all_lints_but_one() {
+    let lints = |path: &str, table: &str| -> BTreeSet<String> {
+        let text = fs::read_to_string(project_root().join(path)).expect("a manifest can be read");
+        let (_, after) = text.split_once(table).expect("a manifest has this table");
+        after.lines().skip(1).take_while(|line| !line.starts_with('[')).map(str::to_owned).collect()
+    };
+    let crates = format!("{UNSOUND}/Cargo.toml");
+    for tool in ["rust", "clippy"] {
+        let ours = lints("Cargo.toml", &format!("[workspace.lints.{tool}]"));
+        let mut theirs = lints(&crates, &format!("[lints.{tool}]"));
+        if theirs.remove("unsafe_code = \"allow\"") {
+            theirs.insert("unsafe_code = \"forbid\"".to_owned());
+        }
+        assert!(ours.len() > 3 && ours == theirs, "{crates} and Cargo.toml differ in lints of {tool}: {theirs:?}");
     }
 }
 
@@ -53,10 +71,12 @@ fn faults_are_found() {
     let long = format!("//! Long.\n{}", "fn f() {}\n".repeat(MOST_LINES));
     assert_eq!(faults_of_rust(path, &long).len(), 1);
     assert_eq!(faults_of_rust(path, "fn f() {}\n").len(), 1, "no introduction");
-    for (first, second) in UNWANTED {
+    for (first, second) in UNWANTED.into_iter().chain(UNSAFE) {
         let found = faults_of_rust(path, &format!("//! A module.\n{first}{second}\n"));
         assert!(found.len() == 1 && found[0].starts_with("a.rs:2"), "{found:?}");
     }
+    let (first, second) = UNSAFE[0];
+    assert!(faults_of_rust(&Path::new(UNSOUND).join("src/lib.rs"), &format!("//! A.\n{first}{second}\n")).is_empty());
     let program = Path::new("jobs/src/bin/a.rs");
     assert_eq!(faults_of_rust(program, "//! A program.\n#[test]\nfn f() {}\n").len(), 1);
     for (first, second) in MACHINE_PATHS {
@@ -77,7 +97,8 @@ fn faults_of_rust(path: &Path, text: &str) -> Vec<String> {
     if !text.starts_with("//!") && !is_unit_tests {
         faults.push(format!("{shown}: it doesn't begin with `//!` and what it is for"));
     }
-    for (first, second) in UNWANTED {
+    let of_unsafe = if path.starts_with(UNSOUND) { &[][..] } else { &UNSAFE };
+    for (first, second) in UNWANTED.iter().chain(of_unsafe) {
         let unwanted = format!("{first}{second}");
         faults.extend(places(text, &unwanted).map(|line| format!("{shown}:{line}: {unwanted}")));
     }
