@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use anyhow::Context;
 use flightline_operators::forest::{ForestParams, TreeIndex};
+use flightline_operators::grow::wire::{Encoding, Wire};
 use flightline_operators::grow::{Crew, HistogramBatch, LocalGrower, bagging_weight};
 
 use super::shape::{LevelShape, levels};
@@ -124,7 +125,7 @@ fn draw(table: &Table) -> anyhow::Result<f64> {
     Ok((processor_seconds()? - begun) / f64::from(TREES) / table.binned.len().max(1) as f64)
 }
 
-/// Seconds to write a byte of a histogram and to read it, as timely does both.
+/// Seconds to write a byte of a histogram and to read it, as the exchange does both.
 fn wire(table: &Table) -> anyhow::Result<f64> {
     let crew = Crew { worker: 0, workers: 1, rows: table.binned.len() as u64 };
     let params = Rc::clone(&table.params);
@@ -136,9 +137,10 @@ fn wire(table: &Table) -> anyhow::Result<f64> {
     while bytes < 50 << 20 {
         let before = bytes;
         for batch in &batches {
-            let written = bincode::serialize(batch).context("a histogram can't be written")?;
+            let mut written = Vec::new();
+            Wire::write(std::slice::from_ref(batch), &mut written).context("a histogram can't be written")?;
             bytes += written.len();
-            black_box(bincode::deserialize::<HistogramBatch>(&written).context("a histogram can't be read")?);
+            black_box(Wire::read(&written).context("a histogram can't be read")?);
         }
         anyhow::ensure!(bytes > before, "there are no rows to measure with");
     }
