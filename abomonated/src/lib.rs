@@ -52,7 +52,7 @@ pub fn write<P: Part, W: Write>(part: &P, writer: &mut W) -> io::Result<()> {
 pub struct AlignedCopy {
     memory: Vec<u64>,
     /// Elements of `memory` that were read.
-    read: usize,
+    done: usize,
 }
 
 impl AlignedCopy {
@@ -60,18 +60,18 @@ impl AlignedCopy {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let memory = bytes.as_chunks().0.iter().map(|bytes| u64::from_ne_bytes(*bytes)).collect();
-        Self { memory, read: 0 }
+        Self { memory, done: 0 }
     }
 
     /// Whether all parts were read.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        self.read == self.memory.len()
+        self.done == self.memory.len()
     }
 
     /// The next part, in place, which must be of the type that was written; `None` where the message is too short.
-    pub fn next<P: Part>(&mut self) -> Option<&P> {
-        let unread = self.memory.get_mut(self.read..)?;
+    pub fn read<P: Part>(&mut self) -> Option<&P> {
+        let unread = self.memory.get_mut(self.done..)?;
         let bytes = size_of_val(unread);
         // SAFETY: as many bytes as the elements have, borrowed as long as they are. Any bits make a `u64`.
         let unread = unsafe { slice::from_raw_parts_mut(unread.as_mut_ptr().cast::<u8>(), bytes) };
@@ -79,7 +79,7 @@ impl AlignedCopy {
         // multiple of 8, and so do the elements after the fixed fields, which are multiples of 8, too.
         let (part, rest) = unsafe { abomonation::decode::<P>(unread)? };
         // The rest begins where the part ends, before the bytes that fill it up.
-        self.read += (bytes - rest.len()).div_ceil(ALIGNMENT);
+        self.done += (bytes - rest.len()).div_ceil(ALIGNMENT);
         Some(part)
     }
 }
@@ -116,14 +116,14 @@ mod tests {
             }
             let mut copy = AlignedCopy::of(&bytes[offset..]);
             for (owner, nodes, words) in &parts {
-                let head = copy.next::<Head>().unwrap();
+                let head = copy.read::<Head>().unwrap();
                 prop_assert_eq!((&head.0, &head.1), (owner, nodes));
                 prop_assert!(head.1.as_ptr().is_aligned());
-                let read = copy.next::<Vec<u32>>().unwrap();
+                let read = copy.read::<Vec<u32>>().unwrap();
                 prop_assert_eq!(read, words);
                 prop_assert!(read.as_ptr().is_aligned());
             }
-            prop_assert!(copy.is_read() && copy.next::<Vec<u32>>().is_none());
+            prop_assert!(copy.is_read() && copy.read::<Vec<u32>>().is_none());
         }
 
         #[test]
@@ -132,7 +132,7 @@ mod tests {
             write(&words, &mut bytes).unwrap();
             let needed = size_of::<Vec<u32>>() + size_of_val(words.as_slice());
             bytes.truncate(keep.index(needed / ALIGNMENT) * ALIGNMENT);
-            prop_assert!(AlignedCopy::of(&bytes).next::<Vec<u32>>().is_none());
+            prop_assert!(AlignedCopy::of(&bytes).read::<Vec<u32>>().is_none());
         }
     }
 }

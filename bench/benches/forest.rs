@@ -149,7 +149,7 @@ fn splitting(criterion: &mut Criterion, table: &Table) {
         group.throughput(Throughput::Elements(of_one.iter().map(|batch| batch.nodes.len() as u64).sum()));
         group.bench_function(format!("{name}/one_worker"), |bencher| bencher.iter(|| owner.decide(black_box(&of_one))));
         group.bench_function(format!("{name}/four_workers"), |bencher| {
-            bencher.iter(|| owner.decide(black_box(&of_four)))
+            bencher.iter(|| owner.decide(black_box(&of_four)));
         });
     }
     group.finish();

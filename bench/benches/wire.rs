@@ -177,8 +177,8 @@ mod in_place {
         fn read_all(&mut self) -> u64 {
             let mut total = 0;
             if let Self::Read(copy) = self {
-                while copy.next::<(u64, Vec<(u64, u32, u32)>)>().is_some() {
-                    total += copy.next::<Vec<u32>>().map_or(0, |words| sum(words));
+                while copy.read::<(u64, Vec<(u64, u32, u32)>)>().is_some() {
+                    total += copy.read::<Vec<u32>>().map_or(0, |words| sum(words));
                 }
             }
             total

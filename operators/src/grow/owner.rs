@@ -46,7 +46,7 @@ impl NodeOwner {
     pub fn decide(&mut self, batches: &[HistogramBatch]) -> Vec<Decision> {
         match self.layout.classes() {
             ..=4 => self.decide_in::<4>(batches),
-            ..=16 => self.decide_in::<16>(batches),
+            5..=16 => self.decide_in::<16>(batches),
             _ => self.decide_in::<256>(batches),
         }
     }

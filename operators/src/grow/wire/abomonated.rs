@@ -46,7 +46,7 @@ impl Encoding for Abomonated {
         let mut copy = AlignedCopy::of(bytes);
         let mut batches = Vec::new();
         while !copy.is_read() {
-            let (owner, nodes) = copy.next::<Head>().ok_or(broken)?;
+            let (owner, nodes) = copy.read::<Head>().ok_or(broken)?;
             let owner = u32::try_from(*owner).map_err(|_| broken)?;
             let node = |(node, tree, end): &(u64, u32, u32)| NodeEnd {
                 tree: TreeIndex(*tree),
@@ -54,7 +54,7 @@ impl Encoding for Abomonated {
                 end: *end,
             };
             let nodes = nodes.iter().map(node).collect();
-            let words = copy.next::<Vec<u32>>().ok_or(broken)?.clone();
+            let words = copy.read::<Vec<u32>>().ok_or(broken)?.clone();
             batches.push(HistogramBatch { owner, nodes, words });
         }
         Ok(batches)

@@ -54,7 +54,7 @@ proptest! {
         let whole_batches: Vec<usize> = (0..=batches.len()).map(|end| WordBytes::length(&batches[..end])).collect();
         let cut = WordBytes::read(&bytes[..place]);
         prop_assert_eq!(cut.is_ok(), whole_batches.contains(&place), "{} of {} bytes", place, bytes.len());
-        let mut changed = bytes.clone();
+        let mut changed = bytes;
         changed[place] ^= byte;
         for batch in WordBytes::read(&changed).into_iter().flatten() {
             let words: usize = batch.histograms().map(|(_, _, words)| words.len()).sum();
