@@ -30,7 +30,7 @@ pub trait Part: Abomonation {}
 impl Part for Vec<u32> {}
 impl Part for (u64, Vec<(u64, u32, u32)>) {}
 
-/// Bytes that [`write`] writes: a multiple of 8.
+/// Bytes that [`write()`] writes: a multiple of 8.
 pub fn length<P: Part>(part: &P) -> usize {
     abomonation::measure(part).next_multiple_of(ALIGNMENT)
 }

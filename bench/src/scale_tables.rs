@@ -28,7 +28,7 @@ pub fn constants(machine: &Machine) -> Vec<String> {
     ]
 }
 
-/// The head of the table whose lines are [`line`]s.
+/// The head of the table whose lines are [`line()`]s.
 #[must_use]
 pub fn head() -> Vec<String> {
     vec![format!(
