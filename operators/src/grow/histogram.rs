@@ -20,7 +20,7 @@ pub struct HistogramBatch {
     pub owner: u32,
     /// The nodes, each with the place in `words` where its histogram ends.
     pub nodes: Vec<NodeEnd>,
-    /// One feature after the other, of one node after the other: see [`FeatureCells`].
+    /// One feature after the other, of one node after the other: `push_dense` and `SparseCells` write it.
     pub words: Vec<u32>,
 }
 
