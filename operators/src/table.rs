@@ -104,7 +104,7 @@ pub struct BinnedRows {
     pub columns: Vec<BinColumn>,
     /// The label of each row.
     pub classes: Vec<Class>,
-    /// The key of each training row; none of others, which nothing is drawn for.
+    /// The key of each training or held-out row; none of companions, for which nothing is drawn, nor of a table without keys.
     pub keys: Vec<RowKey>,
 }
 
@@ -134,6 +134,10 @@ impl BinnedRows {
                 binned[place].classes.push(*class);
             }
         }
+        if let Some(held_out) = roles.iter().position(|role| *role == Role::HeldOut) {
+            let keys = keys.iter().zip(&role_of).filter(|(_, role)| **role == Role::HeldOut);
+            binned[held_out].keys = keys.map(|(key, _)| *key).collect();
+        }
         if let Some(training) = roles.iter().position(|role| *role == Role::Train) {
             binned[training].keys = kept(keys, |row| role_of[row] == Role::Train);
         }
@@ -143,7 +147,7 @@ impl BinnedRows {
     /// Copies of some of the rows, in this order.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// When there is no such row, or it has no key.
     #[must_use]
     pub fn take(&self, rows: &[usize]) -> Self {
         let column = |column: &BinColumn| match column {

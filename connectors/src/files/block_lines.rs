@@ -1,8 +1,9 @@
 //! The lines of a part of a bzip2 file.
 //!
 //! A part is a range of compressed bytes, and has the blocks that begin there. A line belongs to the block of the byte
-//! *before* it, and the text's first line to the first block: so whoever begins at a block skips what that has up to its
-//! first line end, without knowing the block before, and whoever has the block before goes on until that line end.
+//! *before* it, and the text's first line to the file's first byte: so whoever begins at a block skips what that has up to
+//! its first line end, without knowing the block before, and whoever has the block before goes on until that line end. The
+//! part that begins the file has its first line also when no block begins in it.
 //!
 //! Nobody knows how much text comes before a block without decompressing all of it. So places are told by block: beyond
 //! the first, the block's byte in the compressed file stands in the file's name, and offsets count from the block's start.
@@ -71,8 +72,8 @@ pub(super) fn read_blocks(
                 fed += text.bytes.len() as u64;
                 lines.take(text, before == range.end, sink)?
             }
-            // The last line of ours goes on in the blocks of others.
-            None if before == range.end && lines.is_open() => {
+            // The last line of ours goes on in the blocks of others, and the text's first may be in one of them.
+            None if before == range.end && lines.goes_on() => {
                 before = u64::MAX;
                 ControlFlow::Continue(())
             }
@@ -117,8 +118,8 @@ impl BlockLines {
     }
 
     /// Whether there is a line of ours whose end was not met.
-    fn is_open(&self) -> bool {
-        matches!(self.place, Place::Open(_))
+    fn goes_on(&self) -> bool {
+        matches!(self.place, Place::Start(_) | Place::Open(_))
     }
 
     /// Takes the text of the next block, of which only the end of our last line is wanted unless it is ours. `Break` when
@@ -130,6 +131,7 @@ impl BlockLines {
                 self.place = Place::Start(skip - bytes.len() as u64);
                 return Ok(ControlFlow::Continue(()));
             }
+            Place::Start(skip) if !is_ours => return Ok(self.first_line(block, &bytes, skip as usize, sink)),
             Place::Start(skip) => skip as usize,
             Place::Foreign | Place::Open(_) => match memchr(b'\n', &bytes) {
                 Some(end) => end + 1,
@@ -146,6 +148,18 @@ impl BlockLines {
         }
         self.begin(block, begins as u64, rest);
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Takes what of the text's first line comes after `skip`: whoever has the block leaves out all of that line.
+    fn first_line(&mut self, block: u64, bytes: &[u8], skip: usize, sink: Sink<'_>) -> ControlFlow<()> {
+        let end = memchr(b'\n', bytes);
+        let until = end.map_or(bytes.len(), |end| end + 1).max(skip);
+        self.begin(block, skip as u64, bytes[skip..until].to_vec());
+        if end.is_none() {
+            return ControlFlow::Continue(());
+        }
+        let _ = self.hand_out(sink);
+        ControlFlow::Break(())
     }
 
     /// Begins the lines of a block, of which `bytes` is what comes from `offset` on.
@@ -180,4 +194,52 @@ impl BlockLines {
 /// A block's name for messages. Its digits make names sort as the blocks do.
 fn place_in(name: &str, block: u64) -> Arc<str> {
     format!("{name} (block at byte {block:012})").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use super::super::{Payload, plan, read, resolve};
+    use super::*;
+
+    fn pack(text: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Bytes before the first block belonged to nobody who had that block, and where a part ended among them the file's
+    /// first row was lost, without a word.
+    #[test]
+    fn the_first_line_is_read_wherever_the_file_is_cut() {
+        let cases: [(&str, Vec<&[u8]>, &[&str]); 4] = [
+            ("one.jsonl.bz2", vec![b"a\nb\n"], &["a", "b"]),
+            ("empty-first.jsonl.bz2", vec![b"", b"a\nb\n"], &["a", "b"]),
+            ("header.csv.bz2", vec![b"", b"h\na", b"b\nc"], &["ab", "c"]),
+            ("no-end.jsonl.bz2", vec![b"a", b"b"], &["ab"]),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let stores = Stores::new().unwrap();
+        for (name, streams, expected) in cases {
+            let packed = streams.into_iter().map(pack).collect::<Vec<_>>().concat();
+            let path = folder.path().join(name);
+            fs::write(&path, &packed).unwrap();
+            let files = resolve(&stores, &[path.display().to_string()], None).unwrap();
+            for parts in 1..packed.len() + 2 {
+                let mut text = Vec::new();
+                for split in plan(&files, parts).iter().flatten() {
+                    read(&stores, split, None, &mut |payload| {
+                        let Payload::Lines(block) = payload else { panic!("text has lines") };
+                        text.extend_from_slice(&block.bytes);
+                        ControlFlow::Continue(())
+                    })
+                    .unwrap();
+                }
+                let text = String::from_utf8(text).unwrap();
+                assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{name} in {parts} parts");
+            }
+        }
+    }
 }

@@ -136,7 +136,7 @@ proptest! {
     #[test]
     fn workers_together_read_every_line_once(
         parts in proptest::collection::vec(lines(), 1..4),
-        ending in proptest::sample::select(vec!["jsonl", "csv", "jsonl.gz", "jsonl.bz2", "csv.zst", "csv.gz", "csv.zip", "zip"]),
+        ending in proptest::sample::select(vec!["jsonl", "csv", "jsonl.gz", "jsonl.bz2", "csv.bz2", "csv.zst", "csv.gz", "csv.zip", "zip"]),
         workers in 1_usize..6,
         stride in 1_u64..100,
         block in 1_usize..100,

@@ -16,7 +16,7 @@ use super::in_order::in_order;
 /// Rows of a file in a folder: whole pieces of every form.
 const ROWS_OF_A_PART: u64 = 1 << 20;
 
-const PART: &str = "part-";
+const PART: &str = "rows-";
 
 /// Why rows are not written.
 #[derive(Debug, thiserror::Error)]
@@ -196,15 +196,20 @@ fn part_name(number: u64, form: Form) -> String {
 
 /// Whether what has the name is a folder of parts, so that `--replace` never removes what is not ours.
 fn check_is_ours(path: &Path) -> Result<(), WriteError> {
-    let is_part = |name: &str| name.starts_with(PART) && (name.ends_with(".parquet") || name.ends_with(".jsonl"));
+    let is_part = |name: &str| {
+        let number = |ending| name.strip_prefix(PART).and_then(|rest: &str| rest.strip_suffix(ending));
+        let number = number(".parquet").or_else(|| number(".jsonl"));
+        number.is_some_and(|digits| digits.len() == 5 && digits.bytes().all(|digit| digit.is_ascii_digit()))
+    };
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(path, &error).into()),
     };
     for entry in entries {
-        let other = entry.map_err(|error| failed(path, &error))?.file_name().to_string_lossy().into_owned();
-        if !is_part(&other) {
+        let entry = entry.map_err(|error| failed(path, &error))?;
+        let other = entry.file_name().to_string_lossy().into_owned();
+        if !is_part(&other) || !entry.file_type().is_ok_and(|of| of.is_file()) {
             return Err(WriteError::NotOurs { path: path.display().to_string(), other });
         }
     }

@@ -91,6 +91,11 @@ impl CellCounter {
             CellColumn::Short(_) => self.short[0].as_mut_slice(),
             CellColumn::Long(_) => self.long.as_mut_slice(),
         };
+        if rows.len() * CELLS_PER_ROW >= cells {
+            rows.iter().for_each(|entry| counts[column.get(entry.row())] += entry.weight());
+            push_dense(words, &counts[..cells]);
+            return counts[..cells].fill(0);
+        }
         for entry in rows {
             let cell = column.get(entry.row());
             counts[cell] += entry.weight();
@@ -104,4 +109,55 @@ impl CellCounter {
 
 fn is_dense(layout: &Layout, feature: FeatureIndex, rows: &[WeightedRow]) -> bool {
     rows.len() * CELLS_PER_ROW >= layout.cells(feature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::histogram::FeatureCells;
+    use super::*;
+    use crate::identity::RowKey;
+    use crate::space::{FeatureBins, FeatureSpace};
+    use crate::table::{BinColumn, BinnedRows, Class};
+
+    /// Features of few and of many cells, three that are counted together and one more, nodes of many and of few rows.
+    #[test]
+    fn every_way_of_counting_finds_the_rows_of_each_cell() {
+        const BINS: [u16; 5] = [3, 200, 40_000, 2, 60_000];
+        const CLASSES: usize = 4;
+        let bin = |row: u32, bins: u16| (row.wrapping_mul(2_654_435_761) >> 7) as u16 % bins;
+        let numeric = |bins: u16| FeatureBins::Numeric { cuts: (1..i32::from(bins)).map(i32::into).collect() };
+        let space = FeatureSpace { features: BINS.map(numeric).into() };
+        let layout = Layout::new(&space, CLASSES);
+        let class = |row: u32| (row % 3) as u8;
+        let rows = 0..60_000_u32;
+        let data = BinnedRows {
+            columns: BINS.map(|bins| BinColumn::Wide(rows.clone().map(|row| bin(row, bins)).collect())).into(),
+            classes: rows.clone().map(|row| Class(class(row))).collect(),
+            keys: rows.clone().map(|row| RowKey(row.into())).collect(),
+        };
+        let columns = CellColumns::of(&data, &layout);
+        let subset: Vec<FeatureIndex> = (0..5).map(FeatureIndex).collect();
+        let mut counter = CellCounter::new(&layout);
+        for step in [1, 7, 5_000] {
+            let node: Vec<WeightedRow> =
+                rows.clone().step_by(step).map(|row| WeightedRow::new(row, 1 + (row % 12) as u8)).collect();
+            let mut words = Vec::new();
+            counter.count(&columns, &layout, &subset, &node, &mut words);
+            let mut left = words.as_slice();
+            for bins in BINS {
+                let mut found = vec![0_u32; usize::from(bins) * CLASSES];
+                match FeatureCells::take(&mut left) {
+                    FeatureCells::Dense(cells) => found.copy_from_slice(cells),
+                    few => few.for_each(|cell, rows| found[cell] = rows),
+                }
+                let mut expected = vec![0; found.len()];
+                for entry in &node {
+                    let row = entry.row() as u32;
+                    expected[usize::from(bin(row, bins)) * CLASSES + usize::from(class(row))] += entry.weight();
+                }
+                assert!(found == expected, "{bins} bins, every {step}th row");
+            }
+            assert!(left.is_empty());
+        }
+    }
 }

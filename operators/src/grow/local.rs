@@ -49,6 +49,37 @@ pub struct LocalGrower {
     dealer: FeatureDealer,
     spare: Vec<WeightedRow>,
     traffic: Traffic,
+    owners: Owners,
+}
+
+/// Deals nodes to workers in turn.
+///
+/// The workers of a process have numbers side by side, and the nodes of a round may be few: so the next one is far from the
+/// last, and a round begins where the one before has ended, or the first hosts would hear all histograms.
+#[derive(Debug)]
+struct Owners {
+    workers: u32,
+    stride: u32,
+    next: u32,
+}
+
+impl Owners {
+    fn new(workers: u32) -> Self {
+        let coprime = |stride: &u32| gcd(*stride, workers) == 1;
+        // The golden section leaves no large gap between any first few.
+        let golden = (u64::from(workers) * 618 / 1000).max(1) as u32;
+        Self { workers, stride: (golden..=workers).find(coprime).unwrap_or(1), next: 0 }
+    }
+
+    fn next(&mut self) -> usize {
+        let owner = self.next;
+        self.next = (owner + self.stride) % self.workers;
+        owner as usize
+    }
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl LocalGrower {
@@ -69,6 +100,7 @@ impl LocalGrower {
             grown: vec![],
             spare: vec![],
             traffic: Traffic::default(),
+            owners: Owners::new(crew.workers),
         }
     }
 
@@ -93,9 +125,9 @@ impl LocalGrower {
             say(batch);
         };
         let mut batches: Vec<HistogramBatch> = (0..crew.workers).map(HistogramBatch::to).collect();
-        let mut owners = (0..crew.workers as usize).cycle();
         for tree in &self.growing {
-            for (open, owner) in tree.open().iter().zip(&mut owners) {
+            for open in tree.open() {
+                let owner = self.owners.next();
                 if open.rows.is_empty() {
                     continue;
                 }
@@ -174,4 +206,25 @@ fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew) -> u32 {
     let words = rows.min(nodes.saturating_mul(cells / features + 1)) * competing;
     let bytes = 4 * (rows + words) + 1;
     (BYTES_AT_ONCE / bytes).clamp(1, u64::from(params.trees)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_worker_owns_as_many_nodes_and_few_nodes_are_far_apart() {
+        for workers in 1..70 {
+            let mut owners = Owners::new(workers);
+            for _round in 0..3 {
+                let mut owned = vec![0; workers as usize];
+                (0..workers).for_each(|_| owned[owners.next()] += 1);
+                assert!(owned.iter().all(|nodes| *nodes == 1), "{workers} workers own {owned:?}");
+            }
+        }
+        // Twenty hosts of sixteen workers: the first twenty nodes once were all the first hosts'.
+        let mut owners = Owners::new(320);
+        let hosts: std::collections::BTreeSet<usize> = (0..20).map(|_| owners.next() / 16).collect();
+        assert!(hosts.len() >= 13, "{hosts:?}");
+    }
 }

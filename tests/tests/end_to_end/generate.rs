@@ -67,5 +67,5 @@ fn what_is_there_is_left_unless_asked_for_and_a_failure_leaves_nothing() {
     fs::write(folder.join("rows/mine.txt"), "mine").expect("a file can be written");
     let replacing = generate(&folder, "10", "rows").words("--format json-lines --replace");
     replacing.finish().expect(Exit::Storage).says(&["mine.txt"]).silent();
-    assert_eq!(folder.names("rows"), ["mine.txt", "part-00000.jsonl"]);
+    assert_eq!(folder.names("rows"), ["mine.txt", "rows-00000.jsonl"]);
 }

@@ -84,7 +84,7 @@ fn a_folder_holds_the_rows_of_one_file_in_equal_parts() {
     write(output, 5 * piece - 9, 3, 2).unwrap();
     let files = files_in(&path);
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
-    assert_eq!(names, ["part-00000.jsonl", "part-00001.jsonl", "part-00002.jsonl"]);
+    assert_eq!(names, ["rows-00000.jsonl", "rows-00001.jsonl", "rows-00002.jsonl"]);
     let lines: Vec<u64> =
         files.values().map(|bytes| bytes.iter().filter(|byte| **byte == b'\n').count() as u64).collect();
     assert_eq!(lines, [2 * piece, 2 * piece, piece - 9]);
@@ -104,7 +104,7 @@ fn what_is_there_is_only_replaced_when_asked_for_and_when_it_is_ours() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows");
     fs::create_dir(&path).unwrap();
-    fs::write(path.join("part-00007.jsonl"), "old").unwrap();
+    fs::write(path.join("rows-00007.jsonl"), "old").unwrap();
     let refused = Output::folder(&path, LINES, Existing::Refuse).unwrap_err();
     assert!(matches!(refused, WriteError::File(FileError::Exists { .. })), "{refused}");
 
@@ -114,8 +114,13 @@ fn what_is_there_is_only_replaced_when_asked_for_and_when_it_is_ours() {
     assert_eq!(files_in(&path).len(), 2);
 
     fs::remove_file(path.join("thesis.txt")).unwrap();
+    // The answers of `predict`: they were taken for rows once, and replaced.
+    fs::write(path.join("part-00000.jsonl"), "answers").unwrap();
+    let refused = Output::folder(&path, LINES, Existing::Replace).unwrap_err();
+    assert!(refused.to_string().contains("`part-00000.jsonl`"), "{refused}");
+    fs::remove_file(path.join("part-00000.jsonl")).unwrap();
     write(Output::folder(&path, LINES, Existing::Replace).unwrap(), 10, 1, 1).unwrap();
-    assert_eq!(files_in(&path).into_keys().collect::<Vec<_>>(), ["part-00000.jsonl"]);
+    assert_eq!(files_in(&path).into_keys().collect::<Vec<_>>(), ["rows-00000.jsonl"]);
 
     let file = folder.path().join("file");
     fs::write(&file, "mine").unwrap();
