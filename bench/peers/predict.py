@@ -55,7 +55,8 @@ def main() -> int:
 
 def _ours(binaries: Path, split: Split, folder: Path) -> dict[str, Any]:
     models = folder / "models"
-    _run([binaries / "train", "--input", split.train, "--models", models, "--preset", "seed", "--seed", "1", "-w", "2"])
+    _run([binaries / "train", "--input", split.train, "--test", split.test, "--models", models, "--preset", "seed",
+          "--seed", "1", "-w", "2"])
     return dict(json.loads(_run([binaries / "bench-predict", models, split.test])))
 
 

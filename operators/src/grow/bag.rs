@@ -9,7 +9,7 @@ use super::bagging::bagging_weight;
 use crate::forest::{ForestParams, Rule, TreeIndex};
 use crate::table::{BinColumn, BinnedRows};
 
-/// The most training rows that one worker can hold.
+/// The most rows that one worker may read to train.
 pub const MOST_ROWS: usize = 1 << ROW_BITS;
 
 const ROW_BITS: u32 = 28;

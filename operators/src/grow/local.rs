@@ -30,7 +30,7 @@ pub struct Crew {
     pub worker: u32,
     /// Number of workers, at least 1.
     pub workers: u32,
-    /// Training rows of all workers.
+    /// Rows of all workers, held-out ones included.
     pub rows: u64,
 }
 

@@ -40,7 +40,7 @@ pub struct GrowInput {
     pub rows: Rc<BinnedRows>,
     /// The layout of the feature space, equal on all workers.
     pub layout: Rc<Layout>,
-    /// Training rows of all workers together, the same on each: it sets how many trees grow at once, and reaches no
+    /// Rows of all workers together, held-out ones included, the same on each: it sets how many trees grow at once, and reaches no
     /// result.
     pub rows_everywhere: u64,
 }
