@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
@@ -441,8 +441,9 @@ fn the_bundled_flights_are_shared_out_to_the_row() {
         for (first, batch) in &batches {
             assert_eq!(*first, rows.len() as u64);
             let delays = batch.column_by_name("DepDelay").unwrap().as_primitive::<Float64Type>();
-            let numbers = batch.column_by_name("FlightNum").unwrap().as_string::<i32>();
-            rows.extend(delays.iter().zip(numbers.iter().map(|number| number.map(str::to_owned))));
+            let numbers = batch.column_by_name("FlightNum").unwrap().as_dictionary::<Int32Type>();
+            let numbers = numbers.downcast_dict::<StringArray>().unwrap().into_iter();
+            rows.extend(delays.iter().zip(numbers.map(|number| number.map(str::to_owned))));
         }
         rows
     };

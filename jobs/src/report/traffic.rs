@@ -18,7 +18,15 @@ pub struct LevelReport {
     pub decision_bytes: u64,
 }
 
-/// What workers sent to each other, level by level; nothing when there was one, or when nobody says.
+/// What workers sent to each other, and for which level most of it; nothing when there was one, or when nobody says.
+pub(super) fn in_short(report: &TrainingReport) -> Option<String> {
+    let sent = |level: &LevelReport| level.histogram_bytes + level.decision_bytes;
+    let most = report.levels.iter().max_by_key(|level| sent(level)).filter(|level| sent(level) > 0)?;
+    let all = bytes(report.levels.iter().map(sent).sum());
+    Some(format!("Sent {all}, {} for level {}.", bytes(sent(most)), most.level))
+}
+
+/// The same, level by level.
 pub(super) fn sentence(report: &TrainingReport) -> Option<String> {
     let sum = |of: fn(&LevelReport) -> u64| report.levels.iter().map(of).sum::<u64>();
     let (histograms, splits) = (sum(|level| level.histogram_bytes), sum(|level| level.decision_bytes));
@@ -48,7 +56,8 @@ mod tests {
             sentence(&report).unwrap(),
             "Workers sent each other 1 MB of histograms and 27 kB of splits; from the root down: 419 kB, 838 kB."
         );
+        assert_eq!(in_short(&report).unwrap(), "Sent 1 MB, 838 kB for level 1.");
         report.levels.iter_mut().for_each(|level| (level.histogram_bytes, level.decision_bytes) = (0, 0));
-        assert_eq!(sentence(&report), None);
+        assert_eq!((sentence(&report), in_short(&report)), (None, None));
     }
 }

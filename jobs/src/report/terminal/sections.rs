@@ -149,20 +149,22 @@ pub(super) fn importances(report: &TrainingReport, width: usize) -> Block {
 pub(super) fn time(report: &TrainingReport, width: usize) -> Block {
     let stages: Vec<(String, f64, String)> =
         report.time_spent().into_iter().map(|stage| (stage.name, stage.seconds, seconds(stage.seconds))).collect();
-    let text = format!(
-        "{} in all, {} at most, {} in {}",
+    let mut text = format!(
+        "{} in all, {} at most, {} in {}.",
         seconds(report.wall_seconds),
         bytes(report.peak_memory_bytes),
         counted(report.workers, "worker"),
         counted(report.processes, "process")
     );
+    if let Some(reading) = &report.reading {
+        text += &format!(" Read {}.", reading.words());
+    }
+    if let Some(sent) = traffic::in_short(report) {
+        text += &format!(" {sent}");
+    }
     let mut lines = vec![title("Time")];
     lines.extend(bar_lines(&stages, width));
     lines.extend(paragraph(Style::Faint, &text, width));
-    lines.extend(traffic::sentence(report).iter().flat_map(|text| paragraph(Style::Faint, text, width)));
-    if let Some(reading) = &report.reading {
-        lines.extend(paragraph(Style::Faint, &format!("Read {}.", reading.words()), width));
-    }
     lines
 }
 
