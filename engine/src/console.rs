@@ -4,6 +4,7 @@
 //! A write that fails is ignored: there is nowhere left to report it.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::MultiProgress;
@@ -12,6 +13,9 @@ use indicatif::MultiProgress;
 pub(crate) const DRAWING_THREAD: &str = "progress";
 
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Whether the last word was said. It is looked at with the lock on standard error held.
+static SILENT: AtomicBool = AtomicBool::new(false);
 
 /// Makes the bars known that lines must step around; `None` when they are gone.
 pub(crate) fn show_bars(bars: Option<MultiProgress>) {
@@ -23,16 +27,28 @@ pub(crate) fn line(text: &str) {
     write(format!("{text}\n").as_bytes());
 }
 
+/// Writes why the process ends. Nothing is written after it: the worker, which goes on until the process is gone, once had a
+/// stage's line come last, where whoever reads the end of a log looks for the reason.
+pub(crate) fn last_word(text: &str) {
+    to_stderr(format!("{text}\n").as_bytes(), true);
+}
+
 /// Writes bytes that end with a newline to standard error, in one piece.
 pub(crate) fn write(bytes: &[u8]) {
-    let to_stderr = || {
+    to_stderr(bytes, false);
+}
+
+fn to_stderr(bytes: &[u8], is_last: bool) {
+    let write = || {
         let mut stderr = io::stderr().lock();
-        let _ = stderr.write_all(bytes).and_then(|()| stderr.flush());
+        if !SILENT.fetch_or(is_last, Ordering::SeqCst) {
+            let _ = stderr.write_all(bytes).and_then(|()| stderr.flush());
+        }
     };
     let drawing = std::thread::current().name() == Some(DRAWING_THREAD);
     let bars = if drawing { None } else { BARS.lock().unwrap_or_else(PoisonError::into_inner).clone() };
     match bars {
-        Some(bars) => bars.suspend(to_stderr),
-        None => to_stderr(),
+        Some(bars) => bars.suspend(write),
+        None => write(),
     }
 }

@@ -106,7 +106,7 @@ fn end(sentence: &str, exit: Exit) -> ! {
             thread::park();
         }
     }
-    console::line(sentence);
+    console::last_word(sentence);
     exit.end()
 }
 

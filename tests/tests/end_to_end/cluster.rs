@@ -47,7 +47,7 @@ use serde_json::Value;
 use crate::training::{Trained, train};
 
 /// Some seconds of training on 6 threads; when something of it is lost, most of it is still to be done.
-const LONG: &str = "--input rows.jsonl --trees 1500 --depth 14 --min-rows 1";
+const LONG: &str = "--input rows.jsonl --trees 900 --depth 14 --min-rows 1";
 /// Far more than any test lasts.
 const ENDLESS: &str = "--input rows.jsonl --trees 10000 --depth 16 --min-rows 1";
 /// The shape of a training that needs three workers of two cores.

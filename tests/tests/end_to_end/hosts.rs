@@ -10,7 +10,7 @@ use flightline_tests::{Folder, Lan, wait_until};
 use crate::training::Trained;
 
 /// Some seconds of work.
-const TRAINING: &str = "--input rows.jsonl --trees 1500 --depth 14 --min-rows 1";
+const TRAINING: &str = "--input rows.jsonl --trees 900 --depth 14 --min-rows 1";
 
 fn folder_with_rows() -> Folder {
     let folder = Folder::new();
