@@ -10,7 +10,7 @@ use flightline_bench::{FLIGHTS, OneFile, Table, every_nth, on_one_worker};
 use flightline_jobs::flight::{FlightBatch, features};
 use flightline_jobs::training::Preset;
 use flightline_operators::forest::{FeatureSubset, ForestParams};
-use flightline_operators::grow::{Crew, GrowInput, HistogramBatch, LocalGrower, NodeOwner, grow_forest};
+use flightline_operators::grow::{Crew, GrowInput, HistogramBatch, LocalGrower, NodeOwner, Tasks, grow_forests};
 use flightline_operators::identity::RowIdentity;
 use flightline_operators::linfa::grow_with_linfa;
 use flightline_operators::settle::settle_keys;
@@ -115,11 +115,12 @@ fn counting(criterion: &mut Criterion, table: &Table) -> anyhow::Result<()> {
 }
 
 /// The two cores of growing over all rows of a table.
-fn alone(table: &Table, params: &Rc<ForestParams>) -> (LocalGrower, NodeOwner) {
-    let GrowInput { rows, layout, rows_everywhere } = table.grow_input();
+fn alone(table: &Table, params: &ForestParams) -> (LocalGrower, NodeOwner) {
+    let GrowInput { rows, layout, rows_everywhere, .. } = table.grow_input();
+    let tasks = Rc::new(Tasks::one(params.clone()));
     let crew = Crew { worker: 0, workers: 1, rows: rows_everywhere };
-    let owner = NodeOwner::new(Rc::clone(&layout), Rc::clone(params));
-    (LocalGrower::new(rows, layout, Rc::clone(params), crew), owner)
+    let owner = NodeOwner::new(Rc::clone(&layout), Rc::clone(&tasks));
+    (LocalGrower::new(rows, layout, tasks, crew), owner)
 }
 
 /// Grows on until the open nodes are those of `level`; returns their histograms.
@@ -165,12 +166,13 @@ fn growing(criterion: &mut Criterion, table: &Table) {
 
     // The peer lets all features compete everywhere, so ours must do so, too; both look at each cut between two values.
     let step = table.binned.len().div_ceil(SMALL_ROWS).max(1);
-    let small = GrowInput { rows: Rc::new(every_nth(&table.binned, 0, step)), ..table.grow_input() };
-    group.throughput(row_trees(small.rows.len()));
     let params = ForestParams { features_per_node: FeatureSubset::All, ..ForestParams::clone(&table.params) };
+    let rows = Rc::new(every_nth(&table.binned, 0, step));
+    let small = GrowInput { rows, tasks: Rc::new(Tasks::one(params.clone())), ..table.grow_input() };
+    group.throughput(row_trees(small.rows.len()));
     let params = Rc::new(params);
     group.bench_function("small/ours", |bencher| {
-        bencher.iter(|| on_one_worker(small.clone(), |input| grow_forest(input, Rc::clone(&params), |_| ())));
+        bencher.iter(|| on_one_worker(small.clone(), |input| grow_forests(input, |_| ())));
     });
     group.bench_function("small/linfa", |bencher| {
         bencher.iter(|| on_one_worker(small.clone(), |input| grow_with_linfa(input, Rc::clone(&params), |_| ())));

@@ -17,7 +17,7 @@ use flightline_bench::{FLIGHTS, OneFile, Table, every_nth};
 use flightline_jobs::training::Preset;
 use flightline_operators::forest::ForestParams;
 use flightline_operators::grow::wire::{Encoding, HistogramBatches, WordBytes};
-use flightline_operators::grow::{Crew, GrowInput, HistogramBatch, LocalGrower, NodeOwner};
+use flightline_operators::grow::{Crew, GrowInput, HistogramBatch, LocalGrower, NodeOwner, Tasks};
 use timely::bytes::arc::{Bytes, BytesMut};
 use timely::container::{PushInto, SizableContainer};
 use timely::dataflow::channels::ContainerBytes;
@@ -31,7 +31,7 @@ fn main() -> anyhow::Result<()> {
     for (name, preset, trees) in [("depth_5", Preset::Seed, None), ("depth_16", Preset::Accurate, Some(DEEP_TREES))] {
         let table = Table::of(&flights, preset)?;
         let params = ForestParams { trees: trees.unwrap_or(table.params.trees), ..ForestParams::clone(&table.params) };
-        let sent = containers(traffic(&table, &Rc::new(params)));
+        let sent = containers(traffic(&table, &params));
         ensure!(!sent.is_empty(), "no worker told the other anything: there is nothing to measure");
         compare(&mut criterion, name, &sent);
     }
@@ -42,15 +42,16 @@ fn main() -> anyhow::Result<()> {
 // ---- what is sent ----
 
 /// What the first of two workers sends the second, from the roots to the deepest level.
-fn traffic(table: &Table, params: &Rc<ForestParams>) -> Vec<HistogramBatch> {
-    let GrowInput { rows, layout, rows_everywhere } = table.grow_input();
+fn traffic(table: &Table, params: &ForestParams) -> Vec<HistogramBatch> {
+    let GrowInput { rows, layout, rows_everywhere, .. } = table.grow_input();
+    let tasks = Rc::new(Tasks::one(params.clone()));
     let grower = |worker: u32| {
         let crew = Crew { worker, workers: 2, rows: rows_everywhere };
         let rows = Rc::new(every_nth(&rows, worker as usize, 2));
-        LocalGrower::new(rows, Rc::clone(&layout), Rc::clone(params), crew)
+        LocalGrower::new(rows, Rc::clone(&layout), Rc::clone(&tasks), crew)
     };
     let (mut first, mut second) = (grower(0), grower(1));
-    let mut owner = NodeOwner::new(Rc::clone(&layout), Rc::clone(params));
+    let mut owner = NodeOwner::new(Rc::clone(&layout), Rc::clone(&tasks));
     let mut sent = Vec::new();
     loop {
         let mut round = Vec::new();

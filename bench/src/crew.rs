@@ -10,7 +10,7 @@ use std::thread;
 
 use anyhow::Context;
 use flightline_operators::forest::ForestParams;
-use flightline_operators::grow::{Crew, Decision, HistogramBatch, Layout, LocalGrower, NodeOwner, Traffic};
+use flightline_operators::grow::{Crew, Decision, HistogramBatch, Layout, LocalGrower, NodeOwner, Tasks, Traffic};
 use flightline_operators::identity::RowKey;
 use flightline_operators::table::{BinColumn, BinnedRows};
 
@@ -45,19 +45,20 @@ pub struct CrewRun {
 pub fn grow_by_crew(
     rows: &BinnedRows,
     layout: &Rc<Layout>,
-    params: &Rc<ForestParams>,
+    params: &ForestParams,
     workers: u32,
 ) -> anyhow::Result<CrewRun> {
     let everywhere = rows.len() as u64;
+    let tasks = Rc::new(Tasks::one(params.clone()));
     let grower = |worker: u32| {
         let share = |worker: u32| (everywhere * u64::from(worker) / u64::from(workers)) as usize;
         let mine = Rc::new(part(rows, share(worker), share(worker + 1)));
-        LocalGrower::new(mine, Rc::clone(layout), Rc::clone(params), Crew { worker, workers, rows: everywhere })
+        LocalGrower::new(mine, Rc::clone(layout), Rc::clone(&tasks), Crew { worker, workers, rows: everywhere })
     };
     let begun = processor_seconds()?;
     let mut growers: Vec<LocalGrower> = (0..workers).map(grower).collect();
     let start = processor_seconds()? - begun;
-    let mut owner = NodeOwner::new(Rc::clone(layout), Rc::clone(params));
+    let mut owner = NodeOwner::new(Rc::clone(layout), Rc::clone(&tasks));
     let (mut levels, mut rounds) = (Vec::<LevelSeconds>::new(), 0);
     loop {
         let mut batches: Vec<Vec<HistogramBatch>> = (0..workers).map(|_| vec![]).collect();
@@ -84,7 +85,9 @@ pub fn grow_by_crew(
         levels[level].settle += settled - decided;
     }
     let mut traffic = Traffic::default();
-    growers.into_iter().for_each(|grower| traffic.merge(&grower.finish().1));
+    for mut grower in growers {
+        traffic.merge(&grower.next_grown().context("a forest was not complete when no node was open")?.traffic);
+    }
     Ok(CrewRun { start, levels, rounds, traffic })
 }
 
@@ -97,6 +100,7 @@ fn part(rows: &BinnedRows, from: usize, to: usize) -> BinnedRows {
         columns: rows.columns.iter().map(column).collect(),
         classes: rows.classes[from..to].to_vec(),
         keys: rows.keys[from..to].to_vec(),
+        blocks: Vec::new(),
     }
 }
 
@@ -113,6 +117,7 @@ pub fn repeated(rows: &BinnedRows, times: u32) -> BinnedRows {
         columns: rows.columns.iter().map(column).collect(),
         classes: rows.classes.repeat(times),
         keys: rows.keys.repeat(times).into_iter().enumerate().map(key).collect(),
+        blocks: Vec::new(),
     }
 }
 

@@ -22,7 +22,7 @@ use flightline_jobs::flight::{Decoder, DelayClass, FlightBatch, FlightBatchBuild
 use flightline_jobs::training::Preset;
 use flightline_operators::flow::VecStream;
 use flightline_operators::forest::ForestParams;
-use flightline_operators::grow::{GrowInput, Grown, Layout, grow_forest};
+use flightline_operators::grow::{GrowInput, Grown, Layout, Tasks, grow_forests};
 use flightline_operators::identity::Seed;
 use flightline_operators::settle::settle_keys;
 use flightline_operators::space::{ColumnSummary, FeatureSpace};
@@ -128,7 +128,7 @@ impl Table {
         ensure!(keys.len() == rows.len(), "{} rows were settled as {}", rows.len(), keys.len());
         let summaries = rows.features.iter().map(|column| ColumnSummary::of(column, |_| true));
         let space = FeatureSpace { features: summaries.map(|summary| summary.bins()).collect() };
-        let roled = Rc::new(RoledRows { roles: vec![Role::Train; rows.len()], rows, keys });
+        let roled = Rc::new(RoledRows { roles: vec![Role::Train; rows.len()], blocks: Vec::new(), rows, keys });
         let [binned] = BinnedRows::by_role(Rc::clone(&roled), &space, [Role::Train]);
         Ok(Self {
             layout: Rc::new(Layout::new(&space, DelayClass::COUNT)),
@@ -143,14 +143,14 @@ impl Table {
     #[must_use]
     pub fn grow_input(&self) -> GrowInput {
         let rows_everywhere = self.binned.len() as u64;
-        GrowInput { rows: Rc::clone(&self.binned), layout: Rc::clone(&self.layout), rows_everywhere }
+        let tasks = Rc::new(Tasks::one(ForestParams::clone(&self.params)));
+        GrowInput { rows: Rc::clone(&self.binned), layout: Rc::clone(&self.layout), tasks, rows_everywhere }
     }
 
     /// Grows the preset's forest on one worker; `None` would be a bug of the dataflow.
     #[must_use]
     pub fn grow(&self) -> Option<Grown> {
-        let params = Rc::clone(&self.params);
-        on_one_worker(self.grow_input(), |input| grow_forest(input, params, |_| ())).pop()
+        on_one_worker(self.grow_input(), |input| grow_forests(input, |_| ())).pop()
     }
 }
 
@@ -175,6 +175,7 @@ pub fn every_nth(all: &BinnedRows, first: usize, step: usize) -> BinnedRows {
         columns: all.columns.iter().map(column).collect(),
         classes: all.classes.iter().copied().skip(first).step_by(step).collect(),
         keys: all.keys.iter().copied().skip(first).step_by(step).collect(),
+        blocks: Vec::new(),
     }
 }
 

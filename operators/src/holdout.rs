@@ -15,6 +15,7 @@ use timely::progress::Timestamp;
 
 use crate::columns::{Code, Coded};
 use crate::flow::{VecStream, fold_at_end, join_at_end, pair_at_end};
+use crate::folds::{FoldRule, blocks};
 use crate::identity::{Purpose, RowKey, Seed, Share};
 use crate::table::{Day, LabelledRows, Role, RoledRows};
 
@@ -55,15 +56,22 @@ pub fn first_of_last_days_at_least_one(counts: &DayCounts, share: Share) -> Opti
     last.map(|last| first_of_last_days(counts, share).unwrap_or(*last))
 }
 
+/// The first of the days of which no row is trained on, for they are the future.
+fn first_future_day(counts: &DayCounts, hold_out: HoldOut) -> Option<Day> {
+    match hold_out {
+        HoldOut::None => None,
+        HoldOut::Last(share) => first_of_last_days_at_least_one(counts, share),
+        HoldOut::Random(_) | HoldOut::Days(_) => {
+            Share::new(COMPANION_SHARE).and_then(|share| first_of_last_days(counts, share))
+        }
+    }
+}
+
 /// The role of each row, given the rows on each day over all workers.
 #[must_use]
 pub fn roles(rows: &LabelledRows, keys: &[RowKey], counts: &DayCounts, hold_out: HoldOut, seed: Seed) -> Vec<Role> {
     let companion = Share::new(COMPANION_SHARE);
-    let first_future_day = match hold_out {
-        HoldOut::None => None,
-        HoldOut::Last(share) => first_of_last_days_at_least_one(counts, share),
-        HoldOut::Random(_) | HoldOut::Days(_) => companion.and_then(|share| first_of_last_days(counts, share)),
-    };
+    let first_future_day = first_future_day(counts, hold_out);
     let in_future = |day: Day| first_future_day.is_some_and(|first| day >= first);
     let by_row = |purpose, key: RowKey, share: Share| share.holds(seed.draw(purpose, [key.0]));
     let held_day = |day: Day| match hold_out {
@@ -96,18 +104,19 @@ pub fn day_counts(days: &Coded<Day>) -> Vec<(Day, u64)> {
     days.values().iter().copied().zip(days.counts(|_| true)).filter(|(_, rows)| *rows > 0).collect()
 }
 
-/// Gives every row its role; the workers agree on the rows of each day first.
+/// Gives every row its role, and with a rule of folds its block; the workers agree on the rows of each day first.
 ///
 /// `rows` and `keys` carry one element per worker, in equal row order.
 pub fn assign_roles<'scope, T: Timestamp>(
     rows: VecStream<'scope, T, Rc<LabelledRows>>,
     keys: VecStream<'scope, T, Rc<Vec<RowKey>>>,
     hold_out: HoldOut,
+    folds: Option<FoldRule>,
     seed: Seed,
 ) -> VecStream<'scope, T, Rc<RoledRows>> {
     let scope = rows.scope();
     scope.region_named("AssignRoles", |inner| {
-        assign_in(rows.enter(inner), keys.enter(inner), hold_out, seed).leave(scope)
+        assign_in(rows.enter(inner), keys.enter(inner), hold_out, folds, seed).leave(scope)
     })
 }
 
@@ -115,6 +124,7 @@ fn assign_in<'scope, T: Timestamp>(
     rows: VecStream<'scope, T, Rc<LabelledRows>>,
     keys: VecStream<'scope, T, Rc<Vec<RowKey>>>,
     hold_out: HoldOut,
+    folds: Option<FoldRule>,
     seed: Seed,
 ) -> VecStream<'scope, T, Rc<RoledRows>> {
     let counts = fold_at_end(rows.clone(), Pipeline, "CountDays", Vec::new(), Vec::push, |tables| {
@@ -127,9 +137,14 @@ fn assign_in<'scope, T: Timestamp>(
         for (day, count) in day_counts {
             *counts.entry(day).or_default() += count;
         }
+        let mut known = counts.clone();
+        if let Some(first) = first_future_day(&counts, hold_out) {
+            known.split_off(&first);
+        }
         let with_roles = |(rows, keys): (Rc<LabelledRows>, Rc<Vec<RowKey>>)| {
             let roles = roles(&rows, &keys, &counts, hold_out, seed);
-            Rc::new(RoledRows { rows, keys, roles })
+            let blocks = folds.map(|rule| blocks(&rows, &keys, &known, rule, seed)).unwrap_or_default();
+            Rc::new(RoledRows { rows, keys, roles, blocks })
         };
         keyed.into_iter().map(with_roles).collect()
     })

@@ -55,6 +55,10 @@ pub enum Purpose {
     OutOfBag = 7,
     /// Which rows tell the importance of features, and how their values are shuffled.
     Permutation = 8,
+    /// Which fold a training row, or all of its day, belongs to.
+    Fold = 9,
+    /// Which candidates of a search are tried.
+    Search = 10,
 }
 
 impl Seed {

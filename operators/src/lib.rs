@@ -5,12 +5,14 @@
 pub mod columns;
 pub mod evaluate;
 pub mod flow;
+pub mod folds;
 pub mod forest;
 pub mod grow;
 pub mod holdout;
 pub mod identity;
 pub mod linfa;
 pub mod lookup;
+pub mod search;
 pub mod settle;
 pub mod space;
 pub mod table;

@@ -180,7 +180,7 @@ fn counts(bag: &Bag<'_>, layout: &Layout) -> ClassCounts {
 mod tests {
     use super::*;
     use crate::forest::{FeatureSubset, Smoothing};
-    use crate::grow::{Crew, LocalGrower};
+    use crate::grow::{Crew, Tasks, grow_alone};
     use crate::identity::Seed;
     use crate::space::{BinLimit, FeatureBins, FeatureSpace};
     use crate::table::{BinColumn, BinnedRows};
@@ -233,13 +233,13 @@ mod tests {
                 columns: (0..3).map(|f| BinColumn::Wide(rows.iter().map(|row| row.bins[f]).collect())).collect(),
                 classes: rows.iter().map(|row| row.class).collect(),
                 keys: rows.iter().map(|row| row.key).collect(),
+                blocks: Vec::new(),
             };
-            let (crew, params) = (Crew { worker: 0, workers: 1, rows: ROWS as u64 }, Rc::new(params));
-            let grower = LocalGrower::new(Rc::new(data), Rc::clone(&layout), Rc::clone(&params), crew);
-            let (ours, _) = crate::grow::grow_alone(grower, &layout, &params);
+            let crew = Crew { worker: 0, workers: 1, rows: ROWS as u64 };
+            let (ours, _) = grow_alone(Rc::new(data), &layout, Tasks::one(params), crew);
             let mut places = vec![(theirs.root_node(), NodeIndex::ROOT)];
             while let Some((their_node, index)) = places.pop() {
-                let our_node = ours.trees[0].nodes.iter().find(|node| node.index == index);
+                let our_node = ours[0].trees[0].nodes.iter().find(|node| node.index == index);
                 let our_split = our_node.and_then(|node| Some((node.counts.total(), node.split.as_deref()?)));
                 if their_node.is_leaf() {
                     continue;

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{Coded, FeatureColumn};
+use crate::folds::Block;
 use crate::identity::RowKey;
 use crate::space::{Bin, FeatureIndexer, FeatureSpace};
 
@@ -72,6 +73,8 @@ pub struct RoledRows {
     pub keys: Rc<Vec<RowKey>>,
     /// The role of each row.
     pub roles: Vec<Role>,
+    /// The block of each row, of which folds are made; none where there are no folds.
+    pub blocks: Vec<Block>,
 }
 
 /// The bins of one feature, a byte each where they fit.
@@ -106,6 +109,8 @@ pub struct BinnedRows {
     pub classes: Vec<Class>,
     /// The key of each training or held-out row; none of companions, for which nothing is drawn, nor of a table without keys.
     pub keys: Vec<RowKey>,
+    /// The block of each training row; none of others, nor where there are no folds.
+    pub blocks: Vec<Block>,
 }
 
 impl BinnedRows {
@@ -115,7 +120,7 @@ impl BinnedRows {
     /// else holds it.
     #[must_use]
     pub fn by_role<const N: usize>(table: Rc<RoledRows>, space: &FeatureSpace, roles: [Role; N]) -> [Self; N] {
-        let RoledRows { rows, keys, roles: role_of } = Rc::unwrap_or_clone(table);
+        let RoledRows { rows, keys, roles: role_of, blocks } = Rc::unwrap_or_clone(table);
         let LabelledRows { features, classes, days, .. } = Rc::unwrap_or_clone(rows);
         drop(days);
         let counts = roles.map(|role| role_of.iter().filter(|of| **of == role).count());
@@ -124,6 +129,7 @@ impl BinnedRows {
             columns: Vec::with_capacity(space.features.len()),
             classes: Vec::with_capacity(rows),
             keys: Vec::new(),
+            blocks: Vec::new(),
         });
         for (column, bins) in features.into_iter().zip(&space.features) {
             let columns = FeatureIndexer::new(bins).bins(&column, counts, place);
@@ -139,12 +145,13 @@ impl BinnedRows {
             binned[held_out].keys = keys.map(|(key, _)| *key).collect();
         }
         if let Some(training) = roles.iter().position(|role| *role == Role::Train) {
-            binned[training].keys = kept(keys, |row| role_of[row] == Role::Train);
+            binned[training].keys = kept(Rc::unwrap_or_clone(keys), |row| role_of[row] == Role::Train);
+            binned[training].blocks = kept(blocks, |row| role_of[row] == Role::Train);
         }
         binned
     }
 
-    /// Copies of some of the rows, in this order.
+    /// Copies of some of the rows, in this order, without their blocks.
     ///
     /// # Panics
     /// When there is no such row, or it has no key.
@@ -158,6 +165,7 @@ impl BinnedRows {
             columns: self.columns.iter().map(column).collect(),
             classes: rows.iter().map(|row| self.classes[*row]).collect(),
             keys: rows.iter().map(|row| self.keys[*row]).collect(),
+            blocks: Vec::new(),
         }
     }
 
@@ -174,13 +182,12 @@ impl BinnedRows {
     }
 }
 
-/// Those keys that `keep` names, moved within their own memory if nobody else holds it.
-fn kept(keys: Rc<Vec<RowKey>>, keep: impl Fn(usize) -> bool) -> Vec<RowKey> {
-    let mut keys = Rc::unwrap_or_clone(keys);
+/// What `keep` names of something that each row has, moved within its own memory.
+fn kept<D>(mut of_rows: Vec<D>, keep: impl Fn(usize) -> bool) -> Vec<D> {
     let mut row = 0;
-    keys.retain(|_| {
+    of_rows.retain(|_| {
         row += 1;
         keep(row - 1)
     });
-    keys
+    of_rows
 }

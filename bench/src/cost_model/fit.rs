@@ -9,7 +9,7 @@ use std::rc::Rc;
 use anyhow::Context;
 use flightline_operators::forest::{ForestParams, TreeIndex};
 use flightline_operators::grow::wire::{Encoding, Wire};
-use flightline_operators::grow::{Crew, HistogramBatch, LocalGrower, bagging_weight};
+use flightline_operators::grow::{Crew, GrowInput, HistogramBatch, LocalGrower, bagging_weight};
 
 use super::shape::{LevelShape, levels};
 use super::{Machine, Work};
@@ -128,8 +128,8 @@ fn draw(table: &Table) -> anyhow::Result<f64> {
 /// Seconds to write a byte of a histogram and to read it, as the exchange does both.
 fn wire(table: &Table) -> anyhow::Result<f64> {
     let crew = Crew { worker: 0, workers: 1, rows: table.binned.len() as u64 };
-    let params = Rc::clone(&table.params);
-    let mut grower = LocalGrower::new(Rc::clone(&table.binned), Rc::clone(&table.layout), params, crew);
+    let GrowInput { rows, layout, tasks, .. } = table.grow_input();
+    let mut grower = LocalGrower::new(rows, layout, tasks, crew);
     let mut batches: Vec<HistogramBatch> = Vec::new();
     grower.count(|batch| batches.push(batch));
     let (begun, mut bytes) = (processor_seconds()?, 0);

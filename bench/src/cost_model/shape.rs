@@ -4,16 +4,15 @@
 //! by its rows to split. So a level has nodes of `level + 1` sizes, as many of each as the binomial coefficient says. Trees
 //! on flights come near that in the middle, and end somewhat sooner.
 
+use flightline_operators::grow::{CELLS_PER_ROW, MOST_WEIGHT};
+
 use super::Work;
 
 /// The share of a node's rows that goes to its smaller child.
 const SMALLER: f64 = 0.25;
 
-/// Cells that a row of a node stands for before all are looked through: as in the grower.
-const CELLS_PER_ROW: f64 = 4.0;
-
 /// Rows of a node from which on a cell that has some takes two words: 2^16 by the largest weight.
-const LONG_ROWS: f64 = 65_536.0 / 15.0;
+const LONG_ROWS: f64 = 65_536.0 / MOST_WEIGHT as f64;
 
 /// What a feature is to the model.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +83,7 @@ impl LevelShape {
         for feature in &work.features {
             let cells = feature.cells;
             let asked = share * competing * nodes;
-            if of_worker * CELLS_PER_ROW >= cells {
+            if of_worker * CELLS_PER_ROW as f64 >= cells {
                 self.dense_rows += share * nodes * rows;
                 self.dense_words += asked * (cells + 1.0);
             } else {

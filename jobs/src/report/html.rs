@@ -6,7 +6,7 @@ use super::figures::{bytes, count, decimal, percent, points, seconds, short_id, 
 use super::pictures::{self, Figure, Table};
 use super::text::clean;
 use super::words::{self, Compared, Tone, heading};
-use super::{JudgedKind, TrainingReport, traffic};
+use super::{JudgedKind, SearchReport, TrainingReport, traffic};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -32,6 +32,7 @@ pub(super) fn page(report: &TrainingReport) -> Markup {
                     (outlook(report))
                     (quality(report))
                     (promotion(report))
+                    @if let Some(search) = &report.search { (folds(search)) }
                     section.figures aria-label="Pictures" {
                         @for figure in pictures::all(report) { (card(&figure)) }
                     }
@@ -130,6 +131,22 @@ fn promotion(report: &TrainingReport) -> Markup {
                         "log loss is the better one."
                     }
                 }
+            }
+        }
+    }
+}
+
+/// What was judged by folds, and what was chosen; the picture and all figures stand among the pictures.
+fn folds(search: &SearchReport) -> Markup {
+    html! {
+        section aria-labelledby="folds" {
+            h2 id="folds" { @if search.candidates.len() > 1 { "Search" } @else { "Cross-validation" } }
+            p { (search.sentence()) }
+            @if let Some(choice) = search.choice() { p { (clean(&choice)) } }
+            (table_of(&pictures::best_candidates(search), "listing"))
+            p.note {
+                "The folds share the bins of all training rows. The forest of this model grew from all of them, by the "
+                "parameters of the first line; the rows that judge it above were in no fold."
             }
         }
     }

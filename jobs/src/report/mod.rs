@@ -12,6 +12,7 @@ mod quality;
 mod reading;
 #[cfg(test)]
 mod sample;
+mod search;
 mod svg;
 mod terminal;
 mod text;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use promotion::{CurrentModelReport, Promotion, PromotionReason};
 pub use reading::Reading;
+pub use search::{CandidateReport, FoldReport, SearchReport};
 pub use traffic::LevelReport;
 
 /// Everything that a report shows about one training.
@@ -38,6 +40,9 @@ pub struct TrainingReport {
     pub parameters: Vec<Parameter>,
     /// Where all chance came from.
     pub seed: u64,
+    /// What folds of the training rows said before; `None` without folds.
+    #[serde(default)]
+    pub search: Option<SearchReport>,
     /// The features, in schema order.
     pub features: Vec<FeatureReport>,
     /// The classes, in label order.

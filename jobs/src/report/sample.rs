@@ -4,8 +4,9 @@ use flightline_operators::evaluate::{Quality, Tally};
 use flightline_operators::table::Class;
 
 use super::{
-    BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, LevelReport, NullCount, Parameter,
-    Promotion, PromotionReason, Reading, RowsReport, StageTime, TrainingReport,
+    BadRows, CandidateReport, ClassReport, CurrentModelReport, FeatureReport, FoldReport, Judged, JudgedKind,
+    LevelReport, NullCount, Parameter, Promotion, PromotionReason, Reading, RowsReport, SearchReport, StageTime,
+    TrainingReport,
 };
 
 /// Shares of the classes among flights of a year.
@@ -53,6 +54,7 @@ pub(super) fn report() -> TrainingReport {
         grower: "histogram".to_owned(),
         parameters: parameters.map(|(name, value)| Parameter { name: name.to_owned(), value: value.to_owned() }).into(),
         seed: 42,
+        search: None,
         features: features(),
         classes: CLASSES
             .iter()
@@ -89,6 +91,27 @@ pub(super) fn report() -> TrainingReport {
             })
             .collect(),
     }
+}
+
+/// A search among 24 candidates by four folds.
+pub(super) fn search() -> SearchReport {
+    let parameter = |name: &str, value: u64| Parameter { name: name.to_owned(), value: value.to_string() };
+    let candidate = |place: u64| {
+        let log_loss = 0.98 + 0.004 * place as f64;
+        let fold = |fold: u64| FoldReport {
+            fold,
+            rows: 50_000,
+            log_loss: log_loss + 0.01 * (fold as f64 - 2.5),
+            accuracy: 0.59,
+        };
+        CandidateReport {
+            parameters: vec![parameter("depth", 16 - place % 12), parameter("min-rows", 20 + 30 * (place % 2))],
+            log_loss,
+            accuracy: 0.59,
+            by_fold: (1..=4).map(fold).collect(),
+        }
+    };
+    SearchReport { folds: "forward:4".to_owned(), forests: 24, candidates: (0..24).map(candidate).collect() }
 }
 
 fn features() -> Vec<FeatureReport> {

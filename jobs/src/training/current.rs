@@ -103,7 +103,7 @@ impl CurrentModel {
     /// The model and those of one worker's flights that are held out; `table` has their roles, in the same order.
     pub(super) fn trial(&self, flights: &FlightBatch, table: &RoledRows) -> Trial {
         let rows = Rc::new(labelled(flights, &self.features));
-        let table = RoledRows { rows, keys: Rc::default(), roles: table.roles.clone() };
+        let table = RoledRows { rows, keys: Rc::default(), roles: table.roles.clone(), blocks: Vec::new() };
         let [rows] = BinnedRows::by_role(Rc::new(table), &self.space, [Role::HeldOut]);
         Trial { forest: Rc::new(FlatForest::new(&self.forest, self.smoothing)), rows: Rc::new(rows) }
     }

@@ -1,12 +1,13 @@
 //! The training dataflow, from files to a judged forest.
 //!
 //! ```text
-//! input --read--> [gather] --> [settle keys] --> [roles] --> [index] --> [bin] --> [grow] --> [judge] --> worker 0
-//! test ---read--> [gather] ------------------------------------------------^                ^
-//!                    flights and roles --> [bin] as the current model does -----------------'
+//! input --read--> [gather] --> [settle keys] --> [roles] --> [index] --> [bin] --> [search] --> [grow] --> [judge]
+//! test ---read--> [gather] ------------------------------------------------^                                  ^
+//!                    flights and roles --> [bin] as the current model does -----------------------------------'
 //! ```
 //!
-//! The last line is there only when the current model is judged, too, by the same held-out rows and the same operator.
+//! The last line is there only when the current model is judged, too, by the same held-out rows and the same operator;
+//! the search only where candidates are judged by folds first. What is known in the end worker 0 knows.
 //! Rows stay on the worker that read them. When the input is unfit no table leaves `gather`, all later stages end
 //! empty, and every worker returns the same verdict.
 
@@ -18,10 +19,9 @@ use flightline_engine::named::map_named;
 use flightline_engine::progress::Stage;
 use flightline_operators::evaluate::judge_unseen;
 use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, pair_at_end, to_worker};
-use flightline_operators::forest::{FlatForest, Forest};
-use flightline_operators::grow::{GrowInput, Layout, LocalGrower, Traffic, grow_forest};
+use flightline_operators::forest::FlatForest;
+use flightline_operators::grow::{GrowInput, Layout, Tasks};
 use flightline_operators::holdout::{HoldOut, assign_roles};
-use flightline_operators::linfa::grow_with_linfa;
 use flightline_operators::settle::settle_keys;
 use flightline_operators::space::{IndexedFeatures, index_features};
 use flightline_operators::table::{BinnedRows, Role, RoledRows};
@@ -35,8 +35,9 @@ use super::current::{CurrentModel, tell_current};
 use super::end::{Results, TrainingEnd};
 use super::facts::Facts;
 use super::golden::choose_golden;
+use super::growing::{grow, params_of, with_best};
 use super::judging::{judge_all, unseen_input};
-use super::plan::{Grower, TrainPlan};
+use super::plan::TrainPlan;
 use super::promotion::Promote;
 use super::rows::{Verdict, gather, labelled, test_rows};
 use crate::failure::Failure;
@@ -54,6 +55,8 @@ pub struct Stages {
     pub read: Stage,
     /// Settling, hold-out, index and bins.
     pub index: Stage,
+    /// Growing and judging candidates; there when the plan has some.
+    pub search: Option<Stage>,
     /// Growing trees.
     pub grow: Stage,
     /// Judging rows.
@@ -99,11 +102,16 @@ pub fn run_worker(
             pair_at_end(flights, tables, "BinForCurrent", move |flights, table| current.trial(&flights, &table))
         });
 
-        let (inputs, sets) = bin(tables, tests, indexed.clone(), stages, &results.verdict);
+        let (inputs, sets) = bin(tables, tests, indexed.clone(), plan, stages, &results.verdict);
+        let inputs = match plan.search.as_ref().zip(stages.search.as_ref()) {
+            Some((rule, stage)) => with_best(inputs, rule, stage, &results, &done),
+            None => inputs,
+        };
+        let params = params_of(inputs.clone());
         let forest = grow(inputs, plan, stages, &results, &done);
-        let smoothing = plan.params.smoothing;
-        let flat =
-            map_named(forest.clone(), "FlattenForest", move |forest| Rc::new(FlatForest::new(&forest, smoothing)));
+        let flat = pair_at_end(forest.clone(), params.clone(), "FlattenForest", |forest, params| {
+            Rc::new(FlatForest::new(&forest, params.smoothing))
+        });
         let unseen = pair_at_end(flat.clone(), sets.clone(), "UnseenRows", unseen_input);
         let unseen = judge_unseen(unseen, Rc::new(plan.params.clone()));
         let tallies = judge_all(flat, sets, of_current, &stages.judge);
@@ -114,6 +122,7 @@ pub fn run_worker(
             if let Some(facts) = test_facts {
                 keep_last(facts.enter(inner), &results.test_facts, &done);
             }
+            keep_last(params.enter(inner), &results.params, &done);
             keep_last(forest.enter(inner), &results.forest, &done);
             keep_last(tallies.enter(inner), &results.tallies, &done);
             keep_last(unseen.enter(inner), &results.unseen, &done);
@@ -140,7 +149,7 @@ fn roled_tables<'scope>(
     });
     let keys = settle_keys(identities);
     let hold_out = if tested_elsewhere { HoldOut::None } else { plan.hold_out.0 };
-    assign_roles(rows, keys, hold_out, plan.params.seed)
+    assign_roles(rows, keys, hold_out, plan.search.as_ref().map(|search| search.folds), plan.params.seed)
 }
 
 fn gather_facts<'scope>(
@@ -168,13 +177,14 @@ fn bin<'scope>(
     tables: VecStream<'scope, Once, Rc<RoledRows>>,
     tests: Option<VecStream<'scope, Once, Rc<RoledRows>>>,
     indexed: VecStream<'scope, Once, Rc<IndexedFeatures>>,
+    plan: &TrainPlan,
     stages: &Stages,
     verdict: &Rc<RefCell<Option<Verdict>>>,
 ) -> Binned<'scope> {
     let scope = tables.scope();
     scope.region_named("Bin", |inner| {
         let tests = tests.map(|tests| tests.enter(inner));
-        let (inputs, sets) = bin_in(tables.enter(inner), tests, indexed.enter(inner), stages, verdict);
+        let (inputs, sets) = bin_in(tables.enter(inner), tests, indexed.enter(inner), plan, stages, verdict);
         (inputs.leave(scope), sets.leave(scope))
     })
 }
@@ -183,6 +193,7 @@ fn bin_in<'scope>(
     tables: VecStream<'scope, Once, Rc<RoledRows>>,
     tests: Option<VecStream<'scope, Once, Rc<RoledRows>>>,
     indexed: VecStream<'scope, Once, Rc<IndexedFeatures>>,
+    plan: &TrainPlan,
     stages: &Stages,
     verdict: &Rc<RefCell<Option<Verdict>>>,
 ) -> Binned<'scope> {
@@ -191,6 +202,7 @@ fn bin_in<'scope>(
         None => tables.map(|table| (table, None)),
     };
     let (index, verdict) = (stages.index.clone(), Rc::clone(verdict));
+    let tasks = Rc::new(Tasks::one(plan.params.clone()));
     let binned = join_at_end(with_tests, Pipeline, indexed, Pipeline, "BinRows", move |tables, indexed| {
         let rows_everywhere = verdict.borrow().as_ref().map_or(0, |verdict| verdict.counts.good);
         let mut inputs = Vec::new();
@@ -206,7 +218,7 @@ fn bin_in<'scope>(
             let layout = Rc::new(Layout::new(space, DelayClass::COUNT));
             let train = Rc::new(train);
             let sets = Rc::new(vec![Rc::clone(&train), Rc::new(held_out), Rc::new(companion)]);
-            inputs.push((GrowInput { rows: train, layout, rows_everywhere }, sets));
+            inputs.push((GrowInput { rows: train, layout, tasks: Rc::clone(&tasks), rows_everywhere }, sets));
             index.add(rows);
             index.end();
         }
@@ -215,61 +227,8 @@ fn bin_in<'scope>(
     (binned.clone().map(|(input, _)| input), binned.map(|(_, sets)| sets))
 }
 
-fn grow<'scope>(
-    inputs: VecStream<'scope, Once, GrowInput>,
-    plan: &TrainPlan,
-    stages: &Stages,
-    results: &Results,
-    done: &ProbeHandle<Once>,
-) -> VecStream<'scope, Once, Rc<Forest>> {
-    let scope = inputs.scope();
-    scope.region_named("Grow", |inner| grow_in(inputs.enter(inner), plan, stages, results, done).leave(scope))
-}
-
-fn grow_in<'scope>(
-    inputs: VecStream<'scope, Once, GrowInput>,
-    plan: &TrainPlan,
-    stages: &Stages,
-    results: &Results,
-    done: &ProbeHandle<Once>,
-) -> VecStream<'scope, Once, Rc<Forest>> {
-    let params = Rc::new(plan.params.clone());
-    let (start, add, end) = (stages.grow.clone(), stages.grow.clone(), stages.grow.clone());
-    let (worker, peers) = (inputs.scope().index() as u32, inputs.scope().peers());
-    let units = match plan.grower {
-        Grower::Histogram => LocalGrower::levels(&params),
-        Grower::Linfa => (worker..params.trees).step_by(peers).count() as u64,
-    };
-    let inputs = inputs.inspect(move |_| start.start(units));
-    let forest = match plan.grower {
-        Grower::Histogram => {
-            let grown = grow_forest(inputs, params, move |levels| add.add(levels));
-            let traffic = map_named(grown.clone(), "TakeTraffic", |grown| grown.traffic);
-            let sum =
-                fold_at_end(traffic, to_worker(|_| 0), "AddTraffic", Traffic::default(), add_traffic, |sum| vec![sum]);
-            keep_last(sum, &results.traffic, done);
-            map_named(grown, "TakeForest", |grown| grown.forest)
-        }
-        Grower::Linfa => {
-            let failure = Rc::clone(&results.grower_failure);
-            grow_with_linfa(inputs, params, move |trees| add.add(trees)).flat_map(move |grown| match grown {
-                Ok(forest) => Some(forest),
-                Err(error) => {
-                    *failure.borrow_mut() = Some(error);
-                    None
-                }
-            })
-        }
-    };
-    forest.inspect(move |_| end.end())
-}
-
-fn add_traffic(sum: &mut Traffic, more: Traffic) {
-    sum.merge(&more);
-}
-
 /// Keeps the last value; `done` waits for it, too.
-fn keep_last<D: Clone + 'static>(
+pub(super) fn keep_last<D: Clone + 'static>(
     stream: VecStream<'_, Once, D>,
     cell: &Rc<RefCell<Option<D>>>,
     done: &ProbeHandle<Once>,

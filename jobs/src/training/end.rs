@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use flightline_operators::evaluate::{Tally, Unseen};
-use flightline_operators::forest::Forest;
+use flightline_operators::forest::{Forest, ForestParams};
 use flightline_operators::grow::Traffic;
 use flightline_operators::linfa::LinfaError;
+use flightline_operators::search::Outcome;
 use flightline_operators::space::IndexedFeatures;
 
 use super::facts::Facts;
@@ -19,6 +20,8 @@ use crate::model::ModelId;
 /// What worker 0 has at the end of a training run.
 #[derive(Debug)]
 pub struct Trained {
+    /// The parameters that the forest was grown by: the best of a search, or those of the plan.
+    pub params: ForestParams,
     /// The forest.
     pub forest: Forest,
     /// The bins of its features, and the values that they were made from.
@@ -31,6 +34,8 @@ pub struct Trained {
     pub of_current: Option<JudgedCurrent>,
     /// The golden rows, as requests; none when nothing is left to train on.
     pub golden: Vec<GoldenRequest>,
+    /// How each candidate of a search did, in the order of the plan; none without folds.
+    pub outcomes: Vec<Outcome>,
     /// What was sent from worker to worker to grow it.
     pub traffic: Traffic,
     /// What is known of the input rows.
@@ -79,6 +84,8 @@ pub(super) struct Results {
     pub(super) verdict: Rc<RefCell<Option<Verdict>>>,
     pub(super) test_verdict: Rc<RefCell<Option<Verdict>>>,
     pub(super) indexed: Rc<RefCell<Option<Rc<IndexedFeatures>>>>,
+    pub(super) outcomes: Rc<RefCell<Option<Vec<Outcome>>>>,
+    pub(super) params: Rc<RefCell<Option<Rc<ForestParams>>>>,
     pub(super) forest: Rc<RefCell<Option<Rc<Forest>>>>,
     pub(super) traffic: Rc<RefCell<Option<Traffic>>>,
     pub(super) grower_failure: Rc<RefCell<Option<LinfaError>>>,
@@ -113,6 +120,8 @@ impl Results {
             tallies: tallies.try_into().ok()?,
             unseen: self.unseen.take(),
             of_current,
+            outcomes: self.outcomes.take().unwrap_or_default(),
+            params: owned(self.params.take()?),
             forest: owned(self.forest.take()?),
             traffic: self.traffic.take().unwrap_or_default(),
             indexed: owned(self.indexed.take()?),

@@ -29,7 +29,7 @@ pub fn model(plan: &TrainPlan, end: &TrainingEnd, trained: Trained) -> Result<Mo
         schema: Schema::of(plan.features.clone()),
         contracts: contracts.map(|(feature, summary)| FeatureContract::of(summary, nulls(feature))).collect(),
         space: trained.indexed.space,
-        params: plan.params.clone(),
+        params: trained.params,
         forest: trained.forest,
         metrics: Metrics { companion, held_out, hold_out: plan.hold_out.to_string(), train },
         fingerprint: DataFingerprint {

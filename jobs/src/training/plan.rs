@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::preset::Preset;
 use super::promotion::Promote;
+use super::search::SearchRule;
 use crate::config::ModelsPlace;
 use crate::flight::features::Feature;
 
@@ -96,8 +97,10 @@ pub struct TrainPlan {
     pub preset: Preset,
     /// The features of the model, in schema order.
     pub features: Vec<Feature>,
-    /// The parameters of the forest.
+    /// The parameters of the forest; of a search, those that its candidates vary.
     pub params: ForestParams,
+    /// What is judged by folds first, and chosen among.
+    pub search: Option<SearchRule>,
     /// Who grows it.
     pub grower: Grower,
     /// What is held out of the input.
@@ -123,6 +126,9 @@ pub enum PlanError {
     /// The limit on bad rows is no share.
     #[error("max-bad-rows is {0}, but must be a share from 0 to 1, or from 0% to 100%")]
     BadRows(f64),
+    /// Folds need the grower that can leave rows out.
+    #[error("--grower linfa knows no --folds and no --search: leave them out, or the grower")]
+    FoldsWithLinfa,
     /// Models are to be compared by rows, and there is none.
     #[error("--promote if-better compares models by held-out rows, and nothing is held out: give --holdout or --test")]
     NothingToCompareBy,
@@ -136,6 +142,15 @@ impl TrainPlan {
     pub fn check(&self) -> Result<(), Vec<PlanError>> {
         let mut errors: Vec<PlanError> =
             self.params.check().err().into_iter().flatten().map(PlanError::Params).collect();
+        for error in self.search.iter().flat_map(|search| &search.candidates).filter_map(|params| params.check().err())
+        {
+            // A value stands in many candidates.
+            let unknown = error.into_iter().map(PlanError::Params).filter(|error| !errors.contains(error));
+            errors.extend(unknown.collect::<Vec<_>>());
+        }
+        if self.search.is_some() && self.grower == Grower::Linfa {
+            errors.push(PlanError::FoldsWithLinfa);
+        }
         if self.features.is_empty() {
             errors.push(PlanError::NoFeature);
         }
@@ -157,12 +172,13 @@ impl TrainPlan {
     #[must_use]
     pub fn agreement(&self) -> String {
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {} {} {} {} {}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {} {}",
             self.input,
             self.test,
             self.format,
             self.features,
             self.params,
+            self.search,
             self.grower,
             self.hold_out,
             self.max_bad_rows,
@@ -199,6 +215,7 @@ mod tests {
             preset,
             features: Vec::new(),
             params: preset.params(Seed(1)),
+            search: None,
             grower: Grower::Histogram,
             hold_out: HoldOutRule(HoldOut::None),
             max_bad_rows: 0.01,

@@ -122,7 +122,8 @@ pub(super) fn labelled(flights: &FlightBatch, features: &[Feature]) -> LabelledR
 /// Test rows as rows that are all held out; none of them needs a key.
 pub(super) fn test_rows(flights: &FlightBatch, features: &[Feature]) -> RoledRows {
     let rows = labelled(flights, features);
-    RoledRows { keys: Rc::default(), roles: vec![Role::HeldOut; rows.len()], rows: Rc::new(rows) }
+    let roles = vec![Role::HeldOut; rows.len()];
+    RoledRows { keys: Rc::default(), roles, blocks: Vec::new(), rows: Rc::new(rows) }
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use flightline_operators::evaluate::{Permuted, Quality};
-use flightline_operators::forest::importances;
+use flightline_operators::forest::{ForestParams, importances};
 use flightline_operators::grow::{LevelTraffic, Traffic};
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::table::Day;
 
+use super::candidates::{candidates, of_forest};
 use super::end::{JudgedCurrent, Trained, TrainingEnd};
 use super::plan::TrainPlan;
 use super::promotion::decide;
@@ -49,8 +50,9 @@ pub fn report(plan: &TrainPlan, end: &TrainingEnd, trained: &Trained, measured: 
         model: String::new(),
         preset: Some(plan.preset.to_string()),
         grower: plan.grower.to_string(),
-        parameters: parameters(plan, tested_elsewhere),
+        parameters: parameters(plan, &trained.params, tested_elsewhere),
         seed: plan.params.seed.0,
+        search: plan.search.as_ref().map(|rule| candidates(rule, &trained.outcomes)),
         features: features(plan, trained),
         classes: classes(trained),
         rows: rows(end, trained),
@@ -130,23 +132,11 @@ fn names(plan: &TrainPlan, trained: &Trained, tested_elsewhere: bool) -> (Name, 
     }
 }
 
-fn parameters(plan: &TrainPlan, tested_elsewhere: bool) -> Vec<Parameter> {
-    let params = &plan.params;
-    let text = |value: serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let json = |value: Result<serde_json::Value, serde_json::Error>| value.map(text).unwrap_or_default();
+fn parameters(plan: &TrainPlan, params: &ForestParams, tested_elsewhere: bool) -> Vec<Parameter> {
     let hold_out = if tested_elsewhere { "none (test files)".to_owned() } else { plan.hold_out.to_string() };
-    let shown = [
-        ("trees", params.trees.to_string()),
-        ("depth", params.depth.to_string()),
-        ("features-per-node", json(serde_json::to_value(params.features_per_node))),
-        ("impurity", json(serde_json::to_value(params.impurity))),
-        ("min-rows", params.min_rows.to_string()),
-        ("bagging", params.bagging.to_string()),
-        ("smoothing", params.smoothing.0.to_string()),
-        ("bins", params.bins.0.to_string()),
-        ("holdout", hold_out),
-    ];
-    shown.into_iter().map(|(name, value)| Parameter { name: name.to_owned(), value }).collect()
+    let mut parameters = of_forest(params);
+    parameters.push(Parameter { name: "holdout".to_owned(), value: hold_out });
+    parameters
 }
 
 fn features(plan: &TrainPlan, trained: &Trained) -> Vec<FeatureReport> {

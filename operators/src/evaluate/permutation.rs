@@ -56,6 +56,7 @@ pub fn permute(forest: &FlatForest, mut rows: Vec<SampledRow>, features: u16, pa
             .collect(),
         classes: rows.iter().map(|row| row.class).collect(),
         keys: rows.iter().map(|row| row.key).collect(),
+        blocks: Vec::new(),
     };
     let judge = |table: &BinnedRows| {
         let mut tally = Tally::empty(forest.classes() as u8);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::forest::{FeatureSubset, FlatForest, Forest, ForestParams, Impurity, Smoothing, TreeIndex};
-use crate::grow::{Crew, Layout, LocalGrower, bagging_weight, grow_alone};
+use crate::grow::{Crew, Layout, Tasks, bagging_weight, grow_alone};
 use crate::identity::{Purpose, RowKey, Seed};
 use crate::space::{Bin, BinLimit, FeatureBins, FeatureSpace};
 use crate::table::{BinColumn, BinnedRows, Class};
@@ -35,15 +35,16 @@ fn rows(count: u64) -> BinnedRows {
         classes: (0..).zip(&telling).map(class).collect(),
         columns: vec![BinColumn::Wide(telling), BinColumn::Wide(column(2))],
         keys: (0..count).map(|row| RowKey(draw(row, 4))).collect(),
+        blocks: Vec::new(),
     }
 }
 
 fn grown(rows: &BinnedRows, params: &ForestParams) -> Forest {
     let space = FeatureSpace { features: vec![FeatureBins::Numeric { cuts: (1..8).map(i32::into).collect() }; 2] };
-    let (layout, params) = (Rc::new(Layout::new(&space, 2)), Rc::new(params.clone()));
     let crew = Crew { worker: 0, workers: 1, rows: rows.len() as u64 };
-    let grower = LocalGrower::new(Rc::new(rows.clone()), Rc::clone(&layout), Rc::clone(&params), crew);
-    grow_alone(grower, &layout, &params).0
+    let layout = Rc::new(Layout::new(&space, 2));
+    let (forests, _) = grow_alone(Rc::new(rows.clone()), &layout, Tasks::one(params.clone()), crew);
+    Forest::clone(&forests[0])
 }
 
 proptest! {

@@ -9,6 +9,8 @@
 //!
 //! It doesn't know what is behind an exit.
 
+use std::borrow::Borrow;
+
 use super::{Rule, Tree};
 use crate::forest::block::BinBlock;
 use crate::space::Bin;
@@ -44,9 +46,10 @@ struct Asked {
 impl Crowns {
     /// Lays out the crowns of some trees, at most [`LANES`]. `behind` says what to remember of an exit, given the number of
     /// its tree among these and its node's place in that tree; a lane without a tree gets `nothing`.
-    pub(super) fn new(trees: &[Tree], nothing: u32, mut behind: impl FnMut(usize, usize) -> u32) -> Self {
+    pub(super) fn new(trees: &[impl Borrow<Tree>], nothing: u32, mut behind: impl FnMut(usize, usize) -> u32) -> Self {
         let mut crowns = Self { asked: Vec::new(), behind: [[nothing; EXITS]; LANES] };
         for (lane, (tree, exits)) in trees.iter().zip(&mut crowns.behind).enumerate() {
+            let tree = tree.borrow();
             let children = tree.left_children();
             let mut found = 0;
             let mut walk = Walk { tree, children: &children, lane, asked: &mut crowns.asked };

@@ -4,12 +4,13 @@
 //! ([`Nodes`]); a forest of depth 5 is crowns alone. Class shares are added in tree order and divided once, so a row's answer
 //! does not depend on the block that it came in, nor on the way in which its leaves are found.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::below::{Nodes, Place};
 use super::block::BinBlock;
 use super::crown::{Crowns, LANES, Open};
-use super::{Forest, Node, Smoothing, Tree, TreeIndex};
+use super::{Forest, ForestSize, Node, Smoothing, Tree, TreeIndex};
 use crate::table::BinColumn;
 
 /// Classes that are added up together.
@@ -50,18 +51,26 @@ impl FlatForest {
     /// Lays out a forest.
     #[must_use]
     pub fn new(forest: &Forest, smoothing: Smoothing) -> Self {
+        Self::cut(forest, ForestSize { trees: forest.trees.len() as u32, depth: u8::MAX }, smoothing)
+    }
+
+    /// Lays out what is left of a forest when it is cut down.
+    #[must_use]
+    pub fn cut(forest: &Forest, size: ForestSize, smoothing: Smoothing) -> Self {
         let classes = usize::from(forest.classes);
+        let trees = &forest.trees[..forest.trees.len().min(size.trees as usize)];
         let mut flat = Self {
             classes,
-            trees: forest.trees.len(),
+            trees: trees.len(),
             groups: Vec::new(),
             nodes: Nodes::default(),
             shares: vec![Quad::default(); classes.div_ceil(QUAD)],
         };
-        for trees in forest.trees.chunks(LANES) {
+        for trees in trees.chunks(LANES) {
+            let trees: Vec<Cow<'_, Tree>> = trees.iter().map(|tree| tree.cut(size.depth)).collect();
             let laid: Vec<Vec<Place>> = trees.iter().map(|tree| flat.lay_out(tree, smoothing)).collect();
             let mut deep = [false; LANES];
-            let crowns = Crowns::new(trees, Place::leaf(0).bits(), |lane, node| {
+            let crowns = Crowns::new(&trees, Place::leaf(0).bits(), |lane, node| {
                 let place = laid[lane][node];
                 deep[lane] |= !place.is_leaf();
                 place.bits()

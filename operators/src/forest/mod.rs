@@ -6,6 +6,7 @@
 mod below;
 mod block;
 mod crown;
+mod cut;
 mod flat;
 mod importance;
 mod params;
@@ -15,6 +16,7 @@ mod tree;
 mod tests;
 
 pub use block::BinBlock;
+pub use cut::ForestSize;
 pub use flat::{FlatForest, most_probable};
 pub use importance::importances;
 pub use params::{FeatureSubset, ForestParams, Impurity, ParamsError, Smoothing};

@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use super::bagging::bagging_weight;
-use crate::forest::{ForestParams, Rule, TreeIndex};
+use super::tasks::ForestTask;
+use crate::forest::{Rule, TreeIndex};
 use crate::table::{BinColumn, BinnedRows};
 
 /// The most rows that one worker may read to train.
@@ -15,7 +16,7 @@ pub const MOST_ROWS: usize = 1 << ROW_BITS;
 const ROW_BITS: u32 = 28;
 
 /// No row weighs more: see [`bagging_weight`], which ends at 12.
-pub(super) const MOST_WEIGHT: u32 = (1 << (u32::BITS - ROW_BITS)) - 1;
+pub const MOST_WEIGHT: u32 = (1 << (u32::BITS - ROW_BITS)) - 1;
 
 /// A row of the worker and its weight, which is at most [`MOST_WEIGHT`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,23 +41,29 @@ impl WeightedRow {
 pub(super) struct Bag(Vec<WeightedRow>);
 
 impl Bag {
-    /// Draws the sample of a tree: each row as often as its weight says, or all rows once.
-    pub(super) fn draw(tree: TreeIndex, data: &BinnedRows, params: &ForestParams) -> Self {
-        let rows = 0..data.len() as u32;
-        if !params.bagging {
-            return Self(rows.map(|row| WeightedRow::new(row, 1)).collect());
+    /// Draws the sample of a tree of a forest: each row that the forest sees as often as its weight says, or once.
+    pub(super) fn draw(tree: TreeIndex, data: &BinnedRows, task: &ForestTask) -> Self {
+        let drawn = |row: usize| bagging_weight(task.params.seed, tree, data.keys[row]);
+        let seen = |row: usize| task.fold.map_or(1, |fold| u8::from(fold.sees(data.blocks[row])));
+        match (task.params.bagging, task.fold) {
+            (true, None) => Self::of_weights(data.len(), drawn),
+            (true, Some(_)) => Self::of_weights(data.len(), |row| drawn(row) * seen(row)),
+            (false, _) => Self::of_weights(data.len(), seen),
         }
-        let mut drawn = vec![WeightedRow::default(); data.len()];
+    }
+
+    fn of_weights(rows: usize, weight: impl Fn(usize) -> u8) -> Self {
+        let mut bag = vec![WeightedRow::default(); rows];
         let mut length = 0;
-        for (row, key) in rows.zip(&data.keys) {
+        for row in 0..rows {
             // Always written, and kept by moving on: a third of the rows is not drawn, which no branch can foretell.
-            let weight = bagging_weight(params.seed, tree, *key);
-            drawn[length] = WeightedRow::new(row, weight);
+            let weight = weight(row);
+            bag[length] = WeightedRow::new(row as u32, weight);
             length += usize::from(weight > 0);
         }
-        drawn.truncate(length);
-        drawn.shrink_to_fit();
-        Self(drawn)
+        bag.truncate(length);
+        bag.shrink_to_fit();
+        Self(bag)
     }
 
     pub(super) fn len(&self) -> usize {

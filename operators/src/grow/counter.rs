@@ -16,7 +16,7 @@ const AT_ONCE: usize = 3;
 
 /// To look through all cells and clear them costs a step for each, and the bitmap some for each row: a node is dense
 /// that has one row for this many cells.
-const CELLS_PER_ROW: usize = 4;
+pub const CELLS_PER_ROW: usize = 4;
 
 /// Counts rows into cells; all its counts are zero between two nodes.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl CellCounter {
         let mut rest = subset;
         while let [first, others @ ..] = rest {
             let short_and_dense = |feature: &FeatureIndex| match columns.of_feature(*feature) {
-                CellColumn::Short(cells) if is_dense(layout, *feature, rows) => Some(cells.as_slice()),
+                CellColumn::Short(cells) if is_dense(layout.cells(*feature), rows) => Some(cells.as_slice()),
                 _ => None,
             };
             let mut together = rest.iter().map_while(short_and_dense);
@@ -91,7 +91,7 @@ impl CellCounter {
             CellColumn::Short(_) => self.short[0].as_mut_slice(),
             CellColumn::Long(_) => self.long.as_mut_slice(),
         };
-        if rows.len() * CELLS_PER_ROW >= cells {
+        if is_dense(cells, rows) {
             rows.iter().for_each(|entry| counts[column.get(entry.row())] += entry.weight());
             push_dense(words, &counts[..cells]);
             return counts[..cells].fill(0);
@@ -107,8 +107,8 @@ impl CellCounter {
     }
 }
 
-fn is_dense(layout: &Layout, feature: FeatureIndex, rows: &[WeightedRow]) -> bool {
-    rows.len() * CELLS_PER_ROW >= layout.cells(feature)
+fn is_dense(cells: usize, rows: &[WeightedRow]) -> bool {
+    rows.len() * CELLS_PER_ROW >= cells
 }
 
 #[cfg(test)]
@@ -134,6 +134,7 @@ mod tests {
             columns: BINS.map(|bins| BinColumn::Wide(rows.clone().map(|row| bin(row, bins)).collect())).into(),
             classes: rows.clone().map(|row| Class(class(row))).collect(),
             keys: rows.clone().map(|row| RowKey(row.into())).collect(),
+            blocks: Vec::new(),
         };
         let columns = CellColumns::of(&data, &layout);
         let subset: Vec<FeatureIndex> = (0..5).map(FeatureIndex).collect();

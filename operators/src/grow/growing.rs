@@ -4,13 +4,15 @@ use std::ops::Range;
 
 use super::bag::{Bag, WeightedRow};
 use super::owner::Decision;
-use crate::forest::{ClassCounts, ForestParams, Node, NodeIndex, Tree, TreeIndex};
+use super::tasks::{QueuedTree, Tasks, TreeOfTask};
+use crate::forest::{ClassCounts, ForestParams, Node, NodeIndex, Tree};
 use crate::table::BinnedRows;
 
 /// A tree that is not finished.
 #[derive(Debug)]
 pub(super) struct GrowingTree {
-    index: TreeIndex,
+    queued: QueuedTree,
+    of_task: TreeOfTask,
     bag: Bag,
     open: Vec<OpenNode>,
     nodes: Vec<Node>,
@@ -25,14 +27,21 @@ pub(super) struct OpenNode {
 
 impl GrowingTree {
     /// A tree with an open root.
-    pub(super) fn plant(index: TreeIndex, data: &BinnedRows, params: &ForestParams) -> Self {
-        let bag = Bag::draw(index, data, params);
+    pub(super) fn plant(queued: QueuedTree, data: &BinnedRows, tasks: &Tasks) -> Self {
+        let of_task = tasks.locate(queued);
+        let bag = Bag::draw(of_task.tree, data, &tasks.forests()[of_task.task]);
         let root = OpenNode { index: NodeIndex::ROOT, rows: 0..bag.len() };
-        Self { index, bag, open: vec![root], nodes: vec![] }
+        Self { queued, of_task, bag, open: vec![root], nodes: vec![] }
     }
 
-    pub(super) fn index(&self) -> TreeIndex {
-        self.index
+    /// Its place in the queue of all trees.
+    pub(super) fn queued(&self) -> QueuedTree {
+        self.queued
+    }
+
+    /// Its forest, and its number in it.
+    pub(super) fn of_task(&self) -> TreeOfTask {
+        self.of_task
     }
 
     /// The nodes that await a decision: ascending, all of one level.

@@ -4,10 +4,12 @@
 //! all cells are written, a word each, where the node has a row for every four of them; else only those with rows,
 //! ascending. So a node of 40 rows costs 160 words a feature at most, and 40 when a vocabulary has thousands of names.
 
-use crate::forest::{NodeIndex, TreeIndex};
+use super::tasks::QueuedTree;
+use crate::forest::NodeIndex;
 
-/// Words of a message, about, after which the next one begins: 256 KiB.
-const FULL: usize = 1 << 16;
+/// Words after which a message goes out: 256 KiB. So a worker's peers hear of its first nodes while it counts others, and
+/// no message takes more memory than it must.
+pub(super) const FULL_WORDS: usize = 1 << 16;
 
 /// A cell and its rows share a word where both are below this.
 const PACKED: u32 = 1 << 16;
@@ -27,7 +29,7 @@ pub struct HistogramBatch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeEnd {
     /// The tree.
-    pub tree: TreeIndex,
+    pub tree: QueuedTree,
     /// The node.
     pub node: NodeIndex,
     /// One past its last word.
@@ -41,16 +43,16 @@ impl HistogramBatch {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.words.len() >= FULL
+        self.words.len() >= FULL_WORDS
     }
 
     /// Ends the histogram whose features were pushed last.
-    pub(super) fn end_node(&mut self, tree: TreeIndex, node: NodeIndex) {
+    pub(super) fn end_node(&mut self, tree: QueuedTree, node: NodeIndex) {
         self.nodes.push(NodeEnd { tree, node, end: self.words.len() as u32 });
     }
 
     /// Every node with its words.
-    pub(super) fn histograms(&self) -> impl Iterator<Item = (TreeIndex, NodeIndex, &[u32])> {
+    pub(super) fn histograms(&self) -> impl Iterator<Item = (QueuedTree, NodeIndex, &[u32])> {
         let starts = std::iter::once(0).chain(self.nodes.iter().map(|node| node.end));
         self.nodes
             .iter()

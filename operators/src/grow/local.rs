@@ -14,14 +14,15 @@ use super::histogram::HistogramBatch;
 use super::layout::Layout;
 use super::owner::Decision;
 use super::subset::FeatureDealer;
+use super::tasks::{QueuedTree, Tasks};
 use super::traffic::{Traffic, bytes_of_decision};
 use super::wire::{Encoding, Wire};
-use crate::forest::{ClassCounts, Forest, ForestParams, Tree, TreeIndex};
+use crate::forest::{ClassCounts, Forest, ForestParams, Tree};
 use crate::space::FeatureIndex;
 use crate::table::BinnedRows;
 
 /// Bytes that the bags and histograms of the trees that grow at once may take on a worker, about.
-const BYTES_AT_ONCE: u64 = 32 << 20;
+pub const BYTES_AT_ONCE: u64 = 32 << 20;
 
 /// Who grows: a worker among others, and the rows of all of them.
 #[derive(Clone, Copy, Debug)]
@@ -34,19 +35,35 @@ pub struct Crew {
     pub rows: u64,
 }
 
-/// A worker's state while a forest grows.
+/// A forest that has grown.
+#[derive(Clone, Debug)]
+pub struct Grown {
+    /// Its place among those that the loop grows.
+    pub task: usize,
+    /// The forest, the same on each worker.
+    pub forest: Rc<Forest>,
+    /// What this worker says was sent since the forest before: all that was is the sum over forests and workers.
+    pub traffic: Traffic,
+}
+
+/// A worker's state while forests grow.
 #[derive(Debug)]
 pub struct LocalGrower {
     data: Rc<BinnedRows>,
     cells: CellColumns,
     layout: Rc<Layout>,
-    params: Rc<ForestParams>,
+    tasks: Rc<Tasks>,
     crew: Crew,
-    trees_at_once: u32,
+    /// Trees that were planted, of all in the queue.
+    planted: u32,
     growing: Vec<GrowingTree>,
+    /// Trees of forests that are not complete.
     grown: Vec<Tree>,
+    /// Forests that are.
+    complete: usize,
     counter: CellCounter,
-    dealer: FeatureDealer,
+    /// One for each forest.
+    dealers: Vec<FeatureDealer>,
     spare: Vec<WeightedRow>,
     traffic: Traffic,
     owners: Owners,
@@ -86,31 +103,26 @@ impl LocalGrower {
     /// A grower over this worker's rows. `crew` is the same on each worker: it sets how many trees grow at once and who
     /// owns a node, and reaches no result.
     #[must_use]
-    pub fn new(data: Rc<BinnedRows>, layout: Rc<Layout>, params: Rc<ForestParams>, crew: Crew) -> Self {
+    pub fn new(data: Rc<BinnedRows>, layout: Rc<Layout>, tasks: Rc<Tasks>, crew: Crew) -> Self {
         Self {
             cells: CellColumns::of(&data, &layout),
             counter: CellCounter::new(&layout),
-            dealer: FeatureDealer::new(&params, layout.features()),
-            trees_at_once: trees_at_once(&layout, &params, crew),
+            dealers: FeatureDealer::of_tasks(&tasks, layout.features()),
             crew,
             data,
             layout,
-            params,
+            tasks,
+            planted: 0,
             growing: vec![],
             grown: vec![],
+            complete: 0,
             spare: vec![],
             traffic: Traffic::default(),
             owners: Owners::new(crew.workers),
         }
     }
 
-    /// Levels of all trees together: the work units of [`LocalGrower::decide`].
-    #[must_use]
-    pub fn levels(params: &ForestParams) -> u64 {
-        u64::from(params.trees) * (u64::from(params.depth) + 1)
-    }
-
-    /// Gives `say` this worker's histograms of all open nodes. `false` when the forest is grown.
+    /// Gives `say` this worker's histograms of all open nodes. `false` when all forests are grown.
     pub fn count(&mut self, mut say: impl FnMut(HistogramBatch)) -> bool {
         if self.growing.is_empty() {
             self.start_group();
@@ -131,11 +143,12 @@ impl LocalGrower {
                 if open.rows.is_empty() {
                     continue;
                 }
-                let subset = self.dealer.deal(tree.index(), open.index);
+                let of_task = tree.of_task();
+                let subset = self.dealers[of_task.task].deal(of_task.tree, open.index);
                 let batch = &mut batches[owner];
                 let rows = tree.rows(open.rows.clone());
                 self.counter.count(&self.cells, &self.layout, subset, rows, &mut batch.words);
-                batch.end_node(tree.index(), open.index);
+                batch.end_node(tree.queued(), open.index);
                 if batch.is_full() {
                     say(std::mem::replace(batch, HistogramBatch::to(owner as u32)));
                 }
@@ -145,23 +158,24 @@ impl LocalGrower {
         !self.growing.is_empty()
     }
 
-    /// Applies the owners' decisions on all open nodes, in any order; returns how many levels that settles.
+    /// Applies the owners' decisions on all open nodes, in any order; returns how many of [`Tasks::levels`] that settles.
     pub fn decide(&mut self, mut decisions: Vec<Decision>) -> u64 {
         self.note(&decisions);
         decisions.sort_unstable_by_key(|decision| (decision.tree, decision.node));
         let mut decisions = decisions.into_iter().peekable();
         let mut levels = 0;
         for tree in &mut self.growing {
+            let params = &self.tasks.forests()[tree.of_task().task].params;
             let (level, nodes) = tree.take_open();
             for open in nodes {
                 let decision =
-                    decisions.next_if(|decision| (decision.tree, decision.node) == (tree.index(), open.index));
+                    decisions.next_if(|decision| (decision.tree, decision.node) == (tree.queued(), open.index));
                 match decision {
-                    Some(decision) => tree.settle(open, decision, &self.data, &self.params, &mut self.spare),
+                    Some(decision) => tree.settle(open, decision, &self.data, params, &mut self.spare),
                     None => tree.settle_empty(open, ClassCounts::zero(self.layout.classes())),
                 }
             }
-            levels += if tree.open().is_empty() { u64::from(self.params.depth - level) + 1 } else { 1 };
+            levels += if tree.open().is_empty() { u64::from(params.depth - level) + 1 } else { 1 };
         }
         if self.growing.iter().all(|tree| tree.open().is_empty()) {
             self.grown.extend(self.growing.drain(..).map(GrowingTree::finish));
@@ -169,10 +183,15 @@ impl LocalGrower {
         levels
     }
 
-    /// The grown forest, and what this worker says was sent for it: its own histograms, and on worker 0 the decisions.
-    #[must_use]
-    pub fn finish(self) -> (Forest, Traffic) {
-        (Forest { classes: self.layout.classes() as u8, trees: self.grown }, self.traffic)
+    /// The next forest that is complete, if there is one. With it comes what this worker says was sent: its own histograms,
+    /// and on worker 0 the decisions.
+    pub fn next_grown(&mut self) -> Option<Grown> {
+        let trees = self.tasks.forests().get(self.complete)?.params.trees as usize;
+        let rest = (self.grown.len() >= trees).then(|| self.grown.split_off(trees))?;
+        let trees = std::mem::replace(&mut self.grown, rest);
+        let forest = Rc::new(Forest { classes: self.layout.classes() as u8, trees });
+        self.complete += 1;
+        Some(Grown { task: self.complete - 1, forest, traffic: std::mem::take(&mut self.traffic) })
     }
 
     /// All workers hear all decisions: one says how many there were.
@@ -189,14 +208,23 @@ impl LocalGrower {
     }
 
     fn start_group(&mut self) {
-        let first = self.grown.len() as u32;
-        let end = self.params.trees.min(first + self.trees_at_once);
-        self.growing = (first..end).map(|tree| GrowingTree::plant(TreeIndex(tree), &self.data, &self.params)).collect();
+        let mut room = BYTES_AT_ONCE;
+        while self.planted < self.tasks.trees() {
+            let queued = QueuedTree(self.planted);
+            let params = &self.tasks.forests()[self.tasks.locate(queued).task].params;
+            let bytes = bytes_of_tree(&self.layout, params, self.crew);
+            if bytes > room && !self.growing.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(bytes);
+            self.growing.push(GrowingTree::plant(queued, &self.data, &self.tasks));
+            self.planted += 1;
+        }
     }
 }
 
-/// As many trees as [`BYTES_AT_ONCE`] has room for: a bag, and a histogram of every node of the largest level.
-fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew) -> u32 {
+/// Bytes of a growing tree on a worker, about: a bag, and a histogram of every node of the largest level.
+fn bytes_of_tree(layout: &Layout, params: &ForestParams, crew: Crew) -> u64 {
     let rows = crew.rows / u64::from(crew.workers);
     let features = u64::from(layout.features()).max(1);
     let competing = params.features_per_node.count(features as usize) as u64;
@@ -204,8 +232,7 @@ fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew) -> u32 {
     let nodes = 1_u64 << params.depth.saturating_sub(1);
     // A node has no more filled cells than cells, and all of a level no more than rows, in each feature.
     let words = rows.min(nodes.saturating_mul(cells / features + 1)) * competing;
-    let bytes = 4 * (rows + words) + 1;
-    (BYTES_AT_ONCE / bytes).clamp(1, u64::from(params.trees)) as u32
+    4 * (rows + words) + 1
 }
 
 #[cfg(test)]

@@ -8,13 +8,14 @@ use super::layout::Layout;
 use super::merge::{CellMerger, FilledBins};
 use super::split::{BestSplit, class_counts};
 use super::subset::FeatureDealer;
-use crate::forest::{ClassCounts, ForestParams, NodeIndex, Split, TreeIndex};
+use super::tasks::{QueuedTree, Tasks};
+use crate::forest::{ClassCounts, NodeIndex, Split};
 
 /// What the owner of a node decided about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Decision {
     /// The tree.
-    pub tree: TreeIndex,
+    pub tree: QueuedTree,
     /// The node.
     pub node: NodeIndex,
     /// Its rows over all workers.
@@ -27,18 +28,19 @@ pub struct Decision {
 #[derive(Debug)]
 pub struct NodeOwner {
     layout: std::rc::Rc<Layout>,
-    params: std::rc::Rc<ForestParams>,
+    tasks: std::rc::Rc<Tasks>,
     merger: CellMerger,
-    dealer: FeatureDealer,
+    /// One for each forest.
+    dealers: Vec<FeatureDealer>,
 }
 
 impl NodeOwner {
-    /// An owner of nodes of a forest with these parameters.
+    /// An owner of nodes of these forests.
     #[must_use]
-    pub fn new(layout: std::rc::Rc<Layout>, params: std::rc::Rc<ForestParams>) -> Self {
+    pub fn new(layout: std::rc::Rc<Layout>, tasks: std::rc::Rc<Tasks>) -> Self {
         let merger = CellMerger::new(&layout);
-        let dealer = FeatureDealer::new(&params, layout.features());
-        Self { layout, params, merger, dealer }
+        let dealers = FeatureDealer::of_tasks(&tasks, layout.features());
+        Self { layout, tasks, merger, dealers }
     }
 
     /// Decides about all nodes of a round, of which `batches` have what every worker says, in any order.
@@ -52,7 +54,7 @@ impl NodeOwner {
     }
 
     fn decide_in<const WIDTH: usize>(&mut self, batches: &[HistogramBatch]) -> Vec<Decision> {
-        let mut parts: Vec<(TreeIndex, NodeIndex, &[u32])> =
+        let mut parts: Vec<(QueuedTree, NodeIndex, &[u32])> =
             batches.iter().flat_map(HistogramBatch::histograms).collect();
         parts.sort_unstable_by_key(|(tree, node, _)| (*tree, *node));
         let mut filled = FilledBins::<WIDTH>::default();
@@ -68,23 +70,25 @@ impl NodeOwner {
 
     fn decide_node<const WIDTH: usize>(
         &mut self,
-        tree: TreeIndex,
+        tree: QueuedTree,
         node: NodeIndex,
         parts: &mut [&[u32]],
         filled: &mut FilledBins<WIDTH>,
     ) -> Decision {
+        let of_task = self.tasks.locate(tree);
+        let params = &self.tasks.forests()[of_task.task].params;
         let mut node_counts = [0.0; WIDTH];
         let mut best: Option<BestSplit<'_, WIDTH>> = None;
-        for feature in self.dealer.deal(tree, node) {
+        for feature in self.dealers[of_task.task].deal(of_task.tree, node) {
             self.merger.merge(parts, self.layout.bins(*feature), filled);
             let best = best.get_or_insert_with(|| {
                 node_counts = filled.total();
-                BestSplit::of(node_counts, &self.layout, &self.params)
+                BestSplit::of(node_counts, &self.layout, params)
             });
             best.try_feature(*feature, filled);
         }
         let counts = class_counts(&node_counts, self.layout.classes());
-        let split = best.filter(|_| may_split(node, &counts, &self.params)).and_then(BestSplit::finish);
+        let split = best.filter(|_| may_split(node, &counts, params)).and_then(BestSplit::finish);
         Decision { tree, node, counts, split }
     }
 }

@@ -1,11 +1,11 @@
-//! The loop that grows a forest across workers.
+//! The loop that grows forests across workers.
 //!
 //! ```text
 //!                  +--------------------- decisions, to all -----------------------+
 //!                  v                                                               |
 //! rows ----> [CountNodes] -- histograms, to the node's owner --> [DecideNodes] ----+
 //!                  |
-//!                  +--> forest, when no node is open
+//!                  +--> each forest, when its last tree is settled
 //! ```
 //!
 //! A round is one level of one group of trees, and one step of the loop's time. `CountNodes` speaks for a round when
@@ -25,61 +25,51 @@ use timely::progress::Timestamp;
 
 use super::histogram::HistogramBatch;
 use super::layout::Layout;
-use super::local::{Crew, LocalGrower};
+use super::local::{Crew, Grown, LocalGrower};
 use super::owner::{Decision, NodeOwner};
-use super::traffic::Traffic;
+use super::tasks::Tasks;
 use super::wire::HistogramBatches;
 use crate::flow::VecStream;
-use crate::forest::{Forest, ForestParams};
 use crate::table::BinnedRows;
 
-/// What a worker brings to the growing of a forest.
+/// What a worker brings to the growing of forests.
 #[derive(Clone, Debug)]
 pub struct GrowInput {
     /// Its training rows.
     pub rows: Rc<BinnedRows>,
     /// The layout of the feature space, equal on all workers.
     pub layout: Rc<Layout>,
+    /// What to grow, the same on all workers.
+    pub tasks: Rc<Tasks>,
     /// Rows of all workers together, held-out ones included, the same on each: it sets how many trees grow at once, and reaches no
     /// result.
     pub rows_everywhere: u64,
-}
-
-/// A grown forest.
-#[derive(Clone, Debug)]
-pub struct Grown {
-    /// The forest, the same on each worker.
-    pub forest: Rc<Forest>,
-    /// What this worker says was sent: all that was is the sum over the workers.
-    pub traffic: Traffic,
 }
 
 type Round<T> = Product<T, u32>;
 type RoundStream<'scope, T, D> = VecStream<'scope, Round<T>, D>;
 type HistogramStream<'scope, T> = Stream<'scope, Round<T>, HistogramBatches>;
 
-/// Grows a forest over the rows of all workers; every worker gets all of it.
+/// Grows forests over the rows of all workers; every worker gets each, in order, as soon as it is complete.
 ///
 /// `input` carries one element per worker; `on_levels` hears of every settled level of a tree.
-pub fn grow_forest<'scope, T: Timestamp>(
+pub fn grow_forests<'scope, T: Timestamp>(
     input: VecStream<'scope, T, GrowInput>,
-    params: Rc<ForestParams>,
     on_levels: impl Fn(u64) + 'static,
 ) -> VecStream<'scope, T, Grown> {
     let outer = input.scope();
-    outer.scoped::<Round<T>, _, _>("GrowForest", |scope| {
+    outer.scoped::<Round<T>, _, _>("GrowForests", |scope| {
         let (feedback, decisions) = scope.loop_variable::<Vec<Decision>>(1);
-        let layouts = input.clone().enter(scope);
-        let (histograms, forest) = count_nodes(input.enter(scope), decisions, Rc::clone(&params), on_levels);
-        decide_nodes(histograms, layouts, params).broadcast().connect_loop(feedback);
-        forest.leave(outer)
+        let inputs = input.clone().enter(scope);
+        let (histograms, forests) = count_nodes(input.enter(scope), decisions, on_levels);
+        decide_nodes(histograms, inputs).broadcast().connect_loop(feedback);
+        forests.leave(outer)
     })
 }
 
 fn count_nodes<'scope, T: Timestamp>(
     input: RoundStream<'scope, T, GrowInput>,
     decisions: RoundStream<'scope, T, Decision>,
-    params: Rc<ForestParams>,
     on_levels: impl Fn(u64) + 'static,
 ) -> (HistogramStream<'scope, T>, RoundStream<'scope, T, Grown>) {
     let (worker, workers) = (input.scope().index() as u32, input.scope().peers() as u32);
@@ -99,9 +89,9 @@ fn count_nodes<'scope, T: Timestamp>(
             decided.for_each(|_time, decisions| pending.append(decisions));
             let mut fresh = false;
             input.for_each(|time, inputs| {
-                for GrowInput { rows, layout, rows_everywhere } in inputs.drain(..) {
+                for GrowInput { rows, layout, tasks, rows_everywhere } in inputs.drain(..) {
                     let crew = Crew { worker, workers, rows: rows_everywhere };
-                    let grower = LocalGrower::new(rows, layout, Rc::clone(&params), crew);
+                    let grower = LocalGrower::new(rows, layout, tasks, crew);
                     growing = Some(Growing { grower, round: time.retain(0), result: time.retain(1) });
                     fresh = true;
                 }
@@ -113,6 +103,8 @@ fn count_nodes<'scope, T: Timestamp>(
                     return;
                 }
                 on_levels(state.grower.decide(std::mem::take(&mut pending)));
+                let complete = std::iter::from_fn(|| state.grower.next_grown());
+                forests.session(&state.result).give_iterator(complete);
             }
             let mut session = histograms.session(&state.round);
             let open = state.grower.count(|batch| session.give(batch));
@@ -120,9 +112,8 @@ fn count_nodes<'scope, T: Timestamp>(
             if open {
                 let next = Product::new(state.round.time().outer.clone(), state.round.time().inner + 1);
                 state.round.downgrade(&next);
-            } else if let Some(done) = growing.take() {
-                let (forest, traffic) = done.grower.finish();
-                forests.session(&done.result).give(Grown { forest: Rc::new(forest), traffic });
+            } else {
+                growing = None;
             }
         }
     });
@@ -138,18 +129,17 @@ struct Growing<T: Timestamp> {
 
 fn decide_nodes<'scope, T: Timestamp>(
     histograms: HistogramStream<'scope, T>,
-    layouts: RoundStream<'scope, T, GrowInput>,
-    params: Rc<ForestParams>,
+    inputs: RoundStream<'scope, T, GrowInput>,
 ) -> RoundStream<'scope, T, Decision> {
     let to_owner = ExchangeCore::<CapacityContainerBuilder<HistogramBatches>, _>::new(|batch: &HistogramBatch| {
         u64::from(batch.owner)
     });
-    histograms.binary_frontier(layouts, to_owner, Pipeline, "DecideNodes", |_capability, _info| {
+    histograms.binary_frontier(inputs, to_owner, Pipeline, "DecideNodes", |_capability, _info| {
         let mut owner: Option<NodeOwner> = None;
         let mut rounds: Vec<(Capability<Round<T>>, Vec<HistogramBatch>)> = Vec::new();
-        move |(histograms, frontier), (layouts, _), output| {
-            layouts.for_each(|_time, inputs| {
-                owner = inputs.drain(..).next_back().map(|input| NodeOwner::new(input.layout, Rc::clone(&params)));
+        move |(histograms, frontier), (inputs, _), output| {
+            inputs.for_each(|_time, inputs| {
+                owner = inputs.drain(..).next_back().map(|input| NodeOwner::new(input.layout, input.tasks));
             });
             histograms.for_each(|time, arrived| match rounds.iter_mut().find(|(held, _)| held.time() == time.time()) {
                 Some((_, batches)) => batches.append(&mut arrived.take()),
@@ -164,16 +154,24 @@ fn decide_nodes<'scope, T: Timestamp>(
     })
 }
 
-/// The whole loop on one worker without a dataflow: the forest, and how many levels were settled.
+/// The whole loop on one worker without a dataflow: the forests, and how many levels were settled.
 #[cfg(test)]
-pub(crate) fn grow_alone(mut grower: LocalGrower, layout: &Rc<Layout>, params: &Rc<ForestParams>) -> (Forest, u64) {
-    let mut owner = NodeOwner::new(Rc::clone(layout), Rc::clone(params));
-    let mut levels = 0;
+pub(crate) fn grow_alone(
+    rows: Rc<BinnedRows>,
+    layout: &Rc<Layout>,
+    tasks: Tasks,
+    crew: Crew,
+) -> (Vec<Rc<crate::forest::Forest>>, u64) {
+    let tasks = Rc::new(tasks);
+    let mut grower = LocalGrower::new(rows, Rc::clone(layout), Rc::clone(&tasks), crew);
+    let mut owner = NodeOwner::new(Rc::clone(layout), tasks);
+    let (mut forests, mut levels) = (Vec::new(), 0);
     loop {
         let mut batches = Vec::new();
         if !grower.count(|batch| batches.push(batch)) {
-            return (grower.finish().0, levels);
+            return (forests, levels);
         }
         levels += grower.decide(owner.decide(&batches));
+        forests.extend(std::iter::from_fn(|| grower.next_grown()).map(|grown| grown.forest));
     }
 }

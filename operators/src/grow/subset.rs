@@ -1,5 +1,6 @@
 //! Which features compete at a node.
 
+use super::tasks::Tasks;
 use crate::forest::{ForestParams, NodeIndex, TreeIndex};
 use crate::identity::{Purpose, Seed};
 use crate::space::FeatureIndex;
@@ -24,6 +25,11 @@ impl FeatureDealer {
     pub fn new(params: &ForestParams, features: u16) -> Self {
         let count = params.features_per_node.count(usize::from(features));
         Self { seed: params.seed, features, count, deck: Vec::new(), dealt: Vec::new() }
+    }
+
+    /// A dealer for each of some forests.
+    pub(super) fn of_tasks(tasks: &Tasks, features: u16) -> Vec<Self> {
+        tasks.forests().iter().map(|task| Self::new(&task.params, features)).collect()
     }
 
     /// The features that compete at a node, ascending.

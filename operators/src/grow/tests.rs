@@ -10,9 +10,10 @@ use timely::dataflow::operators::{Inspect, ToStream};
 use timely::{CommunicationConfig, WorkerConfig};
 
 use super::*;
+use crate::folds::{Block, FoldCount, FoldKind, FoldRule};
 use crate::forest::{
-    BinSet, ClassCounts, FeatureSubset, Forest, ForestParams, Impurity, Node, NodeIndex, Rule, Smoothing, Split, Tree,
-    TreeIndex,
+    BinSet, ClassCounts, FeatureSubset, FlatForest, Forest, ForestParams, ForestSize, Impurity, Node, NodeIndex, Rule,
+    Smoothing, Split, Tree, TreeIndex,
 };
 use crate::identity::{RowKey, Seed};
 use crate::space::{Bin, BinLimit, FeatureBins, FeatureSpace};
@@ -23,34 +24,46 @@ use crate::table::{BinColumn, BinnedRows, Class};
 struct Case {
     rows: Vec<(Vec<Bin>, u8)>,
     space: FeatureSpace,
-    params: ForestParams,
+    forests: Vec<ForestTask>,
 }
 
 const CLASSES: usize = 3;
 const BINS: Bin = 5;
 
+fn params() -> impl Strategy<Value = ForestParams> {
+    let numbers = (1_u32..4, 0_u8..5, 1_u32..4, any::<bool>(), any::<bool>(), 1_u16..5, any::<u64>());
+    numbers.prop_map(|(trees, depth, min_rows, bagging, gini, competing, seed)| ForestParams {
+        trees,
+        depth,
+        features_per_node: FeatureSubset::Count(competing),
+        impurity: if gini { Impurity::Gini } else { Impurity::Entropy },
+        min_rows,
+        bagging,
+        smoothing: Smoothing(0.0),
+        bins: BinLimit::default(),
+        seed: Seed(seed),
+    })
+}
+
+/// Of all rows, or of a fold.
+fn task() -> impl Strategy<Value = ForestTask> {
+    let kinds = prop::sample::select(vec![FoldKind::Random, FoldKind::Forward]);
+    let fold = (kinds, prop::sample::select(vec![0_usize, 1])).prop_map(|(kind, fold)| {
+        let rule = FoldRule { kind, folds: FoldCount::new(2).unwrap() };
+        rule.splits()[fold]
+    });
+    (params(), prop::option::of(fold)).prop_map(|(params, fold)| ForestTask { params, fold })
+}
+
 fn case() -> impl Strategy<Value = Case> {
     let row = (prop::collection::vec(0..BINS, 4), 0..CLASSES as u8);
-    let params = (1_u32..4, 0_u8..5, 1_u32..4, any::<bool>(), any::<bool>(), 1_u16..5, any::<u64>());
-    (prop::collection::vec(row, 0..80), params).prop_map(|(rows, params)| {
-        let (trees, depth, min_rows, bagging, gini, competing, seed) = params;
+    (prop::collection::vec(row, 0..80), prop::collection::vec(task(), 1..4)).prop_map(|(rows, forests)| {
         let numeric = FeatureBins::Numeric { cuts: (1..BINS).map(|cut| i32::from(cut).into()).collect() };
         // Not in alphabetical order, so that ties by name differ from ties by bin.
         let names = ["d", "a", "c", "b", "e"].map(Box::from).into();
         let categorical = FeatureBins::Categorical { names };
         let space = FeatureSpace { features: vec![numeric.clone(), categorical.clone(), numeric, categorical] };
-        let params = ForestParams {
-            trees,
-            depth,
-            features_per_node: FeatureSubset::Count(competing),
-            impurity: if gini { Impurity::Gini } else { Impurity::Entropy },
-            min_rows,
-            bagging,
-            smoothing: Smoothing(0.0),
-            bins: BinLimit::default(),
-            seed: Seed(seed),
-        };
-        Case { rows, space, params }
+        Case { rows, space, forests }
     })
 }
 
@@ -60,29 +73,42 @@ fn key(row: usize) -> RowKey {
 
 // ---- the oracle ----
 
-fn naive_forest(case: &Case) -> Forest {
+fn block(row: usize) -> Block {
+    Block((row % 3) as u8)
+}
+
+fn naive_forest(case: &Case, task: &ForestTask) -> Forest {
+    let params = &task.params;
     let tree = |tree| {
-        let weight = |row: usize| {
-            if case.params.bagging { bagging_weight(case.params.seed, TreeIndex(tree), key(row)).into() } else { 1 }
+        let weight = |row: usize| match task.fold.is_none_or(|fold| fold.sees(block(row))) {
+            true if params.bagging => bagging_weight(params.seed, TreeIndex(tree), key(row)).into(),
+            seen => u64::from(seen),
         };
         let bag: Vec<(usize, u64)> =
             (0..case.rows.len()).map(|row| (row, weight(row))).filter(|row| row.1 > 0).collect();
         let mut nodes = Vec::new();
-        naive_node(case, TreeIndex(tree), NodeIndex::ROOT, &bag, &mut nodes);
+        naive_node(case, params, TreeIndex(tree), NodeIndex::ROOT, &bag, &mut nodes);
         nodes.sort_by_key(|node: &Node| node.index);
         Tree { nodes }
     };
-    Forest { classes: CLASSES as u8, trees: (0..case.params.trees).map(tree).collect() }
+    Forest { classes: CLASSES as u8, trees: (0..params.trees).map(tree).collect() }
 }
 
-fn naive_node(case: &Case, tree: TreeIndex, index: NodeIndex, bag: &[(usize, u64)], nodes: &mut Vec<Node>) {
+fn naive_node(
+    case: &Case,
+    params: &ForestParams,
+    tree: TreeIndex,
+    index: NodeIndex,
+    bag: &[(usize, u64)],
+    nodes: &mut Vec<Node>,
+) {
     let counts = naive_counts(case, bag);
-    let split = naive_split(case, tree, index, bag, &counts);
+    let split = naive_split(case, params, tree, index, bag, &counts);
     if let Some(split) = &split {
         let goes_left = |row: usize| split.rule.goes_left(case.rows[row].0[split.feature.index()]);
         let (left, right): (Vec<_>, Vec<_>) = bag.iter().partition(|(row, _)| goes_left(*row));
-        naive_node(case, tree, index.left(), &left, nodes);
-        naive_node(case, tree, index.right(), &right, nodes);
+        naive_node(case, params, tree, index.left(), &left, nodes);
+        naive_node(case, params, tree, index.right(), &right, nodes);
     }
     nodes.push(Node { index, counts, split: split.map(Box::new) });
 }
@@ -99,12 +125,12 @@ fn numbers(counts: &ClassCounts) -> [f64; CLASSES] {
 
 fn naive_split(
     case: &Case,
+    params: &ForestParams,
     tree: TreeIndex,
     index: NodeIndex,
     bag: &[(usize, u64)],
     counts: &ClassCounts,
 ) -> Option<Split> {
-    let params = &case.params;
     if index.depth() == params.depth || counts.is_pure() {
         return None;
     }
@@ -159,8 +185,8 @@ fn naive_split(
 /// How the workers of one process talk: by handing over what they have, or in bytes, as if they were processes.
 type Talk = fn(usize) -> CommunicationConfig;
 
-/// Grows the case on `workers` workers, row `i` on worker `hash(i)`, or all rows on the first.
-fn dataflow_forest(case: &Case, workers: usize, talk: Talk) -> Vec<Forest> {
+/// Grows the forests of the case on `workers` workers, row `i` on worker `hash(i)`, or all rows on the first.
+fn dataflow_forests(case: &Case, workers: usize, talk: Talk) -> Vec<Vec<Forest>> {
     let case = Arc::new(case.clone());
     let shared = Arc::clone(&case);
     let config = timely::Config { communication: talk(workers), worker: WorkerConfig::default() };
@@ -177,19 +203,22 @@ fn dataflow_forest(case: &Case, workers: usize, talk: Talk) -> Vec<Forest> {
                 .collect(),
             classes: rows.iter().map(|row| Class(shared.rows[*row].1)).collect(),
             keys: rows.iter().map(|row| key(*row)).collect(),
+            blocks: rows.iter().map(|row| block(*row)).collect(),
         };
         let layout = Rc::new(Layout::new(&shared.space, CLASSES));
-        let input = GrowInput { rows: Rc::new(data), layout, rows_everywhere: shared.rows.len() as u64 };
-        let params = Rc::new(shared.params.clone());
+        let tasks = Rc::new(Tasks::new(shared.forests.clone()));
+        let input = GrowInput { rows: Rc::new(data), layout, tasks, rows_everywhere: shared.rows.len() as u64 };
         let grown: Rc<RefCell<Vec<Rc<Forest>>>> = Rc::default();
         let seen = Rc::clone(&grown);
         worker.dataflow::<u64, _, _>(|scope| {
             let input = Some(input).to_stream(scope);
-            grow_forest(input, params, |_| ()).inspect(move |grown| seen.borrow_mut().push(Rc::clone(&grown.forest)));
+            grow_forests(input, |_| ()).inspect(move |grown| {
+                assert_eq!(grown.task, seen.borrow().len(), "forests come in order");
+                seen.borrow_mut().push(Rc::clone(&grown.forest));
+            });
         });
         while worker.step_or_park(None) {}
-        assert_eq!(grown.borrow().len(), 1, "one forest per worker");
-        Forest::clone(&grown.borrow()[0])
+        grown.take().into_iter().map(Rc::unwrap_or_clone).collect()
     });
     forests.unwrap().join().into_iter().map(Result::unwrap).collect()
 }
@@ -202,15 +231,36 @@ proptest! {
         case in case(), workers in prop::sample::select(vec![1, 2, 4]),
         talk in prop::sample::select(vec![CommunicationConfig::Process as Talk, CommunicationConfig::ProcessBinary]),
     ) {
-        let expected = naive_forest(&case);
-        for grown in dataflow_forest(&case, workers, talk) {
-            for (tree, (grown, expected)) in grown.trees.iter().zip(&expected.trees).enumerate() {
-                for (grown, expected) in grown.nodes.iter().zip(&expected.nodes) {
-                    prop_assert_eq!(grown, expected, "tree {}", tree);
+        let expected: Vec<Forest> = case.forests.iter().map(|task| naive_forest(&case, task)).collect();
+        for grown in dataflow_forests(&case, workers, talk) {
+            for (forest, (grown, expected)) in grown.iter().zip(&expected).enumerate() {
+                for (tree, (grown, expected)) in grown.trees.iter().zip(&expected.trees).enumerate() {
+                    for (grown, expected) in grown.nodes.iter().zip(&expected.nodes) {
+                        prop_assert_eq!(grown, expected, "forest {}, tree {}", forest, tree);
+                    }
                 }
             }
             prop_assert_eq!(&grown, &expected);
         }
+    }
+
+    /// What a search relies on when it grows the largest of its candidates only.
+    #[test]
+    fn a_smaller_forest_is_the_larger_one_cut_down(case in case(), trees in 1_u32..4, depth in 0_u8..5) {
+        let mut task = case.forests[0].clone();
+        let (trees, depth) = (trees.min(task.params.trees), depth.min(task.params.depth));
+        let large = naive_forest(&case, &task);
+        (task.params.trees, task.params.depth) = (trees, depth);
+        let size = ForestSize { trees, depth };
+        let cut = large.trees[..trees as usize].iter().map(|tree| tree.cut(depth).into_owned()).collect::<Vec<_>>();
+        let small = naive_forest(&case, &task);
+        prop_assert_eq!(&cut, &small.trees);
+        let columns: Vec<BinColumn> = (0..4)
+            .map(|feature| BinColumn::Wide(case.rows.iter().map(|row| row.0[feature]).collect()))
+            .collect();
+        let probabilities = |forest: FlatForest| forest.probabilities(&columns, 0..case.rows.len());
+        let (cut, small) = (FlatForest::cut(&large, size, Smoothing(1.0)), FlatForest::new(&small, Smoothing(1.0)));
+        prop_assert_eq!(probabilities(cut), probabilities(small));
     }
 }
 
@@ -220,33 +270,35 @@ fn groups_of_trees_do_not_change_the_forest() {
     let case = Case {
         rows: (0..200).map(|i: u16| (vec![i % 5, i / 7 % 5, i / 3 % 5, i % 4], (i % 3) as u8)).collect(),
         space: FeatureSpace { features: vec![FeatureBins::Numeric { cuts: (1..5).map(i32::into).collect() }; 4] },
-        params: ForestParams {
-            trees: 3,
-            depth: 4,
-            features_per_node: FeatureSubset::Sqrt,
-            impurity: Impurity::Gini,
-            min_rows: 1,
-            bagging: true,
-            smoothing: Smoothing(0.0),
-            bins: BinLimit::default(),
-            seed: Seed(1),
-        },
+        forests: Vec::new(),
+    };
+    let params = ForestParams {
+        trees: 3,
+        depth: 4,
+        features_per_node: FeatureSubset::Sqrt,
+        impurity: Impurity::Gini,
+        min_rows: 1,
+        bagging: true,
+        smoothing: Smoothing(0.0),
+        bins: BinLimit::default(),
+        seed: Seed(1),
     };
     let data = || {
         Rc::new(BinnedRows {
             columns: (0..4).map(|f| BinColumn::Wide(case.rows.iter().map(|row| row.0[f]).collect())).collect(),
             classes: case.rows.iter().map(|row| Class(row.1)).collect(),
             keys: (0..200).map(key).collect(),
+            blocks: Vec::new(),
         })
     };
     let layout = Rc::new(Layout::new(&case.space, CLASSES));
-    let params = Rc::new(case.params.clone());
     let grow = |rows| {
         let crew = Crew { worker: 0, workers: 1, rows };
-        let grower = LocalGrower::new(data(), Rc::clone(&layout), Rc::clone(&params), crew);
-        let (forest, levels) = grow_alone(grower, &layout, &params);
-        assert_eq!(levels, LocalGrower::levels(&case.params), "progress ends at its total");
-        forest
+        let tasks = Tasks::one(params.clone());
+        let total = tasks.levels();
+        let (forests, levels) = grow_alone(data(), &layout, tasks, crew);
+        assert_eq!(levels, total, "progress ends at its total");
+        forests
     };
     assert_eq!(grow(200), grow(100_000_000));
 }

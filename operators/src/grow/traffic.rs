@@ -65,7 +65,8 @@ pub(super) fn bytes_of_decision(decision: &Decision) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forest::{BinSet, ClassCounts, NodeIndex, Split, TreeIndex};
+    use crate::forest::{BinSet, ClassCounts, NodeIndex, Split};
+    use crate::grow::QueuedTree;
     use crate::space::FeatureIndex;
 
     fn written<D: Serialize>(message: &D) -> u64 {
@@ -75,7 +76,7 @@ mod tests {
     #[test]
     fn bytes_are_what_the_serializer_writes() {
         let counts = ClassCounts(vec![4, 5, 6].into());
-        let decision = |split| Decision { tree: TreeIndex(1), node: NodeIndex(9), counts: counts.clone(), split };
+        let decision = |split| Decision { tree: QueuedTree(1), node: NodeIndex(9), counts: counts.clone(), split };
         let split = |rule| Some((Split { feature: FeatureIndex(2), rule, gain: 1.5 }, counts.clone()));
         for split in [None, split(Rule::AtMost(7)), split(Rule::In(BinSet::of([3, 70], 80)))] {
             let decision = decision(split);

@@ -18,7 +18,7 @@ use timely::bytes::arc::Bytes;
 use timely::container::{DrainContainer, PushInto, SizableContainer};
 use timely::dataflow::channels::ContainerBytes;
 
-use super::histogram::HistogramBatch;
+use super::histogram::{FULL_WORDS, HistogramBatch};
 
 #[cfg(any(test, feature = "abomonation"))]
 pub use abomonated::Abomonated;
@@ -64,10 +64,6 @@ pub struct BrokenMessage {
     /// Its length.
     pub bytes: usize,
 }
-
-/// Words after which a message goes out: what one full batch has. So a worker's peers hear of its first nodes while it
-/// counts others, and no message takes more memory than it must.
-const FULL_WORDS: usize = 1 << 16;
 
 /// Batches of histograms that are exchanged together.
 #[derive(Clone, Debug, Default)]

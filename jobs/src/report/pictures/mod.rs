@@ -6,12 +6,13 @@ mod bars;
 mod columns;
 mod confusion;
 mod reliability;
+mod search;
 mod shuffled;
 
 use maud::Markup;
 
 use super::figures::{count, percent, points, seconds, share, whole_percent};
-use super::{TrainingReport, quality, text};
+use super::{SearchReport, TrainingReport, quality, text};
 use bars::{Bars, Group, Series};
 
 /// A picture on the page.
@@ -31,6 +32,7 @@ pub(super) struct Table {
 /// All pictures of a report, in the order of the page; those without figures are left out.
 pub(super) fn all(report: &TrainingReport) -> Vec<Figure> {
     let mut figures = vec![confusion::figure(report), by_class(report), reliability::figure(report), shares(report)];
+    figures.extend(search::figure(report));
     figures.extend((!report.features.is_empty()).then(|| importances(report)));
     figures.extend(shuffled::figure(report));
     figures.extend((!report.stages.is_empty()).then(|| time(report)));
@@ -139,6 +141,14 @@ fn time(report: &TrainingReport) -> Figure {
         format: seconds,
     };
     bars.figure(caption, "Stage")
+}
+
+/// The candidates of a search that did best.
+pub(super) fn best_candidates(report: &SearchReport) -> Table {
+    const MOST: usize = 10;
+    let mut table = search::table(report);
+    table.rows.truncate(MOST);
+    table
 }
 
 /// The figures of all judged rows, side by side.

@@ -3,11 +3,13 @@
 //! Sections are blocks of lines that fit the width they are given; a wide terminal gets them in two columns.
 
 mod line;
+mod search;
 mod sections;
 #[cfg(test)]
 mod tests;
 
 use line::Line;
+use search::search;
 use sections::{by_class, head, importances, outlook, quality, rows, time, unusable_rows};
 
 use super::TrainingReport;
@@ -34,12 +36,12 @@ pub(super) fn render(report: &TrainingReport, width: usize, colour: bool) -> Str
     if width >= TWO_COLUMNS {
         let left = sections::TABLE_NEEDS.max(width / 2);
         let right = width - left - GUTTER;
-        let tables = [quality(report, left), by_class(report, left), unusable_rows(report, left)];
+        let tables = [quality(report, left), by_class(report, left), search(report, left), unusable_rows(report, left)];
         let bars = [importances(report, right), time(report, right), rows(report, right)];
         blocks.push(beside(stacked(tables), stacked(bars), left + GUTTER));
     } else {
         blocks.extend([quality(report, width), by_class(report, width), importances(report, width)]);
-        blocks.extend([unusable_rows(report, width), rows(report, width), time(report, width)]);
+        blocks.extend([search(report, width), unusable_rows(report, width), rows(report, width), time(report, width)]);
     }
     let lines = stacked(blocks).into_iter().map(|line| line.clipped(width).render(colour) + "\n");
     lines.collect()

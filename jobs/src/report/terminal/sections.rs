@@ -16,11 +16,11 @@ const MOST_BARS: usize = 10;
 /// Most reasons, and most columns with nulls, that get a line.
 const MOST_REASONS: usize = 4;
 
-fn title(text: &str) -> Line {
+pub(super) fn title(text: &str) -> Line {
     Line::default().add(Style::Strong, text)
 }
 
-fn paragraph(style: Style, text: &str, width: usize) -> impl Iterator<Item = Line> + use<> {
+pub(super) fn paragraph(style: Style, text: &str, width: usize) -> impl Iterator<Item = Line> + use<> {
     wrap(&clean(text), width).into_iter().map(move |line| Line::default().add(style, &line))
 }
 

@@ -6,7 +6,8 @@ use flightline_abomonated::{AlignedCopy, length, write};
 
 use super::super::histogram::{HistogramBatch, NodeEnd};
 use super::{BrokenMessage, Encoding};
-use crate::forest::{NodeIndex, TreeIndex};
+use crate::forest::NodeIndex;
+use crate::grow::QueuedTree;
 
 /// The owner, and each node with its tree and where it ends. Numbers only: the other crate takes no types of ours.
 type Head = (u64, Vec<(u64, u32, u32)>);
@@ -49,7 +50,7 @@ impl Encoding for Abomonated {
             let (owner, nodes) = copy.read::<Head>().ok_or(broken)?;
             let owner = u32::try_from(*owner).map_err(|_| broken)?;
             let node = |(node, tree, end): &(u64, u32, u32)| NodeEnd {
-                tree: TreeIndex(*tree),
+                tree: QueuedTree(*tree),
                 node: NodeIndex(*node),
                 end: *end,
             };

@@ -5,7 +5,8 @@ use timely::bytes::arc::BytesMut;
 
 use super::super::histogram::NodeEnd;
 use super::*;
-use crate::forest::{NodeIndex, TreeIndex};
+use crate::forest::NodeIndex;
+use crate::grow::QueuedTree;
 
 fn batch() -> impl Strategy<Value = HistogramBatch> {
     let node = (any::<u32>(), any::<u64>(), prop::collection::vec(any::<u32>(), 0..9));
@@ -15,7 +16,7 @@ fn batch() -> impl Strategy<Value = HistogramBatch> {
         let mut batch = HistogramBatch { owner, ..HistogramBatch::default() };
         for (tree, node, words) in nodes {
             (0..times).for_each(|_| batch.words.extend(&words));
-            batch.nodes.push(NodeEnd { tree: TreeIndex(tree), node: NodeIndex(node), end: batch.words.len() as u32 });
+            batch.nodes.push(NodeEnd { tree: QueuedTree(tree), node: NodeIndex(node), end: batch.words.len() as u32 });
         }
         batch
     })

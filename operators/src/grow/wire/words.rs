@@ -9,7 +9,8 @@ use std::io::{self, Write};
 
 use super::super::histogram::{HistogramBatch, NodeEnd};
 use super::{BrokenMessage, Encoding};
-use crate::forest::{NodeIndex, TreeIndex};
+use crate::forest::NodeIndex;
+use crate::grow::QueuedTree;
 
 /// Bytes of a word.
 const WORD: usize = size_of::<u32>();
@@ -79,7 +80,7 @@ fn read_batch(bytes: &mut &[u8]) -> Option<HistogramBatch> {
     let of_words = take(bytes, even(words).checked_mul(WORD)?)?;
     let node = |bytes: &[u8; GROUP]| {
         let [tree, end, low, high] = group(bytes);
-        NodeEnd { tree: TreeIndex(tree), node: NodeIndex(u64::from(high) << u32::BITS | u64::from(low)), end }
+        NodeEnd { tree: QueuedTree(tree), node: NodeIndex(u64::from(high) << u32::BITS | u64::from(low)), end }
     };
     let nodes: Vec<NodeEnd> = of_nodes.as_chunks().0.iter().map(node).collect();
     let ends_fit =
