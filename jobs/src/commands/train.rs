@@ -94,7 +94,7 @@ fn finish(
 ) -> Result<(), Failure> {
     let no_result = || match &plan.search {
         Some(rule) => {
-            let why = "no fold has a row to judge by, or none to grow from: there are too few days or rows";
+            let why = "a fold has no row to judge by, or none to grow from: there are too few days or rows";
             Failure::new(
                 FailureKind::BadInput,
                 format!("--folds {}: {why}; ask for fewer, or for random ones", rule.folds()),

@@ -1,12 +1,14 @@
 //! The report as a page: one file with its style and pictures inside, which loads nothing and runs nothing.
 
+mod choices;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{bytes, count, decimal, percent, points, seconds, short_id, signed_points};
 use super::pictures::{self, Figure, Table};
 use super::text::clean;
 use super::words::{self, Compared, Tone, heading};
-use super::{JudgedKind, SearchReport, TrainingReport, traffic};
+use super::{JudgedKind, TrainingReport, traffic};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -31,8 +33,8 @@ pub(super) fn page(report: &TrainingReport) -> Markup {
                 main {
                     (outlook(report))
                     (quality(report))
-                    (promotion(report))
-                    @if let Some(search) = &report.search { (folds(search)) }
+                    (choices::promotion(report))
+                    @if let Some(search) = &report.search { (choices::folds(search)) }
                     section.figures aria-label="Pictures" {
                         @for figure in pictures::all(report) { (card(&figure)) }
                     }
@@ -112,41 +114,6 @@ fn quality(report: &TrainingReport) -> Markup {
                 @for (role, judged) in judged { (role) ": " (clean(&judged.name)) ". " }
                 "“Always the same” is the accuracy of always saying the most frequent class. Log loss is in nats, lower is "
                 "better. Calibration error is the mean distance of predicted from observed shares."
-            }
-        }
-    }
-}
-
-/// Whether the model is the current one now, beside the one that was.
-fn promotion(report: &TrainingReport) -> Markup {
-    html! {
-        section aria-labelledby="promotion" {
-            h2 id="promotion" { "Promotion" }
-            p { (clean(&words::promotion(report))) }
-            @if let Some(current) = &report.promotion.current {
-                p.note {
-                    "The model that was current: " code { (clean(&current.model)) } "."
-                    @if current.test.is_some() {
-                        " Both were judged by the same rows in the same run; its figures stand above as “current”. The lower "
-                        "log loss is the better one."
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What was judged by folds, and what was chosen; the picture and all figures stand among the pictures.
-fn folds(search: &SearchReport) -> Markup {
-    html! {
-        section aria-labelledby="folds" {
-            h2 id="folds" { @if search.candidates.len() > 1 { "Search" } @else { "Cross-validation" } }
-            p { (search.sentence()) }
-            @if let Some(choice) = search.choice() { p { (clean(&choice)) } }
-            (table_of(&pictures::best_candidates(search), "listing"))
-            p.note {
-                "The folds share the bins of all training rows. The forest of this model grew from all of them, by the "
-                "parameters of the first line; the rows that judge it above were in no fold."
             }
         }
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::SearchPlan;
 use crate::evaluate::Tally;
-use crate::forest::{FlatForest, Forest, ForestSize};
+use crate::forest::{FlatForest, Forest, ForestSize, Tree};
 use crate::table::BinnedRows;
 
 /// Rows that are judged together.
@@ -18,8 +18,12 @@ pub(super) struct Judged {
     pub(super) tally: Tally,
 }
 
-/// Judges all candidates that are cut out of the forest of a task.
+/// Judges all candidates that are cut out of the forest of a task; none of them, when it grew from nothing.
 pub(super) fn judge_task(plan: &SearchPlan, task: usize, forest: &Forest, rows: &BinnedRows) -> Vec<Judged> {
+    let is_empty = |tree: &Tree| tree.nodes.iter().all(|node| node.counts.total() == 0);
+    if forest.trees.iter().all(is_empty) {
+        return Vec::new();
+    }
     let (family, fold) = plan.locate(task);
     let split = plan.folds()[fold];
     let judging: Vec<usize> = (0..rows.len()).filter(|row| split.is_judged_by(rows.blocks[*row])).collect();

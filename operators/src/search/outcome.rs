@@ -1,18 +1,16 @@
 //! How candidates did, and which is the best.
 
-use serde::{Deserialize, Serialize};
-
 use super::judge::Judged;
 use super::plan::SearchPlan;
 use crate::evaluate::Tally;
 use crate::forest::ForestParams;
 
 /// How a candidate did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// Its parameters.
     pub params: ForestParams,
-    /// What the rows of each fold say, in order; a fold may have none.
+    /// What the rows of each fold say, in order; nothing of a fold whose forest had no row to grow from.
     pub by_fold: Vec<Tally>,
 }
 
@@ -29,12 +27,14 @@ impl Outcome {
     }
 }
 
-/// The candidate with the least log loss over all judged rows, which are the same for each; the first of equals. `None`
-/// when there is no candidate or no judged row.
+/// The place of the candidate with the least log loss over all judged rows, which are the same for each; the first of
+/// equals. `None` when there is no candidate, or a fold without rows to judge by or to grow from.
 #[must_use]
 pub fn best(outcomes: &[Outcome]) -> Option<usize> {
-    let loss =
-        |outcome: &Outcome| outcome.over_all().filter(|tally| tally.rows() > 0).map(|tally| tally.log_loss_micros);
+    if outcomes.iter().flat_map(|outcome| &outcome.by_fold).any(|fold| fold.rows() == 0) {
+        return None;
+    }
+    let loss = |outcome: &Outcome| outcome.over_all().map(|tally| tally.log_loss_micros);
     let losses = outcomes.iter().enumerate().filter_map(|(place, outcome)| Some((loss(outcome)?, place)));
     losses.min().map(|(_, place)| place)
 }

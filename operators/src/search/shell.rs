@@ -41,15 +41,15 @@ pub fn search<'scope, T: Timestamp>(
         let input = input.enter(inner);
         let forests = grow_forests(input.clone(), on_levels);
         let judged = judge_folds(input, forests, Rc::clone(&plan));
+        let candidates = Rc::clone(&plan);
         let to_first = to_worker(|_: &Judged| 0);
         let outcomes = fold_at_end(judged, to_first, "AddFolds", Vec::new(), Vec::push, move |judged| {
             Some(outcomes(&plan, judged)).filter(|outcomes| !outcomes.is_empty()).into_iter().collect()
         });
-        let chosen = outcomes.clone().flat_map(|outcomes: Vec<Outcome>| {
-            let place = best(&outcomes)?;
-            outcomes.into_iter().nth(place).map(|outcome| outcome.params)
-        });
-        Searched { outcomes: outcomes.leave(scope), best: chosen.broadcast().leave(scope) }
+        // All know the candidates: a place says enough.
+        let chosen = outcomes.clone().flat_map(|outcomes: Vec<Outcome>| best(&outcomes)).broadcast();
+        let chosen = chosen.flat_map(move |place| candidates.candidates().get(place).cloned());
+        Searched { outcomes: outcomes.leave(scope), best: chosen.leave(scope) }
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use timely::dataflow::operators::{Inspect, ToStream};
+use timely::{CommunicationConfig, WorkerConfig};
 
 use super::*;
 use crate::evaluate::Tally;
@@ -83,7 +84,10 @@ fn naive(plan: &SearchPlan) -> Vec<Outcome> {
 
 fn searched(candidates: &[ForestParams], folds: FoldRule, workers: usize) -> (Vec<Outcome>, Vec<ForestParams>) {
     let candidates = Arc::new(candidates.to_vec());
-    let ended = timely::execute(timely::Config::process(workers), move |worker| {
+    // In bytes, as between processes: once the parameters themselves were sent, and bincode can't read them.
+    let communication = CommunicationConfig::ProcessBinary(workers);
+    let config = timely::Config { communication, worker: WorkerConfig::default() };
+    let ended = timely::execute(config, move |worker| {
         let plan = Rc::new(SearchPlan::new(candidates.to_vec(), folds));
         let rows = Rc::new(rows(|row| row as usize % workers == worker.index()));
         let input = GrowInput { rows, layout: layout(), tasks: Rc::new(plan.tasks()), rows_everywhere: ROWS };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flightline_connectors::embedded::TopicShape;
-use flightline_engine::contract::{Guarantee, SinkName};
+use flightline_engine::contract::{Fault, Guarantee, SinkName};
 use flightline_engine::log::{LogRecord, Offset, OffsetRange, Partition};
 use flightline_jobs::clients::{
     ClientError, EmbeddedStore, FileReader, MongoCollection, MongoOptions, MongoServer, TopicClient,
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::places::OnServers;
 use super::{PARTITIONS, patiently};
-use crate::DEADLINE;
+use crate::{DEADLINE, wait_until};
 
 /// A position in the request topic.
 type Position = (u64, u64);
@@ -267,16 +267,29 @@ fn documents(config: &StreamConfig, name: &str) -> BTreeMap<String, Bytes> {
     collection.all().expect("it can be read").into_iter().collect()
 }
 
+/// All lines; a storage whose servers are not there yet, after a storm, is asked again.
 fn files(config: &StreamConfig, folder: &str, partitions: u32) -> Vec<(Position, Bytes)> {
+    let mut lines = None;
+    wait_until("the files can be read", || {
+        lines = match whole_files(config, folder, partitions) {
+            Err(Fault::Transient(_)) => None,
+            lines => Some(lines.expect("files are whole")),
+        };
+        lines.is_some()
+    });
+    lines.expect("it was waited for")
+}
+
+fn whole_files(config: &StreamConfig, folder: &str, partitions: u32) -> Result<Vec<(Position, Bytes)>, Fault> {
     let stores = stores(config).expect("stores can be had");
     let reader = FileReader::new(&stores, folder).expect("a folder can be read");
     let all = OffsetRange::new(Offset(0), Offset(u64::MAX));
     let mut lines = Vec::new();
     for partition in (0..partitions).map(Partition) {
-        for line in reader.lines(partition, all).expect("files can be listed") {
-            let (offset, line) = line.expect("files are whole");
+        for line in reader.lines(partition, all)? {
+            let (offset, line) = line?;
             lines.push(((u64::from(partition.0), offset.0), line));
         }
     }
-    lines
+    Ok(lines)
 }

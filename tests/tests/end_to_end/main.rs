@@ -40,6 +40,7 @@ mod promotion;
 mod quality;
 mod replay;
 mod same_model;
+mod search;
 mod servers;
 mod starts;
 mod storm;

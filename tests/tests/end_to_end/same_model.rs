@@ -13,11 +13,12 @@ use crate::training::{Trained, train};
 const ROWS: usize = 20_000;
 
 /// Parameters that take different ways through the code.
-const SETTINGS: [&str; 4] = [
+const SETTINGS: [&str; 5] = [
     "--preset seed --holdout last:0.2",
     "--preset accurate --trees 6 --holdout random:0.2",
     "--preset forward --trees 6 --holdout days:0.2",
     "--preset seed --trees 8 --depth 9 --bins 16 --impurity entropy --features-per-node all --no-bagging --min-rows 3",
+    "--preset seed --trees 5 --folds forward:3 --search depth=3,6 min-rows=1,40 smoothing=0,9 --candidates 7",
 ];
 
 /// The same rows, in every form; the values are paths and globs.
@@ -66,6 +67,7 @@ impl Forms {
         let check = |how: &str, trained: &Trained| {
             assert_eq!(trained.model(), id, "{settings}: another model from {how}\n{}{}", first.ended, trained.ended);
             assert_eq!(trained.count("rows"), rows, "{how}\n{}", trained.ended);
+            assert_eq!(trained.json["search"], first.json["search"], "{settings}: from {how}");
         };
         for workers in ["-w 2", "-w 4"] {
             check(workers, &Trained::by(self.train(settings, &self.parquet).words(workers)));

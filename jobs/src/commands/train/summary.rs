@@ -1,13 +1,13 @@
 //! What `train --json` says.
 
 use flightline_operators::evaluate::Quality;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::report::{Judged, TrainingReport};
 use crate::training::{Measured, TrainPlan};
 
 /// The object that scripts rely on.
-pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Measured) -> serde_json::Value {
+pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Measured) -> Value {
     let quality = |quality: &Quality| {
         json!({
             "rows": quality.rows,
@@ -25,7 +25,7 @@ pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Meas
         "why": report.promotion_sentence(),
         "current": current.map(|current| json!({ "model": current.model, "test": current.test.as_ref().map(quality) })),
     });
-    let seconds: serde_json::Map<String, serde_json::Value> =
+    let seconds: Map<String, Value> =
         measured.stages.iter().map(|(stage, seconds)| ((*stage).to_owned(), json!(seconds))).collect();
     let reading = report.reading.map(|reading| {
         let rates = reading.rates();
@@ -40,6 +40,8 @@ pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Meas
         "model": report.model,
         "preset": report.preset,
         "grower": report.grower,
+        "parameters": report.parameters.iter().map(|p| (p.name.clone(), json!(p.value))).collect::<Map<_, _>>(),
+        "search": report.search,
         "rows": report.rows.good,
         "bad_rows": report.rows.bad.iter().map(|bad| bad.rows).sum::<u64>(),
         "workers": report.workers,

@@ -226,13 +226,13 @@ pub(super) fn unusable_rows(report: &TrainingReport, width: usize) -> Block {
 
 /// A line with a bar for each of the first values, relative to the largest, and one for what is left.
 fn bar_lines(values: &[(String, f64, String)], width: usize) -> Block {
-    const FIGURE: usize = 9;
+    let figure = values.iter().map(|(_, _, figure)| columns(figure)).max().unwrap_or(0);
     let largest = values.iter().map(|(_, value, _)| *value).fold(0.0, f64::max);
     let longest = values.iter().map(|(name, ..)| columns(&clean(name))).max().unwrap_or(0);
     let name = longest.min(width / 3) + 1;
-    let bar = (width - name - FIGURE - 1).min(60);
-    let line = |(label, value, figure): &(String, f64, String)| {
-        let line = Line::default().left(Style::Plain, label, name).right(Style::Plain, figure, FIGURE);
+    let bar = width.saturating_sub(name + figure + 1).min(60);
+    let line = |(label, value, text): &(String, f64, String)| {
+        let line = Line::default().left(Style::Plain, label, name).right(Style::Plain, text, figure);
         line.add(Style::Plain, " ").bar(share(*value, largest), bar)
     };
     let mut lines: Block = values.iter().take(MOST_BARS).map(line).collect();

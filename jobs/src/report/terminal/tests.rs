@@ -4,7 +4,7 @@ use flightline_operators::evaluate::Quality;
 
 use super::*;
 use crate::report::text::columns;
-use crate::report::{BadRows, sample};
+use crate::report::{BadRows, ShuffledReport, sample};
 
 fn assert_fits(report: &TrainingReport, width: usize) -> String {
     let text = render(report, width, false);
@@ -22,6 +22,27 @@ fn eighty_columns_and_a_screen_are_kept() {
     for shown in ["9f2c61d07ab3", "last days", "random rows", "companion", "→3", "ArrDelay is null", "312 MB"] {
         assert!(text.contains(shown), "{shown} is missing\n{text}");
     }
+}
+
+/// Once the figure beside a bar had room for a share alone, and what shuffling costs was an ellipsis.
+#[test]
+fn what_shuffling_a_feature_costs_can_be_read() {
+    let mut report = sample::report();
+    report.features[0].shuffled = Some(ShuffledReport { rows: 100, accuracy_lost: 0.2, log_loss_added: 0.731 });
+    let text = assert_fits(&report, 80);
+    assert!(text.contains("+0.731"), "{text}");
+}
+
+#[test]
+fn candidates_are_shown_best_first_at_every_width() {
+    let mut report = sample::report();
+    report.search = Some(sample::search());
+    for width in 40..=200 {
+        let text = assert_fits(&report, width);
+        assert!(text.contains("16 others: see the report's page."), "{text}");
+    }
+    let text = render(&report, 80, false);
+    assert!(text.contains("depth 16, min-rows 20     0.980     59.0%  0.965 to 0.995"), "{text}");
 }
 
 #[test]
