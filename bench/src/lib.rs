@@ -22,7 +22,7 @@ use flightline_jobs::flight::{Decoder, DelayClass, FlightBatch, FlightBatchBuild
 use flightline_jobs::training::Preset;
 use flightline_operators::flow::VecStream;
 use flightline_operators::forest::ForestParams;
-use flightline_operators::grow::{GrowInput, Grown, Layout, grow_forest};
+use flightline_operators::grow::{GrowInput, GrowLimits, Grown, Layout, grow_forest};
 use flightline_operators::identity::Seed;
 use flightline_operators::settle::settle_keys;
 use flightline_operators::space::{ColumnSummary, FeatureSpace};
@@ -143,7 +143,8 @@ impl Table {
     #[must_use]
     pub fn grow_input(&self) -> GrowInput {
         let rows_everywhere = self.binned.len() as u64;
-        GrowInput { rows: Rc::clone(&self.binned), layout: Rc::clone(&self.layout), rows_everywhere }
+        let limits = GrowLimits::default();
+        GrowInput { rows: Rc::clone(&self.binned), layout: Rc::clone(&self.layout), rows_everywhere, limits }
     }
 
     /// Grows the preset's forest on one worker; `None` would be a bug of the dataflow.

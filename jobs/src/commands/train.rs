@@ -13,6 +13,7 @@ use flightline_engine::process::peak_memory_bytes;
 use flightline_engine::progress::{Progress, Unit};
 use flightline_engine::supervised;
 use flightline_operators::forest::{FeatureSubset, Impurity, Smoothing};
+use flightline_operators::grow::GrowLimits;
 use flightline_operators::grow::wire::{Encoding, Wire};
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::identity::Seed;
@@ -25,12 +26,13 @@ use crate::config::{ModelsPlace, StoreFlags};
 use crate::failure::{Failure, FailureKind};
 use crate::flight::features::Feature;
 use crate::input::Input;
+use crate::memory_size::MemorySize;
 use crate::model::{Registry, ReportFile};
 use crate::report::TrainingReport;
 use crate::stores::stores_of;
 use crate::training::{
     self, CurrentModel, Grower, HoldOutRule, Measured, Preset, Promote, Stages, TrainPlan, TrainingEnd, carry_out,
-    run_worker, unless_overtaken,
+    keep, run_worker, unless_overtaken,
 };
 
 const EXAMPLES: &str = "\
@@ -38,13 +40,14 @@ Examples:
   train                                    20 trees of depth 5 on the bundled flights
   train -w 4 --preset accurate             best on rows like those seen
   train --preset forward --holdout last:0.1
+  train --memory 2G --preset accurate      each process stays below 2 GiB, or says what it needs
   train --promote if-better                current only if better than the current one
   train --input '2019_*.zip' --format csv.zip --models /srv/models
   train --input gs://bucket/flights --models gs://bucket/models
   train -n 2 -p 0 -h hosts.txt -w 2 --secret-file mesh.secret
                                            on each of two hosts, with -p 0 and -p 1
 
-Exit codes: 0 done, promoted or not, 2 command line, 3 bad input, 4 storage,
+Exit codes: 0 done, promoted or not, 2 command line or too little --memory, 3 bad input, 4 storage,
 5 cluster did not start, 6 a peer was lost, 7 the current model is damaged (if-better),
 130 interrupted; a model is saved whole or not at all.";
 
@@ -105,6 +108,9 @@ pub struct TrainFlags {
     /// that judge both) or never.
     #[arg(long, value_name = "RULE", default_value_t = Promote::Always)]
     promote: Promote,
+    /// Most resident memory of each process, such as 512M, 1.5G or 2G. It is kept, or the run is refused with what it needs.
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<MemorySize>,
     /// Print one JSON object on standard output instead of the report.
     #[arg(long)]
     json: bool,
@@ -163,6 +169,7 @@ impl TrainFlags {
             hold_out: if self.test.is_empty() { self.holdout } else { HoldOutRule(HoldOut::None) },
             max_bad_rows: self.read.max_bad_rows.get(),
             promote: self.promote,
+            limits: GrowLimits::default(),
         };
         let mut mistakes: Vec<String> =
             plan.check().err().into_iter().flatten().map(|error| error.to_string()).collect();
@@ -182,7 +189,7 @@ impl TrainFlags {
 /// Flags, input, cluster or models folder that can't be used; no model is saved then.
 pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
     let started = Instant::now();
-    let (plan, cluster) = flags.plan()?;
+    let (mut plan, cluster) = flags.plan()?;
     Wire::WARNING.iter().for_each(|warning| tracing::warn!("{warning}"));
     let workers = cluster.workers();
     let stores = stores_of(&flags.stores)?;
@@ -192,11 +199,13 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
         Promote::IfBetter if cluster.is_lead() => CurrentModel::read(&registry).map_err(Failure::from),
         _ => Ok(None),
     };
-    let input = Input::resolve(&stores, &plan.input, plan.format, workers)?;
-    let test = match plan.test.as_slice() {
+    let mut input = Input::resolve(&stores, &plan.input, plan.format, workers)?;
+    let mut test = match plan.test.as_slice() {
         [] => None,
         patterns => Some(Input::resolve(&stores, patterns, plan.format, workers)?),
     };
+    let memory =
+        flags.memory.map(|allowed| keep(allowed, &mut plan, &cluster, &mut input, test.as_mut())).transpose()?;
     let agreed = format!("train {} {:?}", plan.agreement(), test.as_ref().map(Input::fingerprint));
     let cluster = cluster.with_fingerprint(input.agreement(&agreed));
 
@@ -219,6 +228,7 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
         input_bytes,
         wall: started.elapsed(),
         peak_memory_bytes: peak_memory_bytes().unwrap_or(0),
+        memory,
         workers: workers.get() as u64,
         processes: processes.get() as u64,
     };

@@ -19,7 +19,7 @@ use flightline_engine::progress::Stage;
 use flightline_operators::evaluate::judge_unseen;
 use flightline_operators::flow::{VecStream, fold_at_end, join_at_end, pair_at_end, to_worker};
 use flightline_operators::forest::{FlatForest, Forest};
-use flightline_operators::grow::{GrowInput, Layout, LocalGrower, Traffic, grow_forest};
+use flightline_operators::grow::{GrowInput, GrowLimits, Layout, LocalGrower, Traffic, grow_forest};
 use flightline_operators::holdout::{HoldOut, assign_roles};
 use flightline_operators::linfa::grow_with_linfa;
 use flightline_operators::settle::settle_keys;
@@ -36,10 +36,11 @@ use super::end::{Results, TrainingEnd};
 use super::facts::Facts;
 use super::golden::choose_golden;
 use super::judging::{judge_all, unseen_input};
+use super::memory;
 use super::plan::{Grower, TrainPlan};
 use super::promotion::Promote;
 use super::rows::{Verdict, gather, labelled, test_rows};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::flight::batch::FlightBatch;
 use crate::flight::label::DelayClass;
 use crate::input::Input;
@@ -99,7 +100,7 @@ pub fn run_worker(
             pair_at_end(flights, tables, "BinForCurrent", move |flights, table| current.trial(&flights, &table))
         });
 
-        let (inputs, sets) = bin(tables, tests, indexed.clone(), stages, &results.verdict);
+        let (inputs, sets) = bin(tables, tests, indexed.clone(), plan.limits, stages, &results.verdict);
         let forest = grow(inputs, plan, stages, &results, &done);
         let smoothing = plan.params.smoothing;
         let flat =
@@ -168,13 +169,14 @@ fn bin<'scope>(
     tables: VecStream<'scope, Once, Rc<RoledRows>>,
     tests: Option<VecStream<'scope, Once, Rc<RoledRows>>>,
     indexed: VecStream<'scope, Once, Rc<IndexedFeatures>>,
+    limits: GrowLimits,
     stages: &Stages,
     verdict: &Rc<RefCell<Option<Verdict>>>,
 ) -> Binned<'scope> {
     let scope = tables.scope();
     scope.region_named("Bin", |inner| {
         let tests = tests.map(|tests| tests.enter(inner));
-        let (inputs, sets) = bin_in(tables.enter(inner), tests, indexed.enter(inner), stages, verdict);
+        let (inputs, sets) = bin_in(tables.enter(inner), tests, indexed.enter(inner), limits, stages, verdict);
         (inputs.leave(scope), sets.leave(scope))
     })
 }
@@ -183,6 +185,7 @@ fn bin_in<'scope>(
     tables: VecStream<'scope, Once, Rc<RoledRows>>,
     tests: Option<VecStream<'scope, Once, Rc<RoledRows>>>,
     indexed: VecStream<'scope, Once, Rc<IndexedFeatures>>,
+    limits: GrowLimits,
     stages: &Stages,
     verdict: &Rc<RefCell<Option<Verdict>>>,
 ) -> Binned<'scope> {
@@ -206,7 +209,7 @@ fn bin_in<'scope>(
             let layout = Rc::new(Layout::new(space, DelayClass::COUNT));
             let train = Rc::new(train);
             let sets = Rc::new(vec![Rc::clone(&train), Rc::new(held_out), Rc::new(companion)]);
-            inputs.push((GrowInput { rows: train, layout, rows_everywhere }, sets));
+            inputs.push((GrowInput { rows: train, layout, rows_everywhere, limits }, sets));
             index.add(rows);
             index.end();
         }
@@ -248,14 +251,20 @@ fn grow_in<'scope>(
             let sum =
                 fold_at_end(traffic, to_worker(|_| 0), "AddTraffic", Traffic::default(), add_traffic, |sum| vec![sum]);
             keep_last(sum, &results.traffic, done);
-            map_named(grown, "TakeForest", |grown| grown.forest)
+            let (failure, limits) = (Rc::clone(&results.grower_failure), plan.limits);
+            grown.flat_map(move |grown| {
+                if grown.forest.is_none() {
+                    *failure.borrow_mut() = Some(memory::too_many_nodes(&limits));
+                }
+                grown.forest
+            })
         }
         Grower::Linfa => {
             let failure = Rc::clone(&results.grower_failure);
             grow_with_linfa(inputs, params, move |trees| add.add(trees)).flat_map(move |grown| match grown {
                 Ok(forest) => Some(forest),
                 Err(error) => {
-                    *failure.borrow_mut() = Some(error);
+                    *failure.borrow_mut() = Some(Failure::new(FailureKind::Bug, error.to_string()));
                     None
                 }
             })

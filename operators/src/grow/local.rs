@@ -12,6 +12,7 @@ use super::counter::CellCounter;
 use super::growing::GrowingTree;
 use super::histogram::HistogramBatch;
 use super::layout::Layout;
+use super::limits::GrowLimits;
 use super::owner::Decision;
 use super::subset::FeatureDealer;
 use super::traffic::{Traffic, bytes_of_decision};
@@ -19,9 +20,6 @@ use super::wire::{Encoding, Wire};
 use crate::forest::{ClassCounts, Forest, ForestParams, Tree, TreeIndex};
 use crate::space::FeatureIndex;
 use crate::table::BinnedRows;
-
-/// Bytes that the bags and histograms of the trees that grow at once may take on a worker, about.
-const BYTES_AT_ONCE: u64 = 32 << 20;
 
 /// Who grows: a worker among others, and the rows of all of them.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +30,8 @@ pub struct Crew {
     pub workers: u32,
     /// Rows of all workers, held-out ones included.
     pub rows: u64,
+    /// What growing may take, the same on each worker.
+    pub limits: GrowLimits,
 }
 
 /// A worker's state while a forest grows.
@@ -50,6 +50,7 @@ pub struct LocalGrower {
     spare: Vec<WeightedRow>,
     traffic: Traffic,
     owners: Owners,
+    overgrown: bool,
 }
 
 /// Deals nodes to workers in turn.
@@ -101,6 +102,7 @@ impl LocalGrower {
             spare: vec![],
             traffic: Traffic::default(),
             owners: Owners::new(crew.workers),
+            overgrown: false,
         }
     }
 
@@ -110,9 +112,9 @@ impl LocalGrower {
         u64::from(params.trees) * (u64::from(params.depth) + 1)
     }
 
-    /// Gives `say` this worker's histograms of all open nodes. `false` when the forest is grown.
+    /// Gives `say` this worker's histograms of all open nodes. `false` when the forest is grown, or given up.
     pub fn count(&mut self, mut say: impl FnMut(HistogramBatch)) -> bool {
-        if self.growing.is_empty() {
+        if self.growing.is_empty() && !self.overgrown {
             self.start_group();
         }
         let (crew, traffic) = (self.crew, &mut self.traffic);
@@ -166,13 +168,26 @@ impl LocalGrower {
         if self.growing.iter().all(|tree| tree.open().is_empty()) {
             self.grown.extend(self.growing.drain(..).map(GrowingTree::finish));
         }
+        // All workers hold equal trees, so all give up in the same round.
+        if self.nodes() > self.crew.limits.most_nodes {
+            self.overgrown = true;
+            (self.growing, self.grown) = (vec![], vec![]);
+        }
         levels
     }
 
-    /// The grown forest, and what this worker says was sent for it: its own histograms, and on worker 0 the decisions.
+    /// Nodes of all trees so far.
+    fn nodes(&self) -> u64 {
+        let grown = self.grown.iter().map(|tree| tree.nodes.len());
+        grown.chain(self.growing.iter().map(GrowingTree::nodes)).sum::<usize>() as u64
+    }
+
+    /// The grown forest, or `None` when it has more nodes than it may have; and what this worker says was sent for it: its own
+    /// histograms, and on worker 0 the decisions.
     #[must_use]
-    pub fn finish(self) -> (Forest, Traffic) {
-        (Forest { classes: self.layout.classes() as u8, trees: self.grown }, self.traffic)
+    pub fn finish(self) -> (Option<Forest>, Traffic) {
+        let forest = Forest { classes: self.layout.classes() as u8, trees: self.grown };
+        ((!self.overgrown).then_some(forest), self.traffic)
     }
 
     /// All workers hear all decisions: one says how many there were.
@@ -195,7 +210,7 @@ impl LocalGrower {
     }
 }
 
-/// As many trees as [`BYTES_AT_ONCE`] has room for: a bag, and a histogram of every node of the largest level.
+/// As many trees as [`GrowLimits::bytes_at_once`] has room for: a bag, and a histogram of every node of the largest level.
 fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew) -> u32 {
     let rows = crew.rows / u64::from(crew.workers);
     let features = u64::from(layout.features()).max(1);
@@ -205,7 +220,7 @@ fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew) -> u32 {
     // A node has no more filled cells than cells, and all of a level no more than rows, in each feature.
     let words = rows.min(nodes.saturating_mul(cells / features + 1)) * competing;
     let bytes = 4 * (rows + words) + 1;
-    (BYTES_AT_ONCE / bytes).clamp(1, u64::from(params.trees)) as u32
+    (crew.limits.bytes_at_once / bytes).clamp(1, u64::from(params.trees)) as u32
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use timely::progress::Timestamp;
 
 use super::histogram::HistogramBatch;
 use super::layout::Layout;
+use super::limits::GrowLimits;
 use super::local::{Crew, LocalGrower};
 use super::owner::{Decision, NodeOwner};
 use super::traffic::Traffic;
@@ -43,13 +44,15 @@ pub struct GrowInput {
     /// Rows of all workers together, held-out ones included, the same on each: it sets how many trees grow at once, and reaches no
     /// result.
     pub rows_everywhere: u64,
+    /// What growing may take, the same on each worker.
+    pub limits: GrowLimits,
 }
 
 /// A grown forest.
 #[derive(Clone, Debug)]
 pub struct Grown {
-    /// The forest, the same on each worker.
-    pub forest: Rc<Forest>,
+    /// The forest, the same on each worker; `None` on all of them when it has more nodes than [`GrowLimits::most_nodes`].
+    pub forest: Option<Rc<Forest>>,
     /// What this worker says was sent: all that was is the sum over the workers.
     pub traffic: Traffic,
 }
@@ -99,8 +102,8 @@ fn count_nodes<'scope, T: Timestamp>(
             decided.for_each(|_time, decisions| pending.append(decisions));
             let mut fresh = false;
             input.for_each(|time, inputs| {
-                for GrowInput { rows, layout, rows_everywhere } in inputs.drain(..) {
-                    let crew = Crew { worker, workers, rows: rows_everywhere };
+                for GrowInput { rows, layout, rows_everywhere, limits } in inputs.drain(..) {
+                    let crew = Crew { worker, workers, rows: rows_everywhere, limits };
                     let grower = LocalGrower::new(rows, layout, Rc::clone(&params), crew);
                     growing = Some(Growing { grower, round: time.retain(0), result: time.retain(1) });
                     fresh = true;
@@ -122,7 +125,7 @@ fn count_nodes<'scope, T: Timestamp>(
                 state.round.downgrade(&next);
             } else if let Some(done) = growing.take() {
                 let (forest, traffic) = done.grower.finish();
-                forests.session(&done.result).give(Grown { forest: Rc::new(forest), traffic });
+                forests.session(&done.result).give(Grown { forest: forest.map(Rc::new), traffic });
             }
         }
     });
@@ -172,7 +175,7 @@ pub(crate) fn grow_alone(mut grower: LocalGrower, layout: &Rc<Layout>, params: &
     loop {
         let mut batches = Vec::new();
         if !grower.count(|batch| batches.push(batch)) {
-            return (grower.finish().0, levels);
+            return (grower.finish().0.expect("without a limit a forest is grown"), levels);
         }
         levels += grower.decide(owner.decide(&batches));
     }

@@ -24,6 +24,7 @@ struct Case {
     rows: Vec<(Vec<Bin>, u8)>,
     space: FeatureSpace,
     params: ForestParams,
+    limits: GrowLimits,
 }
 
 const CLASSES: usize = 3;
@@ -50,7 +51,7 @@ fn case() -> impl Strategy<Value = Case> {
             bins: BinLimit::default(),
             seed: Seed(seed),
         };
-        Case { rows, space, params }
+        Case { rows, space, params, limits: GrowLimits::default() }
     })
 }
 
@@ -160,7 +161,7 @@ fn naive_split(
 type Talk = fn(usize) -> CommunicationConfig;
 
 /// Grows the case on `workers` workers, row `i` on worker `hash(i)`, or all rows on the first.
-fn dataflow_forest(case: &Case, workers: usize, talk: Talk) -> Vec<Forest> {
+fn dataflow_forest(case: &Case, workers: usize, talk: Talk) -> Vec<Option<Forest>> {
     let case = Arc::new(case.clone());
     let shared = Arc::clone(&case);
     let config = timely::Config { communication: talk(workers), worker: WorkerConfig::default() };
@@ -179,17 +180,18 @@ fn dataflow_forest(case: &Case, workers: usize, talk: Talk) -> Vec<Forest> {
             keys: rows.iter().map(|row| key(*row)).collect(),
         };
         let layout = Rc::new(Layout::new(&shared.space, CLASSES));
-        let input = GrowInput { rows: Rc::new(data), layout, rows_everywhere: shared.rows.len() as u64 };
+        let rows_everywhere = shared.rows.len() as u64;
+        let input = GrowInput { rows: Rc::new(data), layout, rows_everywhere, limits: shared.limits };
         let params = Rc::new(shared.params.clone());
-        let grown: Rc<RefCell<Vec<Rc<Forest>>>> = Rc::default();
+        let grown: Rc<RefCell<Vec<Option<Rc<Forest>>>>> = Rc::default();
         let seen = Rc::clone(&grown);
         worker.dataflow::<u64, _, _>(|scope| {
             let input = Some(input).to_stream(scope);
-            grow_forest(input, params, |_| ()).inspect(move |grown| seen.borrow_mut().push(Rc::clone(&grown.forest)));
+            grow_forest(input, params, |_| ()).inspect(move |grown| seen.borrow_mut().push(grown.forest.clone()));
         });
         while worker.step_or_park(None) {}
-        assert_eq!(grown.borrow().len(), 1, "one forest per worker");
-        Forest::clone(&grown.borrow()[0])
+        assert_eq!(grown.borrow().len(), 1, "one answer per worker");
+        grown.borrow()[0].as_deref().cloned()
     });
     forests.unwrap().join().into_iter().map(Result::unwrap).collect()
 }
@@ -199,17 +201,31 @@ proptest! {
 
     #[test]
     fn the_dataflow_grows_the_naive_forest_node_by_node(
-        case in case(), workers in prop::sample::select(vec![1, 2, 4]),
+        case in case(), workers in prop::sample::select(vec![1, 2, 4]), bytes_at_once in prop::sample::select(vec![0, 1 << 30]),
         talk in prop::sample::select(vec![CommunicationConfig::Process as Talk, CommunicationConfig::ProcessBinary]),
     ) {
         let expected = naive_forest(&case);
-        for grown in dataflow_forest(&case, workers, talk) {
+        let case = Case { limits: GrowLimits { bytes_at_once, ..GrowLimits::default() }, ..case };
+        for grown in dataflow_forest(&case, workers, talk).into_iter().map(Option::unwrap) {
             for (tree, (grown, expected)) in grown.trees.iter().zip(&expected.trees).enumerate() {
                 for (grown, expected) in grown.nodes.iter().zip(&expected.nodes) {
                     prop_assert_eq!(grown, expected, "tree {}", tree);
                 }
             }
             prop_assert_eq!(&grown, &expected);
+        }
+    }
+
+    #[test]
+    fn a_forest_of_more_nodes_than_allowed_is_given_up_by_all_workers_and_no_other_is(
+        case in case(), workers in prop::sample::select(vec![1, 3]), bytes_at_once in prop::sample::select(vec![0, 1 << 30]),
+        most_nodes in 0_u64..40,
+    ) {
+        let expected = naive_forest(&case);
+        let fits = expected.nodes() as u64 <= most_nodes;
+        let case = Case { limits: GrowLimits { bytes_at_once, most_nodes }, ..case };
+        for grown in dataflow_forest(&case, workers, CommunicationConfig::Process) {
+            prop_assert_eq!(grown.as_ref(), fits.then_some(&expected));
         }
     }
 }
@@ -231,6 +247,7 @@ fn groups_of_trees_do_not_change_the_forest() {
             bins: BinLimit::default(),
             seed: Seed(1),
         },
+        limits: GrowLimits::default(),
     };
     let data = || {
         Rc::new(BinnedRows {
@@ -242,7 +259,7 @@ fn groups_of_trees_do_not_change_the_forest() {
     let layout = Rc::new(Layout::new(&case.space, CLASSES));
     let params = Rc::new(case.params.clone());
     let grow = |rows| {
-        let crew = Crew { worker: 0, workers: 1, rows };
+        let crew = Crew { worker: 0, workers: 1, rows, limits: case.limits };
         let grower = LocalGrower::new(data(), Rc::clone(&layout), Rc::clone(&params), crew);
         let (forest, levels) = grow_alone(grower, &layout, &params);
         assert_eq!(levels, LocalGrower::levels(&case.params), "progress ends at its total");
