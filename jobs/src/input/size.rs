@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn few_lines_are_counted_and_many_are_reckoned_a_little_too_many_at_most() {
+    fn few_lines_are_counted_and_many_are_reckoned_with_a_tenth_too_many_at_most() {
         let stores = Stores::new().unwrap();
         for name in ["a.jsonl", "a.jsonl.gz", "a.jsonl.bz2", "a.csv"] {
             let header = u64::from(name == "a.csv");
@@ -134,7 +134,7 @@ mod tests {
             assert_eq!(size_of(&stores, &files).unwrap().sampled, 1000 - header, "{name}");
             let (_folder, files) = written(name, 400_000);
             let size = size_of(&stores, &files).unwrap();
-            assert!((398_000..440_000).contains(&size.sampled), "{name}: {size:?}");
+            assert!((390_000..440_000).contains(&size.sampled), "{name}: {size:?}");
             assert_eq!((size.stated, size.formats.len()), (0, 1));
         }
     }

@@ -173,8 +173,7 @@ fn rows(report: &TrainingReport) -> Markup {
 
 fn parameters(report: &TrainingReport) -> Markup {
     let mut shown: Vec<(&str, String)> = report.parameters.iter().map(|p| (p.name.as_str(), clean(&p.value))).collect();
-    shown.push(("workers", count(report.workers)));
-    shown.push(("processes", count(report.processes)));
+    shown.extend([("workers", count(report.workers)), ("processes", count(report.processes))]);
     shown.extend(memory::words(report).map(|memory| ("memory", memory)));
     html! {
         section aria-labelledby="parameters" {

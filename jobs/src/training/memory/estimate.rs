@@ -45,7 +45,7 @@ const SCATTERED: f64 = 1.25;
 const DRAWN: f64 = 0.65;
 
 /// Bytes of a node on each worker, in the forest as it was grown and as it predicts. Half of them are sets of categories.
-const NODE: f64 = 290.0;
+const NODE: f64 = 270.0;
 
 /// Bytes of a node while the model is saved.
 const SAVED_NODE: f64 = 210.0;
