@@ -116,9 +116,9 @@ fn counting(criterion: &mut Criterion, table: &Table) -> anyhow::Result<()> {
 
 /// The two cores of growing over all rows of a table.
 fn alone(table: &Table, params: &ForestParams) -> (LocalGrower, NodeOwner) {
-    let GrowInput { rows, layout, rows_everywhere, .. } = table.grow_input();
+    let GrowInput { rows, layout, rows_everywhere, limits, .. } = table.grow_input();
     let tasks = Rc::new(Tasks::one(params.clone()));
-    let crew = Crew { worker: 0, workers: 1, rows: rows_everywhere };
+    let crew = Crew { worker: 0, workers: 1, rows: rows_everywhere, limits };
     let owner = NodeOwner::new(Rc::clone(&layout), Rc::clone(&tasks));
     (LocalGrower::new(rows, layout, tasks, crew), owner)
 }

@@ -10,7 +10,7 @@ pub mod shape;
 mod tests;
 
 use flightline_operators::forest::ForestParams;
-use flightline_operators::grow::{BYTES_AT_ONCE, Layout};
+use flightline_operators::grow::{GrowLimits, Layout};
 use flightline_operators::space::FeatureIndex;
 
 use shape::{FeatureShape, LevelShape, levels};
@@ -191,5 +191,5 @@ fn trees_at_once(work: &Work, workers: f64) -> f64 {
     let features = work.features.len().max(1) as f64;
     let nodes = 2.0_f64.powi(i32::from(work.params.depth.saturating_sub(1)));
     let words = rows.min(nodes * (cells / features + 1.0)) * work.competing();
-    (BYTES_AT_ONCE as f64 / (4.0 * (rows + words) + 1.0)).floor().clamp(1.0, f64::from(work.params.trees))
+    (GrowLimits::BYTES_AT_ONCE as f64 / (4.0 * (rows + words) + 1.0)).floor().clamp(1.0, f64::from(work.params.trees))
 }

@@ -22,7 +22,7 @@ use flightline_jobs::flight::{Decoder, DelayClass, FlightBatch, FlightBatchBuild
 use flightline_jobs::training::Preset;
 use flightline_operators::flow::VecStream;
 use flightline_operators::forest::ForestParams;
-use flightline_operators::grow::{GrowInput, Grown, Layout, Tasks, grow_forests};
+use flightline_operators::grow::{GrowInput, GrowLimits, Grown, Layout, Tasks, grow_forests};
 use flightline_operators::identity::Seed;
 use flightline_operators::settle::settle_keys;
 use flightline_operators::space::{ColumnSummary, FeatureSpace};
@@ -144,7 +144,8 @@ impl Table {
     pub fn grow_input(&self) -> GrowInput {
         let rows_everywhere = self.binned.len() as u64;
         let tasks = Rc::new(Tasks::one(ForestParams::clone(&self.params)));
-        GrowInput { rows: Rc::clone(&self.binned), layout: Rc::clone(&self.layout), tasks, rows_everywhere }
+        let limits = GrowLimits::default();
+        GrowInput { rows: Rc::clone(&self.binned), layout: Rc::clone(&self.layout), tasks, rows_everywhere, limits }
     }
 
     /// Grows the preset's forest on one worker; `None` would be a bug of the dataflow.

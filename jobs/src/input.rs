@@ -7,11 +7,14 @@
 //! ([`Input::separate`]), so that every process stops reading and ends with the same sentence. Bad *rows* are not failures:
 //! they are counted in the batches, and the command holds the sum against its limit.
 
+mod room;
+mod size;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use flightline_connectors::files::{self, InputFormat, Payload, Split, Stores};
+use flightline_connectors::files::{self, InputFile, InputFormat, Payload, Split, Stores};
 use flightline_engine::bridge;
 use flightline_engine::bridge::BridgeSender;
 use flightline_engine::ids::{WorkerCount, WorkerIndex};
@@ -26,6 +29,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::failure::Failure;
 use crate::flight::column::Column;
 use crate::flight::decode::{Decoder, RowSink, columns_to_read};
+
+pub use self::room::Room;
+pub use self::size::InputSize;
 
 /// Rows of a batch that goes on while the next is read: few enough that two of them waiting are little memory.
 pub(crate) const BATCH_ROWS: usize = 16 << 10;
@@ -58,11 +64,13 @@ pub enum ReadItem<B> {
 #[derive(Clone, Debug)]
 pub struct Input {
     stores: Stores,
+    files: Arc<[InputFile]>,
     plan: Arc<Vec<Vec<Split>>>,
     fingerprint: u64,
     bytes: u64,
     unit: Unit,
     stopped: Arc<AtomicBool>,
+    room: Option<Arc<Room>>,
 }
 
 impl Input {
@@ -85,8 +93,23 @@ impl Input {
             bytes: files.iter().map(|file| file.size).sum(),
             unit: if by_rows { Unit::Rows } else { Unit::Bytes },
             stores: stores.clone(),
+            files: files.into(),
             stopped: Arc::default(),
+            room: None,
         })
+    }
+
+    /// Lets the readers of this process take no more rows than there is room for.
+    pub fn keep_within(&mut self, room: Arc<Room>) {
+        self.room = Some(room);
+    }
+
+    /// How many rows there are, as far as that can be known now.
+    ///
+    /// # Errors
+    /// A file that can't be read.
+    pub fn size(&self) -> Result<InputSize, Failure> {
+        size::size_of(&self.stores, &self.files)
     }
 
     /// A digest of the files. Processes with another one see other files and must not work together.
@@ -228,10 +251,16 @@ impl Input {
         sender: &BridgeSender<ReadItem<S::Batch>>,
     ) {
         let mut sink = S::default();
+        let mut counted = 0;
         let outcome = self.read(worker, stage, &mut sink, |sink| {
+            if let Some(room) = &self.room {
+                let good = sink.counts().good;
+                room.take(good - std::mem::replace(&mut counted, good))?;
+            }
             if !sink.is_full() {
                 return Ok(ControlFlow::Continue(()));
             }
+            counted = 0;
             let full = std::mem::take(sink).finish();
             // A closed bridge means that the dataflow is gone: there is nobody to read for.
             Ok(sender.send(ReadItem::Batch(full)).map_or(ControlFlow::Break(()), ControlFlow::Continue))

@@ -180,7 +180,7 @@ fn counts(bag: &Bag<'_>, layout: &Layout) -> ClassCounts {
 mod tests {
     use super::*;
     use crate::forest::{FeatureSubset, Smoothing};
-    use crate::grow::{Crew, Tasks, grow_alone};
+    use crate::grow::{Crew, GrowLimits, Tasks, grow_alone};
     use crate::identity::Seed;
     use crate::space::{BinLimit, FeatureBins, FeatureSpace};
     use crate::table::{BinColumn, BinnedRows};
@@ -235,7 +235,7 @@ mod tests {
                 keys: rows.iter().map(|row| row.key).collect(),
                 blocks: Vec::new(),
             };
-            let crew = Crew { worker: 0, workers: 1, rows: ROWS as u64 };
+            let crew = Crew { worker: 0, workers: 1, rows: ROWS as u64, limits: GrowLimits::default() };
             let (ours, _) = grow_alone(Rc::new(data), &layout, Tasks::one(params), crew);
             let mut places = vec![(theirs.root_node(), NodeIndex::ROOT)];
             while let Some((their_node, index)) = places.pop() {

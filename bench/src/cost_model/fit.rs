@@ -127,8 +127,8 @@ fn draw(table: &Table) -> anyhow::Result<f64> {
 
 /// Seconds to write a byte of a histogram and to read it, as the exchange does both.
 fn wire(table: &Table) -> anyhow::Result<f64> {
-    let crew = Crew { worker: 0, workers: 1, rows: table.binned.len() as u64 };
-    let GrowInput { rows, layout, tasks, .. } = table.grow_input();
+    let GrowInput { rows, layout, tasks, rows_everywhere, limits } = table.grow_input();
+    let crew = Crew { worker: 0, workers: 1, rows: rows_everywhere, limits };
     let mut grower = LocalGrower::new(rows, layout, tasks, crew);
     let mut batches: Vec<HistogramBatch> = Vec::new();
     grower.count(|batch| batches.push(batch));

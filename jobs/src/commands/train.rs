@@ -24,7 +24,7 @@ use crate::model::{Registry, ReportFile};
 use crate::report::TrainingReport;
 use crate::stores::stores_of;
 use crate::training::{
-    self, CurrentModel, Grower, Measured, Promote, Stages, TrainPlan, TrainingEnd, carry_out, run_worker,
+    self, CurrentModel, Grower, Measured, Promote, Stages, TrainPlan, TrainingEnd, carry_out, keep, run_worker,
     unless_overtaken,
 };
 
@@ -34,7 +34,7 @@ use crate::training::{
 /// Flags, input, cluster or models folder that can't be used; no model is saved then.
 pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
     let started = Instant::now();
-    let (plan, cluster) = flags.plan()?;
+    let (mut plan, cluster) = flags.plan()?;
     Wire::WARNING.iter().for_each(|warning| tracing::warn!("{warning}"));
     let workers = cluster.workers();
     let stores = stores_of(&flags.stores)?;
@@ -44,11 +44,13 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
         Promote::IfBetter if cluster.is_lead() => CurrentModel::read(&registry).map_err(Failure::from),
         _ => Ok(None),
     };
-    let input = Input::resolve(&stores, &plan.input, plan.format, workers)?;
-    let test = match plan.test.as_slice() {
+    let mut input = Input::resolve(&stores, &plan.input, plan.format, workers)?;
+    let mut test = match plan.test.as_slice() {
         [] => None,
         patterns => Some(Input::resolve(&stores, patterns, plan.format, workers)?),
     };
+    let memory =
+        flags.memory.map(|allowed| keep(allowed, &mut plan, &cluster, &mut input, test.as_mut())).transpose()?;
     let agreed = format!("train {} {:?}", plan.agreement(), test.as_ref().map(Input::fingerprint));
     let cluster = cluster.with_fingerprint(input.agreement(&agreed));
 
@@ -72,6 +74,7 @@ pub fn run(flags: &TrainFlags) -> Result<(), Failure> {
         input_bytes,
         wall: started.elapsed(),
         peak_memory_bytes: peak_memory_bytes().unwrap_or(0),
+        memory,
         workers: workers.get() as u64,
         processes: processes.get() as u64,
     };

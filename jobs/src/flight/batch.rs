@@ -16,6 +16,20 @@ use super::record::Flight;
 use crate::input::BatchSink;
 use crate::request::Request;
 
+/// From so many rows on there are likely many more.
+const MANY: usize = 1 << 16;
+
+/// Identities that take 32 MiB: the least that every allocator maps by itself, so that what is made longer later is moved and
+/// not copied, and no half of it stays behind.
+const MANY_MORE: usize = 1 << 21;
+
+/// Room for some more identities.
+pub(super) fn make_room(identities: &mut Vec<RowIdentity>, rows: usize) {
+    if identities.capacity() - identities.len() < rows {
+        identities.reserve(if identities.len() < MANY { rows } else { rows.max(MANY_MORE) });
+    }
+}
+
 /// Flights that have landed, as columns of one length, and the counts of the rows they were read from.
 #[derive(Clone, Debug, Default)]
 pub struct FlightBatch {
@@ -68,6 +82,7 @@ impl FlightBatchBuilder {
     pub fn push(&mut self, flight: &Flight<'_>) {
         self.columns.push(&flight.facts);
         self.arrival_delays.push_value(flight.arrival_delay);
+        make_room(&mut self.identities, 1);
         self.identities.push(self.identifier.identify(flight));
         self.counts.good += 1;
         self.counts.day_disagreements += u64::from(!flight.day_fields_agree);

@@ -15,7 +15,7 @@ use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use flightline_operators::columns::{Code, CodedBuilder, Number, StableHasher};
 
-use super::batch::FlightBatchBuilder;
+use super::batch::{FlightBatchBuilder, make_room};
 use super::column::Column;
 use super::date::FlightDate;
 use super::decode::RawColumns;
@@ -91,7 +91,7 @@ fn try_take(to: &mut FlightBatchBuilder, columns: &RawColumns<'_>) -> Option<Vec
     compare_day_fields(bulk, known.dates.values(), &codes[0], columns, &mut odd)?;
 
     bulk.pieces.follow(known, arrival_delays);
-    identities.reserve(columns.rows());
+    make_room(identities, columns.rows());
     for row in 0..columns.rows() {
         let date = |code: Code| known.dates.values()[code.index()];
         let schedule = if odd.0[row] { None } else { schedule(&times, row, date(codes[0][row])) };

@@ -35,7 +35,7 @@ pub(super) fn decimal(value: f64) -> String {
 }
 
 /// A count with a comma between thousands.
-pub(super) fn count(count: u64) -> String {
+pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {

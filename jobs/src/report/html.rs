@@ -8,7 +8,7 @@ use super::figures::{bytes, count, decimal, percent, points, seconds, short_id, 
 use super::pictures::{self, Figure, Table};
 use super::text::clean;
 use super::words::{self, Compared, Tone, heading};
-use super::{JudgedKind, TrainingReport, traffic};
+use super::{JudgedKind, TrainingReport, memory, traffic};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -157,8 +157,8 @@ fn rows(report: &TrainingReport) -> Markup {
 
 fn parameters(report: &TrainingReport) -> Markup {
     let mut shown: Vec<(&str, String)> = report.parameters.iter().map(|p| (p.name.as_str(), clean(&p.value))).collect();
-    shown.push(("workers", count(report.workers)));
-    shown.push(("processes", count(report.processes)));
+    shown.extend([("workers", count(report.workers)), ("processes", count(report.processes))]);
+    shown.extend(memory::words(report).map(|memory| ("memory", memory)));
     html! {
         section aria-labelledby="parameters" {
             h2 id="parameters" { "Parameters" }

@@ -6,6 +6,7 @@
 
 mod figures;
 mod html;
+mod memory;
 mod pictures;
 mod promotion;
 mod quality;
@@ -22,6 +23,8 @@ mod words;
 use flightline_operators::evaluate::Quality;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use figures::count;
+pub use memory::MemoryReport;
 pub use promotion::{CurrentModelReport, Promotion, PromotionReason};
 pub use reading::Reading;
 pub use search::{CandidateReport, FoldReport, SearchReport};
@@ -69,6 +72,9 @@ pub struct TrainingReport {
     pub wall_seconds: f64,
     /// Peak resident memory, in bytes.
     pub peak_memory_bytes: u64,
+    /// What was allowed of it; `None` where nothing was stated.
+    #[serde(default)]
+    pub memory: Option<MemoryReport>,
     /// Workers over all processes.
     pub workers: u64,
     /// Operating system processes.

@@ -77,6 +77,7 @@ pub(super) fn report() -> TrainingReport {
         reading: Some(Reading { bytes: 8_400_000, rows: 27_848, seconds: 0.5 }),
         wall_seconds: 2.71,
         peak_memory_bytes: 312_400_000,
+        memory: None,
         workers: 4,
         processes: 2,
         nodes: 261_844,

@@ -104,7 +104,7 @@ pub fn run_worker(
 
         let (inputs, sets) = bin(tables, tests, indexed.clone(), plan, stages, &results.verdict);
         let inputs = match plan.search.as_ref().zip(stages.search.as_ref()) {
-            Some((rule, stage)) => with_best(inputs, rule, stage, &results, &done),
+            Some((rule, stage)) => with_best(inputs, rule, plan, stage, &results, &done),
             None => inputs,
         };
         let params = params_of(inputs.clone());
@@ -202,7 +202,7 @@ fn bin_in<'scope>(
         None => tables.map(|table| (table, None)),
     };
     let (index, verdict) = (stages.index.clone(), Rc::clone(verdict));
-    let tasks = Rc::new(Tasks::one(plan.params.clone()));
+    let (tasks, limits) = (Rc::new(Tasks::one(plan.params.clone())), plan.limits);
     let binned = join_at_end(with_tests, Pipeline, indexed, Pipeline, "BinRows", move |tables, indexed| {
         let rows_everywhere = verdict.borrow().as_ref().map_or(0, |verdict| verdict.counts.good);
         let mut inputs = Vec::new();
@@ -218,7 +218,8 @@ fn bin_in<'scope>(
             let layout = Rc::new(Layout::new(space, DelayClass::COUNT));
             let train = Rc::new(train);
             let sets = Rc::new(vec![Rc::clone(&train), Rc::new(held_out), Rc::new(companion)]);
-            inputs.push((GrowInput { rows: train, layout, tasks: Rc::clone(&tasks), rows_everywhere }, sets));
+            let tasks = Rc::clone(&tasks);
+            inputs.push((GrowInput { rows: train, layout, tasks, rows_everywhere, limits }, sets));
             index.add(rows);
             index.end();
         }

@@ -6,14 +6,13 @@ use std::rc::Rc;
 use flightline_operators::evaluate::{Tally, Unseen};
 use flightline_operators::forest::{Forest, ForestParams};
 use flightline_operators::grow::Traffic;
-use flightline_operators::linfa::LinfaError;
 use flightline_operators::search::Outcome;
 use flightline_operators::space::IndexedFeatures;
 
 use super::facts::Facts;
 use super::golden::GoldenRequest;
 use super::rows::Verdict;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::flight::counts::ReadCounts;
 use crate::model::ModelId;
 
@@ -64,8 +63,8 @@ pub struct TrainingEnd {
     pub rows_per_worker: Vec<u64>,
     /// Why the input or the test files are unfit, the same on all workers.
     pub failure: Option<Failure>,
-    /// The error of the grower, the same on all workers.
-    pub grower_failure: Option<LinfaError>,
+    /// Why no forest could be grown, the same on all workers.
+    pub grower_failure: Option<Failure>,
     /// On worker 0, when the input was fit.
     pub trained: Option<Trained>,
 }
@@ -73,8 +72,7 @@ pub struct TrainingEnd {
 impl TrainingEnd {
     /// Why there is no model, if there is none.
     pub fn take_failure(&mut self) -> Option<Failure> {
-        let grower = self.grower_failure.take().map(|error| Failure::new(FailureKind::Bug, error.to_string()));
-        self.failure.take().or(grower)
+        self.failure.take().or_else(|| self.grower_failure.take())
     }
 }
 
@@ -88,7 +86,7 @@ pub(super) struct Results {
     pub(super) params: Rc<RefCell<Option<Rc<ForestParams>>>>,
     pub(super) forest: Rc<RefCell<Option<Rc<Forest>>>>,
     pub(super) traffic: Rc<RefCell<Option<Traffic>>>,
-    pub(super) grower_failure: Rc<RefCell<Option<LinfaError>>>,
+    pub(super) grower_failure: Rc<RefCell<Option<Failure>>>,
     pub(super) tallies: Rc<RefCell<Option<Vec<Tally>>>>,
     pub(super) unseen: Rc<RefCell<Option<Unseen>>>,
     pub(super) golden: Rc<RefCell<Option<Vec<GoldenRequest>>>>,

@@ -15,25 +15,27 @@ use timely::dataflow::operators::{Enter, Inspect, Leave};
 
 use super::dataflow::{Once, Stages, keep_last};
 use super::end::Results;
+use super::memory;
 use super::plan::{Grower, TrainPlan};
 use super::search::SearchRule;
+use crate::failure::{Failure, FailureKind};
 
 /// The same input with the parameters that a search finds best; nothing, when no row could judge.
 pub(super) fn with_best<'scope>(
     inputs: VecStream<'scope, Once, GrowInput>,
     rule: &SearchRule,
+    plan: &TrainPlan,
     stage: &Stage,
     results: &Results,
     done: &ProbeHandle<Once>,
 ) -> VecStream<'scope, Once, GrowInput> {
-    let plan = rule.plan();
-    let tasks = Rc::new(plan.tasks());
+    let tasks = Rc::new(rule.plan().tasks());
     let (start, add, end) = (stage.clone(), stage.clone(), stage.clone());
     let candidates = map_named(inputs.clone(), "WithCandidates", move |input| {
         start.start(tasks.levels());
         GrowInput { tasks: Rc::clone(&tasks), ..input }
     });
-    let searched = search(candidates, Rc::new(plan), move |levels| add.add(levels));
+    let searched = search(candidates, Rc::new(rule.plan()), move |levels| add.add(levels), give_up(plan, results));
     keep_last(searched.outcomes, &results.outcomes, done);
     pair_at_end(inputs, searched.best, "WithBest", move |input, params| {
         end.end();
@@ -81,7 +83,13 @@ fn grow_in<'scope>(
             let sum =
                 fold_at_end(traffic, to_worker(|_| 0), "AddTraffic", Traffic::default(), add_traffic, |sum| vec![sum]);
             keep_last(sum, &results.traffic, done);
-            map_named(grown, "TakeForest", |grown| grown.forest)
+            let give_up = give_up(plan, results);
+            grown.flat_map(move |grown| {
+                if grown.forest.is_none() {
+                    give_up();
+                }
+                grown.forest
+            })
         }
         Grower::Linfa => {
             let failure = Rc::clone(&results.grower_failure);
@@ -89,13 +97,19 @@ fn grow_in<'scope>(
             grow_with_linfa(inputs, params, move |trees| add.add(trees)).flat_map(move |grown| match grown {
                 Ok(forest) => Some(forest),
                 Err(error) => {
-                    *failure.borrow_mut() = Some(error);
+                    *failure.borrow_mut() = Some(Failure::new(FailureKind::Bug, error.to_string()));
                     None
                 }
             })
         }
     };
     forest.inspect(move |_| end.end())
+}
+
+/// What to do when trees have more nodes than there is room for.
+fn give_up(plan: &TrainPlan, results: &Results) -> impl Fn() + 'static {
+    let (failure, limits) = (Rc::clone(&results.grower_failure), plan.limits);
+    move || *failure.borrow_mut() = Some(memory::too_many_nodes(&limits))
 }
 
 fn add_traffic(sum: &mut Traffic, more: Traffic) {

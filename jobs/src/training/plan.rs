@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use flightline_connectors::files::InputFormat;
 use flightline_operators::forest::{ForestParams, ParamsError};
+use flightline_operators::grow::GrowLimits;
 use flightline_operators::grow::wire::{Encoding, Wire};
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::identity::Share;
@@ -109,6 +110,8 @@ pub struct TrainPlan {
     pub max_bad_rows: f64,
     /// When the model becomes the current one.
     pub promote: Promote,
+    /// What growing may take: what `--memory` has room for.
+    pub limits: GrowLimits,
 }
 
 /// A plan that can't be carried out.
@@ -172,7 +175,7 @@ impl TrainPlan {
     #[must_use]
     pub fn agreement(&self) -> String {
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {} {}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {} {:?} {}",
             self.input,
             self.test,
             self.format,
@@ -183,6 +186,7 @@ impl TrainPlan {
             self.hold_out,
             self.max_bad_rows,
             self.promote,
+            self.limits,
             Wire::NAME
         )
     }
@@ -220,6 +224,7 @@ mod tests {
             hold_out: HoldOutRule(HoldOut::None),
             max_bad_rows: 0.01,
             promote: Promote::IfBetter,
+            limits: GrowLimits::default(),
         };
         let mistakes = [PlanError::NoFeature, PlanError::NothingToCompareBy];
         assert_eq!(plan.check(), Err(mistakes.to_vec()), "told with the others");

@@ -16,8 +16,8 @@ use crate::flight::date::FlightDate;
 use crate::flight::features::Feature;
 use crate::flight::label::DelayClass;
 use crate::report::{
-    BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, LevelReport, NullCount, Parameter,
-    Promotion, Reading, RowsReport, ShuffledReport, StageTime, TrainingReport,
+    BadRows, ClassReport, CurrentModelReport, FeatureReport, Judged, JudgedKind, LevelReport, MemoryReport, NullCount,
+    Parameter, Promotion, Reading, RowsReport, ShuffledReport, StageTime, TrainingReport,
 };
 
 /// What the process measured of itself.
@@ -31,6 +31,8 @@ pub struct Measured {
     pub wall: Duration,
     /// Peak resident memory of this process, in bytes.
     pub peak_memory_bytes: u64,
+    /// What was allowed of it, if that was stated.
+    pub memory: Option<MemoryReport>,
     /// Workers over all processes.
     pub workers: u64,
     /// Processes.
@@ -69,6 +71,7 @@ pub fn report(plan: &TrainPlan, end: &TrainingEnd, trained: &Trained, measured: 
         reading: Some(reading(end, measured)),
         wall_seconds: measured.wall.as_secs_f64(),
         peak_memory_bytes: measured.peak_memory_bytes,
+        memory: measured.memory,
         workers: measured.workers,
         processes: measured.processes,
         nodes: trained.forest.nodes() as u64,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::forest::{FeatureSubset, FlatForest, Forest, ForestParams, Impurity, Smoothing, TreeIndex};
-use crate::grow::{Crew, Layout, Tasks, bagging_weight, grow_alone};
+use crate::grow::{Crew, GrowLimits, Layout, Tasks, bagging_weight, grow_alone};
 use crate::identity::{Purpose, RowKey, Seed};
 use crate::space::{Bin, BinLimit, FeatureBins, FeatureSpace};
 use crate::table::{BinColumn, BinnedRows, Class};
@@ -41,7 +41,7 @@ fn rows(count: u64) -> BinnedRows {
 
 fn grown(rows: &BinnedRows, params: &ForestParams) -> Forest {
     let space = FeatureSpace { features: vec![FeatureBins::Numeric { cuts: (1..8).map(i32::into).collect() }; 2] };
-    let crew = Crew { worker: 0, workers: 1, rows: rows.len() as u64 };
+    let crew = Crew { worker: 0, workers: 1, rows: rows.len() as u64, limits: GrowLimits::default() };
     let layout = Rc::new(Layout::new(&space, 2));
     let (forests, _) = grow_alone(Rc::new(rows.clone()), &layout, Tasks::one(params.clone()), crew);
     Forest::clone(&forests[0])

@@ -44,6 +44,11 @@ impl GrowingTree {
         self.of_task
     }
 
+    /// How many nodes it has, open ones included.
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes.len() + self.open.len()
+    }
+
     /// The nodes that await a decision: ascending, all of one level.
     pub(super) fn open(&self) -> &[OpenNode] {
         &self.open

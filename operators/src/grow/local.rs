@@ -12,6 +12,7 @@ use super::counter::CellCounter;
 use super::growing::GrowingTree;
 use super::histogram::HistogramBatch;
 use super::layout::Layout;
+use super::limits::GrowLimits;
 use super::owner::Decision;
 use super::subset::FeatureDealer;
 use super::tasks::{QueuedTree, Tasks};
@@ -20,9 +21,6 @@ use super::wire::{Encoding, Wire};
 use crate::forest::{ClassCounts, Forest, ForestParams, Tree};
 use crate::space::FeatureIndex;
 use crate::table::BinnedRows;
-
-/// Bytes that the bags and histograms of the trees that grow at once may take on a worker, about.
-pub const BYTES_AT_ONCE: u64 = 32 << 20;
 
 /// Who grows: a worker among others, and the rows of all of them.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +31,8 @@ pub struct Crew {
     pub workers: u32,
     /// Rows of all workers, held-out ones included.
     pub rows: u64,
+    /// What growing may take, the same on each worker.
+    pub limits: GrowLimits,
 }
 
 /// A forest that has grown.
@@ -40,8 +40,9 @@ pub struct Crew {
 pub struct Grown {
     /// Its place among those that the loop grows.
     pub task: usize,
-    /// The forest, the same on each worker.
-    pub forest: Rc<Forest>,
+    /// The forest, the same on each worker; `None` on all of them when it would have more nodes than
+    /// [`GrowLimits::most_nodes`]. Nothing grows after that.
+    pub forest: Option<Rc<Forest>>,
     /// What this worker says was sent since the forest before: all that was is the sum over forests and workers.
     pub traffic: Traffic,
 }
@@ -67,6 +68,8 @@ pub struct LocalGrower {
     spare: Vec<WeightedRow>,
     traffic: Traffic,
     owners: Owners,
+    /// Whether there were more nodes than there may be.
+    overgrown: bool,
 }
 
 /// Deals nodes to workers in turn.
@@ -119,12 +122,13 @@ impl LocalGrower {
             spare: vec![],
             traffic: Traffic::default(),
             owners: Owners::new(crew.workers),
+            overgrown: false,
         }
     }
 
-    /// Gives `say` this worker's histograms of all open nodes. `false` when all forests are grown.
+    /// Gives `say` this worker's histograms of all open nodes. `false` when all forests are grown, or given up.
     pub fn count(&mut self, mut say: impl FnMut(HistogramBatch)) -> bool {
-        if self.growing.is_empty() {
+        if self.growing.is_empty() && !self.overgrown {
             self.start_group();
         }
         let (crew, traffic) = (self.crew, &mut self.traffic);
@@ -180,18 +184,35 @@ impl LocalGrower {
         if self.growing.iter().all(|tree| tree.open().is_empty()) {
             self.grown.extend(self.growing.drain(..).map(GrowingTree::finish));
         }
+        // All workers hold equal trees, so all give up in the same round.
+        if self.nodes() > self.crew.limits.most_nodes {
+            self.overgrown = true;
+            (self.growing, self.grown) = (vec![], vec![]);
+        }
         levels
     }
 
-    /// The next forest that is complete, if there is one. With it comes what this worker says was sent: its own histograms,
+    /// Nodes of all trees that are held.
+    fn nodes(&self) -> u64 {
+        let grown = self.grown.iter().map(|tree| tree.nodes.len());
+        grown.chain(self.growing.iter().map(GrowingTree::nodes)).sum::<usize>() as u64
+    }
+
+    /// The next forest that is complete or given up, if there is one. With it comes what this worker says was sent: its own histograms,
     /// and on worker 0 the decisions.
     pub fn next_grown(&mut self) -> Option<Grown> {
-        let trees = self.tasks.forests().get(self.complete)?.params.trees as usize;
-        let rest = (self.grown.len() >= trees).then(|| self.grown.split_off(trees))?;
-        let trees = std::mem::replace(&mut self.grown, rest);
-        let forest = Rc::new(Forest { classes: self.layout.classes() as u8, trees });
-        self.complete += 1;
-        Some(Grown { task: self.complete - 1, forest, traffic: std::mem::take(&mut self.traffic) })
+        let task = self.complete;
+        let trees = self.tasks.forests().get(task)?.params.trees as usize;
+        let forest = if self.overgrown {
+            self.complete = self.tasks.forests().len();
+            None
+        } else {
+            let rest = (self.grown.len() >= trees).then(|| self.grown.split_off(trees))?;
+            let trees = std::mem::replace(&mut self.grown, rest);
+            self.complete += 1;
+            Some(Rc::new(Forest { classes: self.layout.classes() as u8, trees }))
+        };
+        Some(Grown { task, forest, traffic: std::mem::take(&mut self.traffic) })
     }
 
     /// All workers hear all decisions: one says how many there were.
@@ -208,7 +229,7 @@ impl LocalGrower {
     }
 
     fn start_group(&mut self) {
-        let mut room = BYTES_AT_ONCE;
+        let mut room = self.crew.limits.bytes_at_once;
         while self.planted < self.tasks.trees() {
             let queued = QueuedTree(self.planted);
             let params = &self.tasks.forests()[self.tasks.locate(queued).task].params;

@@ -13,6 +13,7 @@ pub mod gain;
 mod growing;
 mod histogram;
 mod layout;
+mod limits;
 mod local;
 mod merge;
 mod order;
@@ -32,7 +33,8 @@ pub use bagging::bagging_weight;
 pub use counter::CELLS_PER_ROW;
 pub use histogram::{HistogramBatch, NodeEnd};
 pub use layout::Layout;
-pub use local::{BYTES_AT_ONCE, Crew, Grown, LocalGrower};
+pub use limits::GrowLimits;
+pub use local::{Crew, Grown, LocalGrower};
 pub use order::principal_places;
 pub use owner::{Decision, NodeOwner};
 #[cfg(test)]

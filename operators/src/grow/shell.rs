@@ -25,6 +25,7 @@ use timely::progress::Timestamp;
 
 use super::histogram::HistogramBatch;
 use super::layout::Layout;
+use super::limits::GrowLimits;
 use super::local::{Crew, Grown, LocalGrower};
 use super::owner::{Decision, NodeOwner};
 use super::tasks::Tasks;
@@ -44,6 +45,8 @@ pub struct GrowInput {
     /// Rows of all workers together, held-out ones included, the same on each: it sets how many trees grow at once, and reaches no
     /// result.
     pub rows_everywhere: u64,
+    /// What growing may take, the same on each worker.
+    pub limits: GrowLimits,
 }
 
 type Round<T> = Product<T, u32>;
@@ -89,8 +92,8 @@ fn count_nodes<'scope, T: Timestamp>(
             decided.for_each(|_time, decisions| pending.append(decisions));
             let mut fresh = false;
             input.for_each(|time, inputs| {
-                for GrowInput { rows, layout, tasks, rows_everywhere } in inputs.drain(..) {
-                    let crew = Crew { worker, workers, rows: rows_everywhere };
+                for GrowInput { rows, layout, tasks, rows_everywhere, limits } in inputs.drain(..) {
+                    let crew = Crew { worker, workers, rows: rows_everywhere, limits };
                     let grower = LocalGrower::new(rows, layout, tasks, crew);
                     growing = Some(Growing { grower, round: time.retain(0), result: time.retain(1) });
                     fresh = true;
@@ -172,6 +175,6 @@ pub(crate) fn grow_alone(
             return (forests, levels);
         }
         levels += grower.decide(owner.decide(&batches));
-        forests.extend(std::iter::from_fn(|| grower.next_grown()).map(|grown| grown.forest));
+        forests.extend(std::iter::from_fn(|| grower.next_grown()).flat_map(|grown| grown.forest));
     }
 }

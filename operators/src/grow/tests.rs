@@ -1,6 +1,8 @@
 //! The grown forest against a naive one: plain loops over all rows of a node, the same hash weights, gain formula and
 //! tie rules, no histograms, no workers. And the same forest from any number of workers.
 
+mod naive;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,6 +10,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use timely::dataflow::operators::{Inspect, ToStream};
 use timely::{CommunicationConfig, WorkerConfig};
+
+use naive::{block, naive_forest};
 
 use super::*;
 use crate::folds::{Block, FoldCount, FoldKind, FoldRule};
@@ -25,6 +29,7 @@ struct Case {
     rows: Vec<(Vec<Bin>, u8)>,
     space: FeatureSpace,
     forests: Vec<ForestTask>,
+    limits: GrowLimits,
 }
 
 const CLASSES: usize = 3;
@@ -63,7 +68,7 @@ fn case() -> impl Strategy<Value = Case> {
         let names = ["d", "a", "c", "b", "e"].map(Box::from).into();
         let categorical = FeatureBins::Categorical { names };
         let space = FeatureSpace { features: vec![numeric.clone(), categorical.clone(), numeric, categorical] };
-        Case { rows, space, forests }
+        Case { rows, space, forests, limits: GrowLimits::default() }
     })
 }
 
@@ -71,122 +76,11 @@ fn key(row: usize) -> RowKey {
     RowKey((row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
-// ---- the oracle ----
-
-fn block(row: usize) -> Block {
-    Block((row % 3) as u8)
-}
-
-fn naive_forest(case: &Case, task: &ForestTask) -> Forest {
-    let params = &task.params;
-    let tree = |tree| {
-        let weight = |row: usize| match task.fold.is_none_or(|fold| fold.sees(block(row))) {
-            true if params.bagging => bagging_weight(params.seed, TreeIndex(tree), key(row)).into(),
-            seen => u64::from(seen),
-        };
-        let bag: Vec<(usize, u64)> =
-            (0..case.rows.len()).map(|row| (row, weight(row))).filter(|row| row.1 > 0).collect();
-        let mut nodes = Vec::new();
-        naive_node(case, params, TreeIndex(tree), NodeIndex::ROOT, &bag, &mut nodes);
-        nodes.sort_by_key(|node: &Node| node.index);
-        Tree { nodes }
-    };
-    Forest { classes: CLASSES as u8, trees: (0..params.trees).map(tree).collect() }
-}
-
-fn naive_node(
-    case: &Case,
-    params: &ForestParams,
-    tree: TreeIndex,
-    index: NodeIndex,
-    bag: &[(usize, u64)],
-    nodes: &mut Vec<Node>,
-) {
-    let counts = naive_counts(case, bag);
-    let split = naive_split(case, params, tree, index, bag, &counts);
-    if let Some(split) = &split {
-        let goes_left = |row: usize| split.rule.goes_left(case.rows[row].0[split.feature.index()]);
-        let (left, right): (Vec<_>, Vec<_>) = bag.iter().partition(|(row, _)| goes_left(*row));
-        naive_node(case, params, tree, index.left(), &left, nodes);
-        naive_node(case, params, tree, index.right(), &right, nodes);
-    }
-    nodes.push(Node { index, counts, split: split.map(Box::new) });
-}
-
-fn naive_counts(case: &Case, bag: &[(usize, u64)]) -> ClassCounts {
-    let mut counts = ClassCounts::zero(CLASSES);
-    bag.iter().for_each(|(row, weight)| counts.0[usize::from(case.rows[*row].1)] += weight);
-    counts
-}
-
-fn numbers(counts: &ClassCounts) -> [f64; CLASSES] {
-    counts.to_numbers().try_into().unwrap()
-}
-
-fn naive_split(
-    case: &Case,
-    params: &ForestParams,
-    tree: TreeIndex,
-    index: NodeIndex,
-    bag: &[(usize, u64)],
-    counts: &ClassCounts,
-) -> Option<Split> {
-    if index.depth() == params.depth || counts.is_pure() {
-        return None;
-    }
-    let parent = gain::weighted_impurity(params.impurity, &counts.to_numbers());
-    let mut best = (counts.total() as f64 * gain::LEAST_RELATIVE_GAIN, None);
-    for feature in FeatureDealer::new(params, 4).deal(tree, index).to_vec() {
-        let of_bin = |bin: Bin| -> Vec<(usize, u64)> {
-            bag.iter().copied().filter(|(row, _)| case.rows[*row].0[feature.index()] == bin).collect()
-        };
-        let mut order: Vec<Bin> = (0..BINS).filter(|bin| !of_bin(*bin).is_empty()).collect();
-        let names = match &case.space.features[feature.index()] {
-            FeatureBins::Numeric { .. } => None,
-            FeatureBins::Categorical { names } => Some(names),
-        };
-        if let Some(names) = names {
-            let of_bins: Vec<ClassCounts> = order.iter().map(|bin| naive_counts(case, &of_bin(*bin))).collect();
-            let by_class: Vec<[f64; CLASSES]> = of_bins.iter().map(numbers).collect();
-            let mut placed: Vec<(f64, &str, Bin)> = principal_places(&by_class, &numbers(counts))
-                .into_iter()
-                .zip(&order)
-                .map(|(place, bin)| (place, names[usize::from(*bin)].as_ref(), *bin))
-                .collect();
-            placed.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1)));
-            order = placed.into_iter().map(|(_, _, bin)| bin).collect();
-        }
-        for cut in 1..order.len() {
-            let left: Vec<(usize, u64)> = order[..cut].iter().flat_map(|bin| of_bin(*bin)).collect();
-            let left = naive_counts(case, &left);
-            let right = counts.without(&left);
-            if left.total().min(right.total()) < u64::from(params.min_rows) {
-                continue;
-            }
-            let gain = gain::gain(params.impurity, parent, &left.to_numbers(), &right.to_numbers());
-            if gain > best.0 {
-                let mut chosen = order[..cut].to_vec();
-                if names.is_some() && left.total() >= right.total() {
-                    chosen.extend((0..=BINS).filter(|bin| !order.contains(bin)));
-                }
-                let rule = match names {
-                    None => Rule::AtMost(order[cut - 1]),
-                    Some(names) => Rule::In(BinSet::of(chosen, names.len() + 1)),
-                };
-                best = (gain, Some(Split { feature, rule, gain }));
-            }
-        }
-    }
-    best.1
-}
-
-// ---- the dataflow ----
-
 /// How the workers of one process talk: by handing over what they have, or in bytes, as if they were processes.
 type Talk = fn(usize) -> CommunicationConfig;
 
 /// Grows the forests of the case on `workers` workers, row `i` on worker `hash(i)`, or all rows on the first.
-fn dataflow_forests(case: &Case, workers: usize, talk: Talk) -> Vec<Vec<Forest>> {
+fn dataflow_forests(case: &Case, workers: usize, talk: Talk) -> Vec<Vec<Option<Forest>>> {
     let case = Arc::new(case.clone());
     let shared = Arc::clone(&case);
     let config = timely::Config { communication: talk(workers), worker: WorkerConfig::default() };
@@ -207,18 +101,19 @@ fn dataflow_forests(case: &Case, workers: usize, talk: Talk) -> Vec<Vec<Forest>>
         };
         let layout = Rc::new(Layout::new(&shared.space, CLASSES));
         let tasks = Rc::new(Tasks::new(shared.forests.clone()));
-        let input = GrowInput { rows: Rc::new(data), layout, tasks, rows_everywhere: shared.rows.len() as u64 };
-        let grown: Rc<RefCell<Vec<Rc<Forest>>>> = Rc::default();
+        let (rows_everywhere, limits) = (shared.rows.len() as u64, shared.limits);
+        let input = GrowInput { rows: Rc::new(data), layout, tasks, rows_everywhere, limits };
+        let grown: Rc<RefCell<Vec<Option<Rc<Forest>>>>> = Rc::default();
         let seen = Rc::clone(&grown);
         worker.dataflow::<u64, _, _>(|scope| {
             let input = Some(input).to_stream(scope);
             grow_forests(input, |_| ()).inspect(move |grown| {
                 assert_eq!(grown.task, seen.borrow().len(), "forests come in order");
-                seen.borrow_mut().push(Rc::clone(&grown.forest));
+                seen.borrow_mut().push(grown.forest.clone());
             });
         });
         while worker.step_or_park(None) {}
-        grown.take().into_iter().map(Rc::unwrap_or_clone).collect()
+        grown.take().into_iter().map(|forest| forest.map(Rc::unwrap_or_clone)).collect()
     });
     forests.unwrap().join().into_iter().map(Result::unwrap).collect()
 }
@@ -229,10 +124,13 @@ proptest! {
     #[test]
     fn the_dataflow_grows_the_naive_forest_node_by_node(
         case in case(), workers in prop::sample::select(vec![1, 2, 4]),
+        bytes_at_once in prop::sample::select(vec![0, 1 << 30]),
         talk in prop::sample::select(vec![CommunicationConfig::Process as Talk, CommunicationConfig::ProcessBinary]),
     ) {
         let expected: Vec<Forest> = case.forests.iter().map(|task| naive_forest(&case, task)).collect();
+        let case = Case { limits: GrowLimits { bytes_at_once, ..GrowLimits::default() }, ..case };
         for grown in dataflow_forests(&case, workers, talk) {
+            let grown: Vec<Forest> = grown.into_iter().map(Option::unwrap).collect();
             for (forest, (grown, expected)) in grown.iter().zip(&expected).enumerate() {
                 for (tree, (grown, expected)) in grown.trees.iter().zip(&expected.trees).enumerate() {
                     for (grown, expected) in grown.nodes.iter().zip(&expected.nodes) {
@@ -241,6 +139,20 @@ proptest! {
                 }
             }
             prop_assert_eq!(&grown, &expected);
+        }
+    }
+
+    #[test]
+    fn a_forest_of_more_nodes_than_allowed_is_given_up_by_all_workers_and_no_other_is(
+        case in case(), workers in prop::sample::select(vec![1, 3]),
+        bytes_at_once in prop::sample::select(vec![0, 1 << 30]), most_nodes in 0_u64..40,
+    ) {
+        let mut case = Case { limits: GrowLimits { bytes_at_once, most_nodes }, ..case };
+        case.forests.truncate(1);
+        let expected = naive_forest(&case, &case.forests[0]);
+        let fits = expected.nodes() as u64 <= most_nodes;
+        for grown in dataflow_forests(&case, workers, CommunicationConfig::Process) {
+            prop_assert_eq!(grown, vec![fits.then_some(expected.clone())]);
         }
     }
 
@@ -271,6 +183,7 @@ fn groups_of_trees_do_not_change_the_forest() {
         rows: (0..200).map(|i: u16| (vec![i % 5, i / 7 % 5, i / 3 % 5, i % 4], (i % 3) as u8)).collect(),
         space: FeatureSpace { features: vec![FeatureBins::Numeric { cuts: (1..5).map(i32::into).collect() }; 4] },
         forests: Vec::new(),
+        limits: GrowLimits::default(),
     };
     let params = ForestParams {
         trees: 3,
@@ -293,7 +206,7 @@ fn groups_of_trees_do_not_change_the_forest() {
     };
     let layout = Rc::new(Layout::new(&case.space, CLASSES));
     let grow = |rows| {
-        let crew = Crew { worker: 0, workers: 1, rows };
+        let crew = Crew { worker: 0, workers: 1, rows, limits: case.limits };
         let tasks = Tasks::one(params.clone());
         let total = tasks.levels();
         let (forests, levels) = grow_alone(data(), &layout, tasks, crew);

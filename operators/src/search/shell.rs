@@ -30,17 +30,19 @@ pub struct Searched<'scope, T: Timestamp> {
 }
 
 /// Searches among the candidates of `plan`, whose tasks are those of `input`; that carries one element per worker, with
-/// the blocks of its rows. `on_levels` hears of every settled level of a tree.
+/// the blocks of its rows. `on_levels` hears of every settled level of a tree, and `on_given_up` on each worker of a forest
+/// that had too many nodes, with which all ends: nothing comes out.
 pub fn search<'scope, T: Timestamp>(
     input: VecStream<'scope, T, GrowInput>,
     plan: Rc<SearchPlan>,
     on_levels: impl Fn(u64) + 'static,
+    on_given_up: impl Fn() + 'static,
 ) -> Searched<'scope, T> {
     let scope = input.scope();
     scope.region_named("Search", |inner| {
         let input = input.enter(inner);
         let forests = grow_forests(input.clone(), on_levels);
-        let judged = judge_folds(input, forests, Rc::clone(&plan));
+        let judged = judge_folds(input, forests, Rc::clone(&plan), on_given_up);
         let candidates = Rc::clone(&plan);
         let to_first = to_worker(|_: &Judged| 0);
         let outcomes = fold_at_end(judged, to_first, "AddFolds", Vec::new(), Vec::push, move |judged| {
@@ -58,6 +60,7 @@ fn judge_folds<'scope, T: Timestamp>(
     input: VecStream<'scope, T, GrowInput>,
     forests: VecStream<'scope, T, Grown>,
     plan: Rc<SearchPlan>,
+    on_given_up: impl Fn() + 'static,
 ) -> VecStream<'scope, T, Judged> {
     input.binary(forests, Pipeline, Pipeline, "JudgeFolds", move |_capability, _info| {
         let mut rows = None;
@@ -68,7 +71,9 @@ fn judge_folds<'scope, T: Timestamp>(
             forests.for_each(|time, forests| early.push((time.retain(0), std::mem::take(forests))));
             let Some(rows) = &rows else { return };
             for (time, forests) in early.drain(..) {
-                let judged = forests.iter().flat_map(|grown| judge_task(&plan, grown.task, &grown.forest, rows));
+                forests.iter().filter(|grown: &&Grown| grown.forest.is_none()).for_each(|_| on_given_up());
+                let judged = forests.iter().filter_map(|grown| Some((grown.task, grown.forest.as_deref()?)));
+                let judged = judged.flat_map(|(task, forest)| judge_task(&plan, task, forest, rows));
                 output.session(&time).give_iterator(judged);
             }
         }

@@ -1,6 +1,6 @@
 //! A search against one forest after the other, and the same outcome from any number of workers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::*;
 use crate::evaluate::Tally;
 use crate::folds::{Block, FoldCount, FoldKind, FoldRule};
 use crate::forest::{FeatureSubset, FlatForest, ForestParams, Impurity, Smoothing};
-use crate::grow::{Crew, ForestTask, GrowInput, Layout, Tasks, grow_alone};
+use crate::grow::{Crew, ForestTask, GrowInput, GrowLimits, Layout, Tasks, grow_alone};
 use crate::identity::{Purpose, RowKey, Seed};
 use crate::space::{Bin, BinLimit, FeatureBins, FeatureSpace};
 use crate::table::{BinColumn, BinnedRows, Class};
@@ -68,7 +68,7 @@ fn naive(plan: &SearchPlan) -> Vec<Outcome> {
     let outcome = |params: &ForestParams| {
         let tally = |fold| {
             let task = ForestTask { params: params.clone(), fold: Some(fold) };
-            let crew = Crew { worker: 0, workers: 1, rows: ROWS };
+            let crew = Crew { worker: 0, workers: 1, rows: ROWS, limits: GrowLimits::default() };
             let (forests, _) = grow_alone(Rc::new(rows.clone()), &layout(), Tasks::new(vec![task]), crew);
             let flat = FlatForest::new(&forests[0], params.smoothing);
             let mut tally = Tally::empty(3);
@@ -82,23 +82,32 @@ fn naive(plan: &SearchPlan) -> Vec<Outcome> {
     plan.candidates().iter().map(outcome).collect()
 }
 
-fn searched(candidates: &[ForestParams], folds: FoldRule, workers: usize) -> (Vec<Outcome>, Vec<ForestParams>) {
+fn searched(
+    candidates: &[ForestParams],
+    folds: FoldRule,
+    workers: usize,
+    most_nodes: u64,
+) -> (Vec<Outcome>, Vec<ForestParams>) {
     let candidates = Arc::new(candidates.to_vec());
     // In bytes, as between processes: once the parameters themselves were sent, and bincode can't read them.
     let communication = CommunicationConfig::ProcessBinary(workers);
     let config = timely::Config { communication, worker: WorkerConfig::default() };
     let ended = timely::execute(config, move |worker| {
         let plan = Rc::new(SearchPlan::new(candidates.to_vec(), folds));
+        let limits = GrowLimits { most_nodes, ..GrowLimits::default() };
         let rows = Rc::new(rows(|row| row as usize % workers == worker.index()));
-        let input = GrowInput { rows, layout: layout(), tasks: Rc::new(plan.tasks()), rows_everywhere: ROWS };
+        let input = GrowInput { rows, layout: layout(), tasks: Rc::new(plan.tasks()), rows_everywhere: ROWS, limits };
         let results: Rc<RefCell<(Vec<Outcome>, Vec<ForestParams>)>> = Rc::default();
         let (outcomes, chosen) = (Rc::clone(&results), Rc::clone(&results));
+        let told = Rc::new(Cell::new(0));
+        let given_up = Rc::clone(&told);
         worker.dataflow::<u64, _, _>(|scope| {
-            let searched = search(Some(input).to_stream(scope), plan, |_| ());
+            let searched = search(Some(input).to_stream(scope), plan, |_| (), move || given_up.set(given_up.get() + 1));
             searched.outcomes.inspect(move |found| outcomes.borrow_mut().0.extend(found.clone()));
             searched.best.inspect(move |params| chosen.borrow_mut().1.push(params.clone()));
         });
         while worker.step_or_park(None) {}
+        assert_eq!(told.get(), u32::from(most_nodes < u64::MAX), "each worker is told once");
         results.take()
     });
     let ends: Vec<_> = ended.unwrap().join().into_iter().map(Result::unwrap).collect();
@@ -117,12 +126,19 @@ proptest! {
         let folds = FoldRule { kind, folds: FoldCount::new(3).unwrap() };
         let candidates = grid().draw(&base(seed), count, Seed(seed));
         let expected = naive(&SearchPlan::new(candidates.clone(), folds));
-        let (outcomes, chosen) = searched(&candidates, folds, workers);
+        let (outcomes, chosen) = searched(&candidates, folds, workers, u64::MAX);
         prop_assert_eq!(&outcomes, &expected);
         let losses: Vec<u64> = expected.iter().map(|outcome| outcome.over_all().unwrap().log_loss_micros).collect();
         let least = losses.iter().position(|loss| Some(loss) == losses.iter().min()).unwrap();
         prop_assert_eq!(chosen, vec![candidates[least].clone(); workers]);
     }
+}
+
+#[test]
+fn a_search_for_which_there_is_no_room_is_given_up_on_each_worker() {
+    let folds = FoldRule { kind: FoldKind::Random, folds: FoldCount::new(3).unwrap() };
+    let (outcomes, chosen) = searched(&grid().candidates(&base(1)), folds, 2, 10);
+    assert!(outcomes.is_empty() && chosen.is_empty(), "{chosen:?}");
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod interrupts;
 mod layers;
 mod lookups;
 mod lost_peer;
+mod memory;
 mod models;
 mod operating;
 mod page;

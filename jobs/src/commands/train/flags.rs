@@ -3,6 +3,7 @@
 use clap::Parser;
 use flightline_engine::cluster::{ClusterFlags, ClusterPlan};
 use flightline_operators::forest::{FeatureSubset, Impurity, Smoothing};
+use flightline_operators::grow::GrowLimits;
 use flightline_operators::holdout::HoldOut;
 use flightline_operators::identity::Seed;
 use flightline_operators::space::BinLimit;
@@ -11,6 +12,7 @@ use crate::commands::ReadFlags;
 use crate::config::{ModelsPlace, StoreFlags};
 use crate::failure::{Failure, FailureKind};
 use crate::flight::features::Feature;
+use crate::memory_size::MemorySize;
 use crate::training::{
     Asked, FoldsFlag, Grower, HoldOutRule, Preset, Promote, SearchRule, TrainPlan, Tried, feature_subset,
 };
@@ -23,13 +25,14 @@ Examples:
   train --folds 5                          judged by five parts of the training rows in turn, too
   train --search depth=8,12,16 min-rows=5,20,50 --folds forward:4
                                            the best of nine by days to come, then one from all rows
+  train --memory 2G --preset accurate      each process stays below 2 GiB, or says what it needs
   train --promote if-better                current only if better than the current one
   train --input '2019_*.zip' --format csv.zip --models /srv/models
   train --input gs://bucket/flights --models gs://bucket/models
   train -n 2 -p 0 -h hosts.txt -w 2 --secret-file mesh.secret
                                            on each of two hosts, with -p 0 and -p 1
 
-Exit codes: 0 done, promoted or not, 2 command line, 3 bad input, 4 storage,
+Exit codes: 0 done, promoted or not, 2 command line or too little --memory, 3 bad input, 4 storage,
 5 cluster did not start, 6 a peer was lost, 7 the current model is damaged (if-better),
 130 interrupted; a model is saved whole or not at all.";
 
@@ -102,6 +105,9 @@ pub struct TrainFlags {
     /// that judge both) or never.
     #[arg(long, value_name = "RULE", default_value_t = Promote::Always)]
     promote: Promote,
+    /// Most resident memory of each process, such as 512M, 1.5G or 2G. It is kept, or the run is refused with what it needs.
+    #[arg(long, value_name = "SIZE")]
+    pub(super) memory: Option<MemorySize>,
     /// Print one JSON object on standard output instead of the report.
     #[arg(long)]
     pub(super) json: bool,
@@ -160,6 +166,7 @@ impl TrainFlags {
             hold_out,
             max_bad_rows: self.read.max_bad_rows.get(),
             promote: self.promote,
+            limits: GrowLimits::default(),
         };
         let mut mistakes: Vec<String> = too_many.into_iter().collect();
         mistakes.extend(plan.check().err().into_iter().flatten().map(|error| error.to_string()));

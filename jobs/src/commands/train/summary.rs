@@ -53,6 +53,7 @@ pub(super) fn summary(plan: &TrainPlan, report: &TrainingReport, measured: &Meas
         "seconds": seconds,
         "wall_seconds": report.wall_seconds,
         "peak_memory_bytes": report.peak_memory_bytes,
+        "memory": report.memory,
         "train": quality(&report.train),
         "out_of_bag": report.out_of_bag.as_ref().map(quality),
         "features": report.features,

@@ -21,8 +21,9 @@ use crate::model::schema::Schema;
 /// Most nodes of a batch.
 const BATCH_NODES: usize = 16_384;
 
-/// Most entries of a batch's lists of categories, about; then it is written before it is full.
-const BATCH_CATEGORIES: usize = 1 << 20;
+/// Most entries of a batch's lists of categories, about; then it is written before it is full. Each takes some 50 bytes in all
+/// lists together.
+const BATCH_CATEGORIES: usize = 1 << 17;
 
 /// Nodes of a row group.
 const ROW_GROUP_NODES: usize = 1 << 17;

@@ -5,7 +5,7 @@ use super::line::{Line, Style};
 use crate::report::figures::{bytes, count, counted, percent, seconds, share, short_id, signed_decimal, whole_percent};
 use crate::report::text::{clean, columns, wrap};
 use crate::report::words::{self, Tone};
-use crate::report::{FeatureReport, TrainingReport, quality, traffic};
+use crate::report::{FeatureReport, TrainingReport, memory, quality, traffic};
 
 /// Columns that the widest table needs for four classes.
 pub(super) const TABLE_NEEDS: usize = 80;
@@ -156,6 +156,9 @@ pub(super) fn time(report: &TrainingReport, width: usize) -> Block {
         counted(report.workers, "worker"),
         counted(report.processes, "process")
     );
+    if let Some(memory) = memory::words(report) {
+        text += &format!(" Memory: {memory}.");
+    }
     if let Some(reading) = &report.reading {
         text += &format!(" Read {}.", reading.words());
     }

@@ -1,0 +1,24 @@
+//! How much a growing forest may take: what a stated budget of memory sets.
+//!
+//! The limits are the same on each worker, and reach no result but one: a forest that would have too many nodes is not grown.
+
+/// What growing may take on a worker, and what the forest may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrowLimits {
+    /// Bytes that the bags and histograms of the trees that grow at once may take on a worker, about; one tree grows in any
+    /// case. It reaches no result.
+    pub bytes_at_once: u64,
+    /// The most nodes of all trees together, leaves included. With more the forest is given up ([`super::Grown::forest`]).
+    pub most_nodes: u64,
+}
+
+impl GrowLimits {
+    /// What trees take that grow at once, where nobody says otherwise: 32 MiB.
+    pub const BYTES_AT_ONCE: u64 = 32 << 20;
+}
+
+impl Default for GrowLimits {
+    fn default() -> Self {
+        Self { bytes_at_once: Self::BYTES_AT_ONCE, most_nodes: u64::MAX }
+    }
+}
