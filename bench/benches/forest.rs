@@ -116,8 +116,8 @@ fn counting(criterion: &mut Criterion, table: &Table) -> anyhow::Result<()> {
 
 /// The two cores of growing over all rows of a table.
 fn alone(table: &Table, params: &Rc<ForestParams>) -> (LocalGrower, NodeOwner) {
-    let GrowInput { rows, layout, rows_everywhere, limits } = table.grow_input();
-    let crew = Crew { worker: 0, workers: 1, rows: rows_everywhere, limits };
+    let GrowInput { rows, layout, rows_everywhere, .. } = table.grow_input();
+    let crew = Crew { worker: 0, workers: 1, rows: rows_everywhere };
     let owner = NodeOwner::new(Rc::clone(&layout), Rc::clone(params));
     (LocalGrower::new(rows, layout, Rc::clone(params), crew), owner)
 }

@@ -43,9 +43,9 @@ fn main() -> anyhow::Result<()> {
 
 /// What the first of two workers sends the second, from the roots to the deepest level.
 fn traffic(table: &Table, params: &Rc<ForestParams>) -> Vec<HistogramBatch> {
-    let GrowInput { rows, layout, rows_everywhere, limits } = table.grow_input();
+    let GrowInput { rows, layout, rows_everywhere, .. } = table.grow_input();
     let grower = |worker: u32| {
-        let crew = Crew { worker, workers: 2, rows: rows_everywhere, limits };
+        let crew = Crew { worker, workers: 2, rows: rows_everywhere };
         let rows = Rc::new(every_nth(&rows, worker as usize, 2));
         LocalGrower::new(rows, Rc::clone(&layout), Rc::clone(params), crew)
     };

@@ -10,7 +10,7 @@ use std::thread;
 
 use anyhow::Context;
 use flightline_operators::forest::ForestParams;
-use flightline_operators::grow::{Crew, Decision, GrowLimits, HistogramBatch, Layout, LocalGrower, NodeOwner, Traffic};
+use flightline_operators::grow::{Crew, Decision, HistogramBatch, Layout, LocalGrower, NodeOwner, Traffic};
 use flightline_operators::identity::RowKey;
 use flightline_operators::table::{BinColumn, BinnedRows};
 
@@ -52,8 +52,7 @@ pub fn grow_by_crew(
     let grower = |worker: u32| {
         let share = |worker: u32| (everywhere * u64::from(worker) / u64::from(workers)) as usize;
         let mine = Rc::new(part(rows, share(worker), share(worker + 1)));
-        let crew = Crew { worker, workers, rows: everywhere, limits: GrowLimits::default() };
-        LocalGrower::new(mine, Rc::clone(layout), Rc::clone(params), crew)
+        LocalGrower::new(mine, Rc::clone(layout), Rc::clone(params), Crew { worker, workers, rows: everywhere })
     };
     let begun = processor_seconds()?;
     let mut growers: Vec<LocalGrower> = (0..workers).map(grower).collect();

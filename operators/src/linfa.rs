@@ -180,7 +180,7 @@ fn counts(bag: &Bag<'_>, layout: &Layout) -> ClassCounts {
 mod tests {
     use super::*;
     use crate::forest::{FeatureSubset, Smoothing};
-    use crate::grow::{Crew, GrowLimits, LocalGrower};
+    use crate::grow::{Crew, LocalGrower};
     use crate::identity::Seed;
     use crate::space::{BinLimit, FeatureBins, FeatureSpace};
     use crate::table::{BinColumn, BinnedRows};
@@ -234,8 +234,7 @@ mod tests {
                 classes: rows.iter().map(|row| row.class).collect(),
                 keys: rows.iter().map(|row| row.key).collect(),
             };
-            let crew = Crew { worker: 0, workers: 1, rows: ROWS as u64, limits: GrowLimits::default() };
-            let params = Rc::new(params);
+            let (crew, params) = (Crew { worker: 0, workers: 1, rows: ROWS as u64 }, Rc::new(params));
             let grower = LocalGrower::new(Rc::new(data), Rc::clone(&layout), Rc::clone(&params), crew);
             let (ours, _) = crate::grow::grow_alone(grower, &layout, &params);
             let mut places = vec![(theirs.root_node(), NodeIndex::ROOT)];

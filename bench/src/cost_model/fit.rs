@@ -9,7 +9,7 @@ use std::rc::Rc;
 use anyhow::Context;
 use flightline_operators::forest::{ForestParams, TreeIndex};
 use flightline_operators::grow::wire::{Encoding, Wire};
-use flightline_operators::grow::{Crew, GrowLimits, HistogramBatch, LocalGrower, bagging_weight};
+use flightline_operators::grow::{Crew, HistogramBatch, LocalGrower, bagging_weight};
 
 use super::shape::{LevelShape, levels};
 use super::{Machine, Work};
@@ -127,7 +127,7 @@ fn draw(table: &Table) -> anyhow::Result<f64> {
 
 /// Seconds to write a byte of a histogram and to read it, as the exchange does both.
 fn wire(table: &Table) -> anyhow::Result<f64> {
-    let crew = Crew { worker: 0, workers: 1, rows: table.binned.len() as u64, limits: GrowLimits::default() };
+    let crew = Crew { worker: 0, workers: 1, rows: table.binned.len() as u64 };
     let params = Rc::clone(&table.params);
     let mut grower = LocalGrower::new(Rc::clone(&table.binned), Rc::clone(&table.layout), params, crew);
     let mut batches: Vec<HistogramBatch> = Vec::new();

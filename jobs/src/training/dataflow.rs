@@ -252,11 +252,12 @@ fn grow_in<'scope>(
                 fold_at_end(traffic, to_worker(|_| 0), "AddTraffic", Traffic::default(), add_traffic, |sum| vec![sum]);
             keep_last(sum, &results.traffic, done);
             let (failure, limits) = (Rc::clone(&results.grower_failure), plan.limits);
-            grown.flat_map(move |grown| {
-                if grown.forest.is_none() {
-                    *failure.borrow_mut() = Some(memory::too_many_nodes(&limits));
+            let forest = map_named(grown, "TakeForest", |grown| grown.forest);
+            fold_at_end(forest, Pipeline, "ForestOrFailure", Vec::new(), Vec::push, move |forests| {
+                if forests.is_empty() {
+                    *failure.borrow_mut() = Some(memory::too_large_a_forest(&limits));
                 }
-                grown.forest
+                forests
             })
         }
         Grower::Linfa => {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::forest::{FeatureSubset, FlatForest, Forest, ForestParams, Impurity, Smoothing, TreeIndex};
-use crate::grow::{Crew, GrowLimits, Layout, LocalGrower, bagging_weight, grow_alone};
+use crate::grow::{Crew, Layout, LocalGrower, bagging_weight, grow_alone};
 use crate::identity::{Purpose, RowKey, Seed};
 use crate::space::{Bin, BinLimit, FeatureBins, FeatureSpace};
 use crate::table::{BinColumn, BinnedRows, Class};
@@ -41,7 +41,7 @@ fn rows(count: u64) -> BinnedRows {
 fn grown(rows: &BinnedRows, params: &ForestParams) -> Forest {
     let space = FeatureSpace { features: vec![FeatureBins::Numeric { cuts: (1..8).map(i32::into).collect() }; 2] };
     let (layout, params) = (Rc::new(Layout::new(&space, 2)), Rc::new(params.clone()));
-    let crew = Crew { worker: 0, workers: 1, rows: rows.len() as u64, limits: GrowLimits::default() };
+    let crew = Crew { worker: 0, workers: 1, rows: rows.len() as u64 };
     let grower = LocalGrower::new(Rc::new(rows.clone()), Rc::clone(&layout), Rc::clone(&params), crew);
     grow_alone(grower, &layout, &params).0
 }

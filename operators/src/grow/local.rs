@@ -30,8 +30,6 @@ pub struct Crew {
     pub workers: u32,
     /// Rows of all workers, held-out ones included.
     pub rows: u64,
-    /// What growing may take, the same on each worker.
-    pub limits: GrowLimits,
 }
 
 /// A worker's state while a forest grows.
@@ -42,6 +40,7 @@ pub struct LocalGrower {
     layout: Rc<Layout>,
     params: Rc<ForestParams>,
     crew: Crew,
+    limits: GrowLimits,
     trees_at_once: u32,
     growing: Vec<GrowingTree>,
     grown: Vec<Tree>,
@@ -50,6 +49,8 @@ pub struct LocalGrower {
     spare: Vec<WeightedRow>,
     traffic: Traffic,
     owners: Owners,
+    /// Bytes of the trees that are grown.
+    grown_bytes: u64,
     overgrown: bool,
 }
 
@@ -92,8 +93,9 @@ impl LocalGrower {
             cells: CellColumns::of(&data, &layout),
             counter: CellCounter::new(&layout),
             dealer: FeatureDealer::new(&params, layout.features()),
-            trees_at_once: trees_at_once(&layout, &params, crew),
+            trees_at_once: trees_at_once(&layout, &params, crew, GrowLimits::default()),
             crew,
+            limits: GrowLimits::default(),
             data,
             layout,
             params,
@@ -102,8 +104,16 @@ impl LocalGrower {
             spare: vec![],
             traffic: Traffic::default(),
             owners: Owners::new(crew.workers),
+            grown_bytes: 0,
             overgrown: false,
         }
+    }
+
+    /// Keeps within other limits than the default ones; they are the same on each worker.
+    #[must_use]
+    pub fn within(self, limits: GrowLimits) -> Self {
+        let trees_at_once = trees_at_once(&self.layout, &self.params, self.crew, limits);
+        Self { trees_at_once, limits, ..self }
     }
 
     /// Levels of all trees together: the work units of [`LocalGrower::decide`].
@@ -166,28 +176,26 @@ impl LocalGrower {
             levels += if tree.open().is_empty() { u64::from(self.params.depth - level) + 1 } else { 1 };
         }
         if self.growing.iter().all(|tree| tree.open().is_empty()) {
+            self.grown_bytes += self.growing.iter().map(GrowingTree::bytes).sum::<u64>();
             self.grown.extend(self.growing.drain(..).map(GrowingTree::finish));
         }
         // All workers hold equal trees, so all give up in the same round.
-        if self.nodes() > self.crew.limits.most_nodes {
+        if self.grown_bytes + self.growing.iter().map(GrowingTree::bytes).sum::<u64>() > self.limits.most_bytes {
             self.overgrown = true;
             (self.growing, self.grown) = (vec![], vec![]);
         }
         levels
     }
 
-    /// Nodes of all trees so far.
-    fn nodes(&self) -> u64 {
-        let grown = self.grown.iter().map(|tree| tree.nodes.len());
-        grown.chain(self.growing.iter().map(GrowingTree::nodes)).sum::<usize>() as u64
+    /// Whether the forest was given up.
+    pub(super) fn is_overgrown(&self) -> bool {
+        self.overgrown
     }
 
-    /// The grown forest, or `None` when it has more nodes than it may have; and what this worker says was sent for it: its own
-    /// histograms, and on worker 0 the decisions.
+    /// The grown forest, and what this worker says was sent for it: its own histograms, and on worker 0 the decisions.
     #[must_use]
-    pub fn finish(self) -> (Option<Forest>, Traffic) {
-        let forest = Forest { classes: self.layout.classes() as u8, trees: self.grown };
-        ((!self.overgrown).then_some(forest), self.traffic)
+    pub fn finish(self) -> (Forest, Traffic) {
+        (Forest { classes: self.layout.classes() as u8, trees: self.grown }, self.traffic)
     }
 
     /// All workers hear all decisions: one says how many there were.
@@ -211,7 +219,7 @@ impl LocalGrower {
 }
 
 /// As many trees as [`GrowLimits::bytes_at_once`] has room for: a bag, and a histogram of every node of the largest level.
-fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew) -> u32 {
+fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew, limits: GrowLimits) -> u32 {
     let rows = crew.rows / u64::from(crew.workers);
     let features = u64::from(layout.features()).max(1);
     let competing = params.features_per_node.count(features as usize) as u64;
@@ -220,7 +228,7 @@ fn trees_at_once(layout: &Layout, params: &ForestParams, crew: Crew) -> u32 {
     // A node has no more filled cells than cells, and all of a level no more than rows, in each feature.
     let words = rows.min(nodes.saturating_mul(cells / features + 1)) * competing;
     let bytes = 4 * (rows + words) + 1;
-    (crew.limits.bytes_at_once / bytes).clamp(1, u64::from(params.trees)) as u32
+    (limits.bytes_at_once / bytes).clamp(1, u64::from(params.trees)) as u32
 }
 
 #[cfg(test)]

@@ -51,8 +51,8 @@ pub struct GrowInput {
 /// A grown forest.
 #[derive(Clone, Debug)]
 pub struct Grown {
-    /// The forest, the same on each worker; `None` on all of them when it has more nodes than [`GrowLimits::most_nodes`].
-    pub forest: Option<Rc<Forest>>,
+    /// The forest, the same on each worker.
+    pub forest: Rc<Forest>,
     /// What this worker says was sent: all that was is the sum over the workers.
     pub traffic: Traffic,
 }
@@ -61,7 +61,7 @@ type Round<T> = Product<T, u32>;
 type RoundStream<'scope, T, D> = VecStream<'scope, Round<T>, D>;
 type HistogramStream<'scope, T> = Stream<'scope, Round<T>, HistogramBatches>;
 
-/// Grows a forest over the rows of all workers; every worker gets all of it.
+/// Grows a forest over the rows of all workers; every worker gets all of it, or none does when it has too many nodes.
 ///
 /// `input` carries one element per worker; `on_levels` hears of every settled level of a tree.
 pub fn grow_forest<'scope, T: Timestamp>(
@@ -103,8 +103,8 @@ fn count_nodes<'scope, T: Timestamp>(
             let mut fresh = false;
             input.for_each(|time, inputs| {
                 for GrowInput { rows, layout, rows_everywhere, limits } in inputs.drain(..) {
-                    let crew = Crew { worker, workers, rows: rows_everywhere, limits };
-                    let grower = LocalGrower::new(rows, layout, Rc::clone(&params), crew);
+                    let crew = Crew { worker, workers, rows: rows_everywhere };
+                    let grower = LocalGrower::new(rows, layout, Rc::clone(&params), crew).within(limits);
                     growing = Some(Growing { grower, round: time.retain(0), result: time.retain(1) });
                     fresh = true;
                 }
@@ -123,9 +123,11 @@ fn count_nodes<'scope, T: Timestamp>(
             if open {
                 let next = Product::new(state.round.time().outer.clone(), state.round.time().inner + 1);
                 state.round.downgrade(&next);
-            } else if let Some(done) = growing.take() {
+            } else if let Some(done) = growing.take()
+                && !done.grower.is_overgrown()
+            {
                 let (forest, traffic) = done.grower.finish();
-                forests.session(&done.result).give(Grown { forest: forest.map(Rc::new), traffic });
+                forests.session(&done.result).give(Grown { forest: Rc::new(forest), traffic });
             }
         }
     });
@@ -175,7 +177,7 @@ pub(crate) fn grow_alone(mut grower: LocalGrower, layout: &Rc<Layout>, params: &
     loop {
         let mut batches = Vec::new();
         if !grower.count(|batch| batches.push(batch)) {
-            return (grower.finish().0.expect("without a limit a forest is grown"), levels);
+            return (grower.finish().0, levels);
         }
         levels += grower.decide(owner.decide(&batches));
     }

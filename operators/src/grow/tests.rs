@@ -24,7 +24,6 @@ struct Case {
     rows: Vec<(Vec<Bin>, u8)>,
     space: FeatureSpace,
     params: ForestParams,
-    limits: GrowLimits,
 }
 
 const CLASSES: usize = 3;
@@ -51,7 +50,7 @@ fn case() -> impl Strategy<Value = Case> {
             bins: BinLimit::default(),
             seed: Seed(seed),
         };
-        Case { rows, space, params, limits: GrowLimits::default() }
+        Case { rows, space, params }
     })
 }
 
@@ -161,7 +160,7 @@ fn naive_split(
 type Talk = fn(usize) -> CommunicationConfig;
 
 /// Grows the case on `workers` workers, row `i` on worker `hash(i)`, or all rows on the first.
-fn dataflow_forest(case: &Case, workers: usize, talk: Talk) -> Vec<Option<Forest>> {
+fn dataflow_forest(case: &Case, limits: GrowLimits, workers: usize, talk: Talk) -> Vec<Option<Forest>> {
     let case = Arc::new(case.clone());
     let shared = Arc::clone(&case);
     let config = timely::Config { communication: talk(workers), worker: WorkerConfig::default() };
@@ -181,17 +180,17 @@ fn dataflow_forest(case: &Case, workers: usize, talk: Talk) -> Vec<Option<Forest
         };
         let layout = Rc::new(Layout::new(&shared.space, CLASSES));
         let rows_everywhere = shared.rows.len() as u64;
-        let input = GrowInput { rows: Rc::new(data), layout, rows_everywhere, limits: shared.limits };
+        let input = GrowInput { rows: Rc::new(data), layout, rows_everywhere, limits };
         let params = Rc::new(shared.params.clone());
-        let grown: Rc<RefCell<Vec<Option<Rc<Forest>>>>> = Rc::default();
+        let grown: Rc<RefCell<Vec<Rc<Forest>>>> = Rc::default();
         let seen = Rc::clone(&grown);
         worker.dataflow::<u64, _, _>(|scope| {
             let input = Some(input).to_stream(scope);
-            grow_forest(input, params, |_| ()).inspect(move |grown| seen.borrow_mut().push(grown.forest.clone()));
+            grow_forest(input, params, |_| ()).inspect(move |grown| seen.borrow_mut().push(Rc::clone(&grown.forest)));
         });
         while worker.step_or_park(None) {}
-        assert_eq!(grown.borrow().len(), 1, "one answer per worker");
-        grown.borrow()[0].as_deref().cloned()
+        assert!(grown.borrow().len() <= 1, "one forest per worker");
+        grown.borrow().first().map(|forest| Forest::clone(forest))
     });
     forests.unwrap().join().into_iter().map(Result::unwrap).collect()
 }
@@ -205,8 +204,8 @@ proptest! {
         talk in prop::sample::select(vec![CommunicationConfig::Process as Talk, CommunicationConfig::ProcessBinary]),
     ) {
         let expected = naive_forest(&case);
-        let case = Case { limits: GrowLimits { bytes_at_once, ..GrowLimits::default() }, ..case };
-        for grown in dataflow_forest(&case, workers, talk).into_iter().map(Option::unwrap) {
+        let limits = GrowLimits { bytes_at_once, ..GrowLimits::default() };
+        for grown in dataflow_forest(&case, limits, workers, talk).into_iter().map(Option::unwrap) {
             for (tree, (grown, expected)) in grown.trees.iter().zip(&expected.trees).enumerate() {
                 for (grown, expected) in grown.nodes.iter().zip(&expected.nodes) {
                     prop_assert_eq!(grown, expected, "tree {}", tree);
@@ -217,14 +216,16 @@ proptest! {
     }
 
     #[test]
-    fn a_forest_of_more_nodes_than_allowed_is_given_up_by_all_workers_and_no_other_is(
+    fn a_forest_of_more_bytes_than_allowed_is_given_up_by_all_workers_and_no_other_is(
         case in case(), workers in prop::sample::select(vec![1, 3]), bytes_at_once in prop::sample::select(vec![0, 1 << 30]),
-        most_nodes in 0_u64..40,
+        share in 0.0_f64..2.0,
     ) {
         let expected = naive_forest(&case);
-        let fits = expected.nodes() as u64 <= most_nodes;
-        let case = Case { limits: GrowLimits { bytes_at_once, most_nodes }, ..case };
-        for grown in dataflow_forest(&case, workers, CommunicationConfig::Process) {
+        let bytes: u64 = expected.trees.iter().flat_map(|tree| &tree.nodes).map(Node::bytes).sum();
+        let most_bytes = (bytes as f64 * share) as u64;
+        let fits = bytes <= most_bytes;
+        let limits = GrowLimits { bytes_at_once, most_bytes };
+        for grown in dataflow_forest(&case, limits, workers, CommunicationConfig::Process) {
             prop_assert_eq!(grown.as_ref(), fits.then_some(&expected));
         }
     }
@@ -247,7 +248,6 @@ fn groups_of_trees_do_not_change_the_forest() {
             bins: BinLimit::default(),
             seed: Seed(1),
         },
-        limits: GrowLimits::default(),
     };
     let data = || {
         Rc::new(BinnedRows {
@@ -259,7 +259,7 @@ fn groups_of_trees_do_not_change_the_forest() {
     let layout = Rc::new(Layout::new(&case.space, CLASSES));
     let params = Rc::new(case.params.clone());
     let grow = |rows| {
-        let crew = Crew { worker: 0, workers: 1, rows, limits: case.limits };
+        let crew = Crew { worker: 0, workers: 1, rows };
         let grower = LocalGrower::new(data(), Rc::clone(&layout), Rc::clone(&params), crew);
         let (forest, levels) = grow_alone(grower, &layout, &params);
         assert_eq!(levels, LocalGrower::levels(&case.params), "progress ends at its total");
