@@ -147,6 +147,21 @@ pub struct Node {
     pub split: Option<Box<Split>>,
 }
 
+impl Node {
+    /// Bytes that it takes, without what an allocator adds.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let split = self.split.as_ref().map_or(0, |split| {
+            let set = match &split.rule {
+                Rule::AtMost(_) => 0,
+                Rule::In(BinSet(words)) => size_of_val::<[u64]>(words),
+            };
+            size_of::<Split>() + set
+        });
+        (size_of::<Self>() + size_of_val::<[u64]>(&self.counts.0) + split) as u64
+    }
+}
+
 /// A tree: its nodes in heap order, the root first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tree {

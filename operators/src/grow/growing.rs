@@ -16,6 +16,7 @@ pub(super) struct GrowingTree {
     bag: Bag,
     open: Vec<OpenNode>,
     nodes: Vec<Node>,
+    bytes: u64,
 }
 
 /// A node that awaits its decision, with the place of its rows in the bag.
@@ -44,9 +45,9 @@ impl GrowingTree {
         self.of_task
     }
 
-    /// How many nodes it has, open ones included.
-    pub(super) fn nodes(&self) -> usize {
-        self.nodes.len() + self.open.len()
+    /// Bytes of its settled nodes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The nodes that await a decision: ascending, all of one level.
@@ -74,7 +75,7 @@ impl GrowingTree {
         spare: &mut Vec<WeightedRow>,
     ) {
         let Some((split, left)) = decision.split else {
-            self.nodes.push(Node { index: open.index, counts: decision.counts, split: None });
+            self.keep(Node { index: open.index, counts: decision.counts, split: None });
             return;
         };
         let right = decision.counts.without(&left);
@@ -91,15 +92,20 @@ impl GrowingTree {
             if may_split {
                 self.open.push(OpenNode { index, rows });
             } else {
-                self.nodes.push(Node { index, counts, split: None });
+                self.keep(Node { index, counts, split: None });
             }
         }
-        self.nodes.push(Node { index: open.index, counts: decision.counts, split: Some(Box::new(split)) });
+        self.keep(Node { index: open.index, counts: decision.counts, split: Some(Box::new(split)) });
     }
 
     /// Makes an open node a leaf of which no worker has a row: the bag of a tiny table may come out empty.
     pub(super) fn settle_empty(&mut self, open: OpenNode, none: ClassCounts) {
-        self.nodes.push(Node { index: open.index, counts: none, split: None });
+        self.keep(Node { index: open.index, counts: none, split: None });
+    }
+
+    fn keep(&mut self, node: Node) {
+        self.bytes += node.bytes();
+        self.nodes.push(node);
     }
 
     pub(super) fn finish(mut self) -> Tree {

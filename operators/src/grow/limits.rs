@@ -1,6 +1,6 @@
 //! How much a growing forest may take: what a stated budget of memory sets.
 //!
-//! The limits are the same on each worker, and reach no result but one: a forest that would have too many nodes is not grown.
+//! The limits are the same on each worker, and reach no result but one: a forest that would be too large is not grown.
 
 /// What growing may take on a worker, and what the forest may become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,8 +8,9 @@ pub struct GrowLimits {
     /// Bytes that the bags and histograms of the trees that grow at once may take on a worker, about; one tree grows in any
     /// case. It reaches no result.
     pub bytes_at_once: u64,
-    /// The most nodes of all trees together, leaves included. With more the forest is given up ([`super::Grown::forest`]).
-    pub most_nodes: u64,
+    /// The most bytes of all trees together ([`Node::bytes`](crate::forest::Node::bytes)). A forest of more is given up: no
+    /// worker gets any.
+    pub most_bytes: u64,
 }
 
 impl GrowLimits {
@@ -19,6 +20,6 @@ impl GrowLimits {
 
 impl Default for GrowLimits {
     fn default() -> Self {
-        Self { bytes_at_once: Self::BYTES_AT_ONCE, most_nodes: u64::MAX }
+        Self { bytes_at_once: Self::BYTES_AT_ONCE, most_bytes: u64::MAX }
     }
 }

@@ -31,8 +31,6 @@ pub struct Crew {
     pub workers: u32,
     /// Rows of all workers, held-out ones included.
     pub rows: u64,
-    /// What growing may take, the same on each worker.
-    pub limits: GrowLimits,
 }
 
 /// A forest that has grown.
@@ -112,6 +110,7 @@ impl LocalGrower {
             counter: CellCounter::new(&layout),
             dealers: FeatureDealer::of_tasks(&tasks, layout.features()),
             crew,
+            limits: GrowLimits::default(),
             data,
             layout,
             tasks,
@@ -122,6 +121,7 @@ impl LocalGrower {
             spare: vec![],
             traffic: Traffic::default(),
             owners: Owners::new(crew.workers),
+            grown_bytes: 0,
             overgrown: false,
         }
     }
@@ -182,10 +182,11 @@ impl LocalGrower {
             levels += if tree.open().is_empty() { u64::from(params.depth - level) + 1 } else { 1 };
         }
         if self.growing.iter().all(|tree| tree.open().is_empty()) {
+            self.grown_bytes += self.growing.iter().map(GrowingTree::bytes).sum::<u64>();
             self.grown.extend(self.growing.drain(..).map(GrowingTree::finish));
         }
         // All workers hold equal trees, so all give up in the same round.
-        if self.nodes() > self.crew.limits.most_nodes {
+        if self.grown_bytes + self.growing.iter().map(GrowingTree::bytes).sum::<u64>() > self.limits.most_bytes {
             self.overgrown = true;
             (self.growing, self.grown) = (vec![], vec![]);
         }

@@ -44,7 +44,7 @@ impl Budget {
     pub(super) fn limits(&self) -> GrowLimits {
         let estimate = self.estimate();
         let left = (self.allowed.0 - estimate.total()) as f64 + estimate.forest as f64;
-        GrowLimits { bytes_at_once: self.bytes_at_once, most_nodes: (left / self.work.bytes_of_node()) as u64 }
+        GrowLimits { bytes_at_once: self.bytes_at_once, most_bytes: (left / self.work.per_byte_of_forest()) as u64 }
     }
 
     /// The most rows that the process has room for.
@@ -136,7 +136,7 @@ mod tests {
         assert!(scarce.limits().bytes_at_once < GrowLimits::BYTES_AT_ONCE);
         assert!(
             scarce.estimate().forest == ample.estimate().forest
-                && scarce.limits().most_nodes < ample.limits().most_nodes
+                && scarce.limits().most_bytes < ample.limits().most_bytes
         );
     }
 
@@ -168,7 +168,7 @@ mod tests {
             // Twice as many rows would have been accepted with what is advised when more come.
             let more = Budget::of(advised(&budget.too_many_rows()), work).unwrap();
             prop_assert!(more.most_rows() >= most.saturating_mul(2));
-            prop_assert!(budget.limits().most_nodes as f64 * budget.work.bytes_of_node() <= allowed.0.max(budget.allowed.0) as f64);
+            prop_assert!(budget.limits().most_bytes as f64 * budget.work.per_byte_of_forest() <= allowed.0.max(budget.allowed.0) as f64);
         }
     }
 }

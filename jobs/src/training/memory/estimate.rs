@@ -47,11 +47,14 @@ const SCATTERED: f64 = 1.25;
 /// The share of the rows that is in a bag that is drawn.
 const DRAWN: f64 = 0.65;
 
-/// Bytes of a node on each worker, in the forest as it was grown and as it predicts. Half of them are sets of categories.
-const NODE: f64 = 270.0;
+/// Bytes of a node, of which half are sets of categories.
+const NODE: f64 = 152.0;
 
-/// Bytes of a node while the model is saved.
-const SAVED_NODE: f64 = 210.0;
+/// What a worker holds of a forest, in parts of its bytes: the forest as it was grown, and as it predicts.
+const OF_FOREST: f64 = 1.9;
+
+/// What saving the model takes, in the same parts.
+const SAVING: f64 = 1.4;
 
 /// Of the nodes of trees that stop for want of rows, so many as the rows would allow.
 const NODES_BY_ROWS: f64 = 0.4;
@@ -135,13 +138,13 @@ impl Work {
             rows: (rows * if of_text { ROW_OF_TEXT } else { ROW } + training * CELL * self.features as f64 + folded)
                 as u64,
             growing: (workers * at_once.fold(0.0, f64::max)) as u64,
-            forest: (nodes * self.bytes_of_node()) as u64,
+            forest: (nodes * NODE * self.per_byte_of_forest()) as u64,
         }
     }
 
-    /// Bytes of a node in all its forms, on all workers of the process that saves the model.
-    pub(super) fn bytes_of_node(&self) -> f64 {
-        self.workers.max(1) as f64 * NODE + SAVED_NODE
+    /// What the process that saves the model holds for each byte of a forest, on all its workers.
+    pub(super) fn per_byte_of_forest(&self) -> f64 {
+        self.workers.max(1) as f64 * OF_FOREST + SAVING
     }
 }
 

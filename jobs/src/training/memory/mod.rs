@@ -7,8 +7,8 @@
 //!
 //! [`Estimate`] says what a run takes, from what is known before it reads: rows, features, parameters, workers. It is above
 //! what was measured on flights, bundled and generated. What it can't know is watched: rows that are more than a sample said
-//! end the run while they are read ([`Room`]), and a forest of more nodes than there is room for is given up
-//! ([`GrowLimits::most_nodes`]), each with a sentence that says what helps. So is `--memory` kept by counting, not by asking
+//! end the run while they are read ([`Room`]), and a forest of more bytes than there is room for is given up
+//! ([`GrowLimits::most_bytes`]), each with a sentence that says what helps. So is `--memory` kept by counting, not by asking
 //! the system: the same input ends alike on every machine.
 //!
 //! Not here: `--grower linfa`, whose library nobody has measured; what other programs on the machine take.
@@ -28,7 +28,7 @@ use super::promotion::Promote;
 use crate::failure::{Failure, FailureKind};
 use crate::input::{Input, InputSize, Room};
 use crate::memory_size::MemorySize;
-use crate::report::{MemoryReport, count};
+use crate::report::MemoryReport;
 
 use self::budget::Budget;
 use self::estimate::Work;
@@ -93,11 +93,11 @@ fn largest(plan: &TrainPlan) -> ForestParams {
 }
 
 /// Why a forest was given up that was to stay within these limits.
-pub(super) fn too_many_nodes(limits: &GrowLimits) -> Failure {
-    let nodes = count(limits.most_nodes);
+pub(super) fn too_large_a_forest(limits: &GrowLimits) -> Failure {
     let message = format!(
-        "--memory is too little: the trees have more than {nodes} nodes, which is all that it has room for beside the rows: \
-         give more, or grow fewer or smaller trees (--trees, --depth, --min-rows)"
+        "--memory is too little: the forest takes more than {}, which is all that it has room for beside the rows: give more, \
+         or grow fewer or smaller trees (--trees, --depth, --min-rows)",
+        MemorySize(limits.most_bytes)
     );
     Failure::new(FailureKind::Usage, message)
 }
