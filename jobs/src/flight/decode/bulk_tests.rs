@@ -104,7 +104,7 @@ fn batch(values: &Values, types: Types, odd: u8) -> RecordBatch {
         0 => name(1),
         _ => arrays::numbers(types.integer(1), &of(1, &f64::from, &[-1.0, 1e10, 0.5, f64::NAN])),
     };
-    let miles = |n: u8| if n % 7 == 0 { -0.0 } else { f64::from(n) };
+    let miles = |n: u8| if n.is_multiple_of(7) { -0.0 } else { f64::from(n) };
     let minutes = |at: usize| {
         let bad = [f64::NAN, f64::INFINITY, 30_000.0, -30_000.0];
         arrays::numbers(types.number(at), &of(at, &|n| f64::from(n) - 100.0, &bad))

@@ -102,8 +102,7 @@ pub(super) fn texts<T: AsRef<str>>(kind: u8, values: impl Iterator<Item = Option
 /// Texts behind keys none of which is null; a null is one of the list, over a text that looks like any other.
 pub(super) fn nulls_in_the_list<'a>(values: impl Iterator<Item = Option<&'a str>> + Clone) -> ArrayRef {
     let valid: BooleanArray = values.clone().map(|value| value.map(|_| true)).collect();
-    let (offsets, bytes, _) =
-        values.clone().map(|value| Some(value.unwrap_or("AA"))).collect::<StringArray>().into_parts();
+    let (offsets, bytes, _) = values.map(|value| Some(value.unwrap_or("AA"))).collect::<StringArray>().into_parts();
     let list = StringArray::new(offsets, bytes, valid.nulls().cloned());
     let keys: Int32Array = (0..list.len() as i32).map(Some).collect();
     Arc::new(DictionaryArray::new(keys, Arc::new(list)))
