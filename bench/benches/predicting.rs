@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<()> {
     group.sample_size(20).throughput(Throughput::Elements(ROWS as u64));
     for preset in [Preset::Seed, Preset::Accurate] {
         let table = Table::of(&flights, preset)?;
-        let forest = table.grow().context("the dataflow gave no forest")?.forest;
+        let forest = table.grow().and_then(|grown| grown.forest).context("the dataflow gave no forest")?;
         let flat = FlatForest::new(&forest, table.params.smoothing);
         for batch in [4096, 1] {
             let starts = spread(table.binned.len(), batch);

@@ -34,9 +34,19 @@ class Run:
     contender: str
     seed: int
     wall_seconds: float
+    model_seconds: float
     fit_seconds: float
     peak_bytes: int
     quality: Quality
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same in all runs."""
+
+    forest: task.Forest
+    threads: int
+    spark_heap: str | None
 
 
 class Contender(Protocol):
@@ -50,7 +60,7 @@ class Contender(Protocol):
         """The name as shown, with a version where there is one."""
         ...
 
-    def train(self, split: Split, seed: int, threads: int, folder: Path) -> Run:
+    def train(self, split: Split, settings: Settings, seed: int, folder: Path) -> Run:
         """Trains once, with `folder` to write into."""
         ...
 
@@ -66,18 +76,19 @@ class Peer:
     def title(self) -> str:
         return f"{self.name} {version(self.package)}"
 
-    def train(self, split: Split, seed: int, threads: int, folder: Path) -> Run:
+    def train(self, split: Split, settings: Settings, seed: int, folder: Path) -> Run:
         answer_file = folder / "answer.npz"
-        job = Job(split.train, split.test, seed, threads)
+        job = Job(split.train, split.test, settings.forest, seed, settings.threads)
         script = _HERE / f"peer_{self.name}.py"
         command = [sys.executable, str(script), *arguments(job, answer_file)]
-        finished = _run(self.name, command, threads, folder)
+        finished = _run(self.name, command, settings, folder)
         answer = Answer.load(answer_file)
         _check(self.name, answer, split)
         return Run(
             contender=self.name,
             seed=seed,
             wall_seconds=finished.wall_seconds,
+            model_seconds=answer.model_at - finished.started_at,
             fit_seconds=answer.fit_seconds,
             peak_bytes=finished.peak_bytes,
             quality=quality_of(answer.labels, answer.probabilities),
@@ -95,18 +106,20 @@ class Ours:
     def title(self) -> str:
         return f"{self.name} (ours)"
 
-    def train(self, split: Split, seed: int, threads: int, folder: Path) -> Run:
+    def train(self, split: Split, settings: Settings, seed: int, folder: Path) -> Run:
         command = [
             str(self.binary),
             *("--input", str(split.train)),
             *("--test", str(split.test)),
             *("--models", str(folder / "models")),
             *("--preset", "seed"),
+            *("--trees", str(settings.forest.trees)),
+            *("--depth", str(settings.forest.depth)),
             *("--seed", str(seed)),
             "--json",
-            *("-w", str(threads)),
+            *("-w", str(settings.threads)),
         ]
-        finished = _run(self.name, command, threads, folder)
+        finished = _run(self.name, command, settings, folder)
         try:
             report = json.loads(finished.stdout)
             test = report["test"]
@@ -114,6 +127,8 @@ class Ours:
                 contender=self.name,
                 seed=seed,
                 wall_seconds=finished.wall_seconds,
+                # Saving is its last act.
+                model_seconds=finished.wall_seconds,
                 fit_seconds=report["seconds"]["grow"],
                 peak_bytes=finished.peak_bytes,
                 quality=Quality(test["accuracy"], test["log_loss"], test["macro_f1"]),
@@ -133,13 +148,15 @@ PEERS: Final[Sequence[Peer]] = (
 )
 
 
-def _run(name: str, command: Sequence[str], threads: int, folder: Path) -> Finished:
+def _run(name: str, command: Sequence[str], settings: Settings, folder: Path) -> Finished:
     environment = {
         # Not every library has a setting for all of its threads; those of OpenMP and Arrow obey this.
-        "OMP_NUM_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(settings.threads),
         # OpenMP's threads spin while they wait. On a machine with other work that made XGBoost ten times slower.
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
     }
+    if settings.spark_heap:
+        environment["PYSPARK_SUBMIT_ARGS"] = f"--driver-memory {settings.spark_heap} pyspark-shell"
     finished = run_measured(command, folder, environment)
     if finished.exit_code != 0:
         last = "\n".join(finished.stderr.strip().splitlines()[-_LINES_OF_AN_ERROR:])

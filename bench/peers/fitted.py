@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +30,9 @@ def train_and_predict(fit: Fit) -> Callable[[Job], Answer]:
     """The whole of a peer that is asked for the held-out rows."""
 
     def done(job: Job) -> Answer:
-        train, test = rows.read(job.train), rows.read(job.test)
-        fitted = fit(train, job)
-        return Answer(fitted.fit_seconds, test.labels, np.asarray(fitted.predict(fitted.encode(test))))
+        fitted = fit(rows.read(job.train), job)
+        model_at = time.monotonic()
+        test = rows.read(job.test)
+        return Answer(fitted.fit_seconds, model_at, test.labels, np.asarray(fitted.predict(fitted.encode(test))))
 
     return done

@@ -14,6 +14,9 @@ import task
 from fitted import Fitted, train_and_predict
 from worker import Job, serve, timed
 
+# What LightGBM allows: full trees down to depth 17, of deeper ones the leaves that gain most.
+_MOST_LEAVES = 131_072
+
 
 def fit(train: rows.Rows, job: Job) -> Fitted:
     encoder = rows.Encoder.of(train)
@@ -21,8 +24,8 @@ def fit(train: rows.Rows, job: Job) -> Fitted:
         "boosting": "rf",
         "objective": "multiclass",
         "num_class": task.CLASSES,
-        "max_depth": task.DEPTH,
-        "num_leaves": 2**task.DEPTH,
+        "max_depth": job.forest.depth,
+        "num_leaves": min(2**job.forest.depth, _MOST_LEAVES),
         "feature_fraction_bynode": task.FEATURES_PER_NODE / len(task.FEATURES),
         "bagging_fraction": task.BAG_SHARE,
         "bagging_freq": 1,
@@ -39,7 +42,7 @@ def fit(train: rows.Rows, job: Job) -> Fitted:
     )
     # Binning is preparation, as it is for us; without this it would happen inside `train`.
     dataset.construct()
-    booster, fit_seconds = timed(lambda: lightgbm.train(parameters, dataset, num_boost_round=task.TREES))
+    booster, fit_seconds = timed(lambda: lightgbm.train(parameters, dataset, num_boost_round=job.forest.trees))
     return Fitted(fit_seconds, encoder.matrix, lambda matrix: np.asarray(booster.predict(matrix)))
 
 

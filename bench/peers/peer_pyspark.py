@@ -1,11 +1,13 @@
 """PySpark's random forest, in the classic pipeline: string indexers, a vector assembler, the forest.
 
-Local mode: one JVM, no cluster, which is Spark at its quickest on one machine. The JVM keeps Spark's default heap.
+Local mode: one JVM, no cluster, which is Spark at its quickest on one machine. The JVM has Spark's default heap of 1 GB,
+unless PYSPARK_SUBMIT_ARGS says another (`--spark-heap` of `run`).
 """
 
 from __future__ import annotations
 
 import os
+import time
 
 import numpy as np
 from pyspark.ml import Pipeline
@@ -33,18 +35,22 @@ def train_and_predict(job: Job) -> Answer:
     # Spark is lazy: without an action here, reading and encoding would be counted as fitting.
     encoded.count()
     forest = RandomForestClassifier(
-        numTrees=task.TREES,
-        maxDepth=task.DEPTH,
+        numTrees=job.forest.trees,
+        maxDepth=job.forest.depth,
         featureSubsetStrategy="sqrt",
         maxBins=_MAX_BINS,
         maxMemoryInMB=_MAX_MEMORY_MB,
         seed=job.seed,
     )
     model, fit_seconds = timed(lambda: forest.fit(encoded))
+    # In the folder of this run.
+    encoder.save(os.path.abspath("encoder"))
+    model.save(os.path.abspath("forest"))
+    model_at = time.monotonic()
     predicted = model.transform(encoder.transform(_read(spark, job.test)))
     labels, probabilities = _collect(predicted)
     spark.stop()
-    return Answer(fit_seconds, labels, probabilities)
+    return Answer(fit_seconds, model_at, labels, probabilities)
 
 
 def _session(threads: int) -> SparkSession:

@@ -14,8 +14,8 @@ def fit(train: rows.Rows, job: Job) -> Fitted:
     encoder = rows.Encoder.of(train)
     matrix = encoder.matrix(train)
     forest = RandomForestClassifier(
-        n_estimators=task.TREES,
-        max_depth=task.DEPTH,
+        n_estimators=job.forest.trees,
+        max_depth=job.forest.depth,
         max_features=task.FEATURES_PER_NODE,
         n_jobs=job.threads,
         random_state=job.seed,

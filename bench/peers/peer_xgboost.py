@@ -20,11 +20,11 @@ def fit(train: rows.Rows, job: Job) -> Fitted:
     parameters = {
         "objective": "multi:softprob",
         "num_class": task.CLASSES,
-        "num_parallel_tree": task.TREES,
+        "num_parallel_tree": job.forest.trees,
         "learning_rate": 1.0,
         # What XGBoost's own random-forest class sets: the default shrinks leaves, for boosting's sake.
         "reg_lambda": 1e-5,
-        "max_depth": task.DEPTH,
+        "max_depth": job.forest.depth,
         "colsample_bynode": task.FEATURES_PER_NODE / len(task.FEATURES),
         "subsample": task.BAG_SHARE,
         "tree_method": "hist",

@@ -18,9 +18,9 @@ _LABEL = "Label"
 def fit(train: rows.Rows, job: Job) -> Fitted:
     learner = ydf.RandomForestLearner(
         label=_LABEL,
-        num_trees=task.TREES,
+        num_trees=job.forest.trees,
         # YDF counts the levels of nodes: 1 is a lone root.
-        max_depth=task.DEPTH + 1,
+        max_depth=job.forest.depth + 1,
         num_candidate_attributes=task.FEATURES_PER_NODE,
         # The others average the leaves' shares; YDF's default counts one vote a tree, which ruins the log loss.
         winner_take_all=False,

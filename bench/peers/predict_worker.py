@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 import rows
+import task
 from fitted import Fitted
 from worker import Job, timed
 
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--test", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
     given = parser.parse_args()
-    job = Job(given.train, given.test, 1, given.threads)
+    job = Job(given.train, given.test, task.Forest(), 1, given.threads)
     fitted: Fitted = importlib.import_module(f"peer_{given.peer}").fit(rows.read(job.train), job)
     test = rows.read(job.test)
     many = _repeated(test)

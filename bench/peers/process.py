@@ -22,11 +22,12 @@ _PAUSE_SHARE_OF_RUN = 0.02
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that ended, in whatever way."""
+    """A command that ended, in whatever way; `started_at` is a time of `time.monotonic`."""
 
     exit_code: int
     stdout: str
     stderr: str
+    started_at: float
     wall_seconds: float
     peak_bytes: int
 
@@ -34,7 +35,7 @@ class Finished:
 def run_measured(command: Sequence[str], folder: str | os.PathLike[str], environment: Mapping[str, str]) -> Finished:
     """Runs `command` in `folder` to its end; `environment` is added to this process's own."""
     with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
-        started = time.perf_counter()
+        started = time.monotonic()
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -50,10 +51,10 @@ def run_measured(command: Sequence[str], folder: str | os.PathLike[str], environ
             process.kill()
             raise
         exit_code = process.wait()
-        wall_seconds = time.perf_counter() - started
+        wall_seconds = time.monotonic() - started
         stdout.seek(0)
         stderr.seek(0)
-        return Finished(exit_code, stdout.read(), stderr.read(), wall_seconds, peak)
+        return Finished(exit_code, stdout.read(), stderr.read(), started, wall_seconds, peak)
 
 
 def _watch(pid: int) -> int:

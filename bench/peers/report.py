@@ -20,6 +20,7 @@ class Summary:
     wall_seconds: float
     wall_seconds_least: float
     wall_seconds_most: float
+    model_seconds: float
     fit_seconds: float
     peak_bytes: float
     quality: Quality
@@ -34,6 +35,7 @@ class Ratios:
     """What a contender takes, in multiples of what ours takes: above 1, ours is quicker or smaller."""
 
     wall: float
+    model: float
     fit: float
     peak: float
 
@@ -47,6 +49,7 @@ def summarize(contender: Contender, runs: Iterable[Run]) -> Summary:
         wall_seconds=median(walls),
         wall_seconds_least=min(walls),
         wall_seconds_most=max(walls),
+        model_seconds=median(run.model_seconds for run in own),
         fit_seconds=median(run.fit_seconds for run in own),
         peak_bytes=median(run.peak_bytes for run in own),
         quality=Quality(
@@ -60,6 +63,7 @@ def summarize(contender: Contender, runs: Iterable[Run]) -> Summary:
 def ratios(of: Summary, ours: Summary) -> Ratios:
     return Ratios(
         wall=of.wall_seconds / ours.wall_seconds,
+        model=of.model_seconds / ours.model_seconds,
         fit=of.fit_seconds / ours.fit_seconds,
         peak=of.peak_bytes / ours.peak_bytes,
     )
@@ -74,6 +78,7 @@ class _Column:
 _PLAIN: Final = (
     _Column("wall s", lambda row: f"{row.wall_seconds:.2f}"),
     _Column("least-most", lambda row: f"{row.wall_seconds_least:.2f}-{row.wall_seconds_most:.2f}"),
+    _Column("model s", lambda row: f"{row.model_seconds:.2f}"),
     _Column("fit s", lambda row: f"{row.fit_seconds:.2f}"),
     _Column("peak MB", lambda row: f"{row.peak_megabytes:,.0f}"),
     _Column("accuracy", lambda row: f"{row.quality.accuracy:.4f}"),
@@ -90,14 +95,16 @@ def table(rows: Sequence[Summary], ours: Summary | None) -> str:
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Lines of cells as text: the first column to the left, all others to the right."""
+    """Lines of cells, the first of them heads, as a table in Markdown: the first column to the left, all others to the right."""
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    return "\n".join(_aligned(line, widths) for line in lines)
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(_aligned(line, widths) for line in [lines[0], rule, *lines[1:]])
 
 
 def _ratio_columns(ours: Summary) -> tuple[_Column, ...]:
     return (
         _Column("wall/ours", lambda row: f"{ratios(row, ours).wall:.2f}x"),
+        _Column("model/ours", lambda row: f"{ratios(row, ours).model:.2f}x"),
         _Column("fit/ours", lambda row: f"{ratios(row, ours).fit:.2f}x"),
         _Column("peak/ours", lambda row: f"{ratios(row, ours).peak:.2f}x"),
     )
@@ -105,7 +112,7 @@ def _ratio_columns(ours: Summary) -> tuple[_Column, ...]:
 
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
     padded = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
-    return "  ".join([line[0].ljust(widths[0]), *padded[1:]])
+    return f"| {' | '.join([line[0].ljust(widths[0]), *padded[1:]])} |"
 
 
 def figures(rows: Sequence[Summary], ours: Summary | None, runs: Sequence[Run]) -> dict[str, Any]:

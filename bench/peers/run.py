@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -20,10 +21,11 @@ from typing import Any, Final, NoReturn
 
 import report
 import task
-from contenders import PEERS, Contender, FailedError, Ours, Run
+from contenders import PEERS, Contender, FailedError, Ours, Run, Settings
 from split import BadDataError, Split, write_split
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
+_DEEPEST: Final = 30
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Options:
     contenders: tuple[Contender, ...]
     runs: int
     seeds: tuple[int, ...]
-    threads: int
+    settings: Settings
     json: Path | None
 
 
@@ -64,7 +66,7 @@ def _run_all(options: Options, split: Split, folder: Path) -> tuple[list[Run], s
             _say(f"run {turn + 1} of {options.runs}, seed {seed}: {contender.title} ...", end=" ")
             with tempfile.TemporaryDirectory(dir=folder) as own:
                 try:
-                    run = contender.train(split, seed, options.threads, Path(own))
+                    run = contender.train(split, options.settings, seed, Path(own))
                 except FailedError as error:
                     failed.add(contender.name)
                     _say(f"failed\n{error}")
@@ -83,10 +85,12 @@ def _rotated(contenders: Sequence[Contender], turn: int) -> list[Contender]:
 def _show(options: Options, split: Split, runs: Sequence[Run], failed: set[str]) -> None:
     rows = [report.summarize(one, runs) for one in options.contenders if one.name not in failed]
     ours = next((row for row in rows if row.contender == Ours.name), None)
+    settings = options.settings
+    heap = f"; Spark's heap {settings.spark_heap}" if settings.spark_heap else ""
     print(
         f"{split.train_rows:,} rows to train on, {split.test_rows:,} held out; "
-        f"{task.TREES} trees of depth {task.DEPTH}; {options.threads} threads each; "
-        f"medians of runs: {options.runs}.\n"
+        f"{settings.forest.trees} trees of depth {settings.forest.depth}; {settings.threads} threads each; "
+        f"medians of runs: {options.runs}{heap}.\n"
         f"Always answering the most frequent class: accuracy {split.majority_accuracy:.4f}.\n"
     )
     print(report.table(rows, ours))
@@ -105,7 +109,10 @@ def _about(options: Options, split: Split, failed: set[str]) -> dict[str, Any]:
         "test_rows": split.test_rows,
         "majority_accuracy": split.majority_accuracy,
         "runs": options.runs,
-        "threads": options.threads,
+        "trees": options.settings.forest.trees,
+        "depth": options.settings.forest.depth,
+        "threads": options.settings.threads,
+        "spark_heap": options.settings.spark_heap,
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),
@@ -116,7 +123,9 @@ def _about(options: Options, split: Split, failed: set[str]) -> dict[str, Any]:
 def _options() -> Options:
     parser = argparse.ArgumentParser(prog="bench/peers/run", description=__doc__.splitlines()[0])
     names = [peer.name for peer in PEERS]
-    parser.add_argument("--data", type=Path, default=_ROOT / "data/flights.parquet", help="flights as Parquet")
+    parser.add_argument("--data", type=Path, default=_ROOT / "data/flights.parquet", help="flights as Parquet: a file, or a folder of them")
+    parser.add_argument("--trees", type=int, default=task.Forest.trees, help="trees of each forest (default: 20)")
+    parser.add_argument("--depth", type=int, default=task.Forest.depth, help="most decisions of a tree (default: 5)")
     parser.add_argument("--peers", default=",".join(names), help=f"some of {','.join(names)} (default: all)")
     parser.add_argument("--no-ours", action="store_true", help="run the peers only")
     parser.add_argument(
@@ -128,6 +137,7 @@ def _options() -> Options:
     parser.add_argument("--runs", type=int, default=3, help="how often each is run (default: 3)")
     parser.add_argument("--seeds", default="1,2,3", help="seeds, one a run, in turn (default: 1,2,3)")
     parser.add_argument("--threads", type=int, default=2, help="threads of each (default: 2)")
+    parser.add_argument("--spark-heap", metavar="SIZE", help="heap of PySpark's JVM, such as 12g (default: Spark's 1g)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
     given = parser.parse_args()
 
@@ -138,17 +148,22 @@ def _options() -> Options:
         seeds = tuple(int(seed) for seed in given.seeds.split(","))
     except ValueError:
         parser.error(f"--seeds: {given.seeds!r} is not a list of whole numbers such as 1,2,3.")
-    if given.runs < 1 or given.threads < 1:
-        parser.error("--runs and --threads must be at least 1.")
+    if min(given.runs, given.threads, given.trees, given.depth) < 1:
+        parser.error("--runs, --threads, --trees and --depth must be at least 1.")
+    if "pyspark" in chosen and given.depth > _DEEPEST:
+        parser.error(f"--depth: Spark takes no trees deeper than {_DEEPEST}; leave pyspark out of --peers.")
+    if given.spark_heap and not re.fullmatch(r"[1-9][0-9]*[mgMG]", given.spark_heap):
+        parser.error(f"--spark-heap: {given.spark_heap!r} is no size such as 800m or 12g.")
+    settings = Settings(task.Forest(given.trees, given.depth), given.threads, given.spark_heap)
     ours: list[Contender] = [] if given.no_ours else [Ours(given.train_binary.resolve())]
     peers = [peer for peer in PEERS if peer.name in chosen]
-    return Options(given.data, (*ours, *peers), given.runs, seeds, given.threads, given.json)
+    return Options(given.data, (*ours, *peers), given.runs, seeds, settings, given.json)
 
 
 def _require(options: Options) -> None:
     """Refuses before the first run what would fail in the middle of one."""
-    if not options.data.is_file():
-        _refuse(f"there is no data at {options.data}; name a Parquet file of flights with --data.")
+    if not options.data.exists():
+        _refuse(f"there is no data at {options.data}; name a Parquet file of flights, or a folder of them, with --data.")
     for contender in options.contenders:
         if isinstance(contender, Ours) and not contender.binary.is_file():
             _refuse(

@@ -55,8 +55,12 @@ def write_split(data: Path, folder: Path) -> Split:
 
 
 def _read(data: Path) -> pa.Table:
+    # The rows of a folder are those of its files one after the other, by name.
+    files = sorted(data.glob("*.parquet")) if data.is_dir() else [data]
+    if not files:
+        raise BadDataError(f"there is no *.parquet in the folder {data}.")
     try:
-        table = pq.read_table(data)
+        table = pa.concat_tables([pq.read_table(file) for file in files])
     except (OSError, pa.ArrowInvalid) as error:
         raise BadDataError(f"{data} can't be read as Parquet: {error}") from error
     for name in task.COLUMNS:

@@ -5,6 +5,7 @@ Everything a peer must agree on stands here and nowhere else. Nothing here reads
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,13 +23,19 @@ CLASSES: Final = len(SPLITS) + 1
 # Columns that the data must have; Route is made from Origin and Dest.
 COLUMNS: Final = (DELAY, *(name for name in FEATURES if name != "Route"))
 
-TREES: Final = 20
-DEPTH: Final = 5
 FEATURES_PER_NODE: Final = 3
 # What a bootstrap sample holds of the distinct rows, for libraries that only sample without replacement.
 BAG_SHARE: Final = 0.632
 
 _TRAIN_SHARE: Final = 0.8
+
+
+@dataclass(frozen=True)
+class Forest:
+    """How many trees, and how many decisions deep; a lone root has depth 0."""
+
+    trees: int = 20
+    depth: int = 5
 
 
 def labels_of(delays: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -16,6 +16,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+import task
+
 T = TypeVar("T")
 
 
@@ -25,6 +27,7 @@ class Job:
 
     train: Path
     test: Path
+    forest: task.Forest
     seed: int
     threads: int
 
@@ -33,20 +36,29 @@ class Job:
 class Answer:
     """What a peer found: for each held-out row the true class and the probability of every class.
 
-    The labels go with the probabilities because a distributed peer may answer in an order of its own.
+    The labels go with the probabilities because a distributed peer may answer in an order of its own. `model_at` is when it
+    had its model, by the system's clock of `time.monotonic`, which whoever started the process reads, too.
     """
 
     fit_seconds: float
+    model_at: float
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float64]
 
     def save(self, path: Path) -> None:
-        np.savez(path, fit_seconds=self.fit_seconds, labels=self.labels, probabilities=self.probabilities)
+        np.savez(
+            path,
+            fit_seconds=self.fit_seconds,
+            model_at=self.model_at,
+            labels=self.labels,
+            probabilities=self.probabilities,
+        )
 
     @classmethod
     def load(cls, path: Path) -> Answer:
         with np.load(path) as arrays:
-            return cls(float(arrays["fit_seconds"]), arrays["labels"], arrays["probabilities"])
+            seconds = float(arrays["fit_seconds"]), float(arrays["model_at"])
+            return cls(*seconds, arrays["labels"], arrays["probabilities"])
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -61,6 +73,8 @@ def arguments(job: Job, answer: Path) -> list[str]:
     return [
         f"--train={job.train}",
         f"--test={job.test}",
+        f"--trees={job.forest.trees}",
+        f"--depth={job.forest.depth}",
         f"--seed={job.seed}",
         f"--threads={job.threads}",
         f"--answer={answer}",
@@ -72,9 +86,11 @@ def serve(train_and_predict: Callable[[Job], Answer]) -> None:
     parser = argparse.ArgumentParser(description="One peer, one training; started by run.py.")
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--test", type=Path, required=True)
+    parser.add_argument("--trees", type=int, required=True)
+    parser.add_argument("--depth", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--answer", type=Path, required=True)
     given = parser.parse_args()
-    job = Job(given.train, given.test, given.seed, given.threads)
+    job = Job(given.train, given.test, task.Forest(given.trees, given.depth), given.seed, given.threads)
     train_and_predict(job).save(given.answer)

@@ -16,8 +16,8 @@ use flightline_operators::space::FeatureIndex;
 use shape::{FeatureShape, LevelShape, levels};
 
 /// Times that something goes from host to host, one after the other, before the next round can begin. Four follow from the
-/// dataflow: histograms, word that all of them have arrived, decisions, word that all of those have. Five is what was
-/// measured: `docs/scaling.md`.
+/// dataflow: histograms, word that all of them have arrived, decisions, word that all of those have. A fifth stands
+/// for what `bench-scale` finds beyond them: `docs/scaling.md`.
 pub const TRIPS_PER_ROUND: f64 = 5.0;
 
 /// Rows and forest.

@@ -4,6 +4,8 @@
 //! the seed's file is read as it is. A table is small and everything depends on it, so it is strict where flight files
 //! are not: one bad line, or a route with two distances, is an error.
 
+mod of_flights;
+
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 
@@ -11,12 +13,12 @@ use flightline_operators::columns::Number;
 use serde::{Deserialize, Serialize};
 
 use crate::flight::column::Column;
-use crate::flight::counts::{BadReason, ReadCounts};
-use crate::flight::decode::RowSink;
+use crate::flight::counts::BadReason;
 use crate::flight::number;
 use crate::flight::raw::RawRow;
 use crate::flight::record::{airport_code, distance};
-use crate::input::{BATCH_ROWS, BatchSink};
+
+pub use of_flights::DistanceRows;
 
 /// Two airports, in the order of travel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -215,41 +217,6 @@ impl FromIterator<DistanceRow> for DistanceTable {
             table.insert(row);
         });
         table
-    }
-}
-
-/// Collects the distances of flights: one row per flight.
-#[derive(Clone, Debug, Default)]
-pub struct DistanceRows {
-    /// The rows read so far.
-    pub rows: Vec<DistanceRow>,
-    /// What was read.
-    pub counts: ReadCounts,
-}
-
-impl RowSink for DistanceRows {
-    const NEEDED: &'static [Column] = &Column::OF_A_DISTANCE;
-
-    fn take(&mut self, row: &RawRow<'_>) -> Result<(), BadReason> {
-        self.rows.push(DistanceRow::from_raw(row)?);
-        self.counts.good += 1;
-        Ok(())
-    }
-
-    fn counts(&mut self) -> &mut ReadCounts {
-        &mut self.counts
-    }
-}
-
-impl BatchSink for DistanceRows {
-    type Batch = Self;
-
-    fn is_full(&self) -> bool {
-        self.rows.len() >= BATCH_ROWS
-    }
-
-    fn finish(self) -> Self {
-        self
     }
 }
 

@@ -1,11 +1,10 @@
-//! The texts inside of compressed files: one in a gzip, bzip2 or Zstandard file, one per member in a zip archive.
+//! The texts inside of files that are decompressed from their start on: one in a gzip or Zstandard file, one per member in a
+//! zip archive. (bzip2 files are read block by block: `block_lines`.)
 //!
-//! All formats are read to their very end, checksums included, by every reader of the file: concatenated members,
-//! streams and frames are one text, and a file that is cut short, followed by other bytes, or not of its format is an
-//! error. Two cuts can't be told from a whole file: one exactly between two gzip members, bzip2 streams or
-//! Zstandard frames, and a file of no bytes, which holds no rows. Zstandard has checksums only if its writer asked
-//! for them, as the command line tool does. (What `plan` gives of bzip2 files are parts, which `block_lines` reads with the
-//! same checks.)
+//! All formats are read to their very end, checksums included, by every reader of the file: concatenated members
+//! and frames are one text, and a file that is cut short, followed by other bytes, or not of its format is an error. Two
+//! cuts can't be told from a whole file: one exactly between two gzip members or Zstandard frames, and a file of no
+//! bytes, which holds no rows. Zstandard has checksums only if its writer asked for them, as the command line tool does.
 
 use std::io::{self, BufRead, BufReader};
 use std::ops::ControlFlow;
@@ -15,9 +14,8 @@ use flate2::bufread::MultiGzDecoder;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::bz2::WholeText;
 use super::error::FileError;
-use super::format::{Compression, Format, hint};
+use super::format::{Compression, Format, Sequential, hint};
 use super::object_reader::ObjectReader;
 
 /// Decompressed bytes that are buffered between a decoder and the cutting of lines.
@@ -43,27 +41,21 @@ pub(crate) type Visit<'a> = &'a mut dyn FnMut(Text<'_>) -> Result<ControlFlow<()
 pub(crate) fn for_each_text(
     file: &Arc<str>,
     format: Format,
-    compression: Compression,
+    compression: Sequential,
     reader: ObjectReader,
     visit: Visit<'_>,
 ) -> Result<(), FileError> {
     let name = Arc::clone(file);
     let single = |reader: &mut dyn BufRead| visit(Text { name, base: 0, reader }).map(|_| ());
     match compression {
-        Compression::None => single(&mut { reader }),
-        Compression::Gzip => single(&mut BufReader::with_capacity(BUFFER, MultiGzDecoder::new(reader))),
-        Compression::Bzip2 => {
-            let text =
-                WholeText::of(reader.clone()).map_err(|error| unreadable(file, compression, &reader, 0, &error))?;
-            single(&mut BufReader::with_capacity(BUFFER, text))
-        }
-        Compression::Zstd => {
+        Sequential::Gzip => single(&mut BufReader::with_capacity(BUFFER, MultiGzDecoder::new(reader))),
+        Sequential::Zstd => {
             let failure = reader.clone();
             let decoder = zstd::stream::read::Decoder::with_buffer(reader)
-                .map_err(|error| unreadable(file, compression, &failure, 0, &error))?;
+                .map_err(|error| unreadable(file, compression.into(), &failure, 0, &error))?;
             single(&mut BufReader::with_capacity(BUFFER, decoder))
         }
-        Compression::Zip => for_each_member(file, format, reader, visit),
+        Sequential::Zip => for_each_member(file, format, reader, visit),
     }
 }
 

@@ -34,6 +34,24 @@ pub enum Compression {
     Zip,
 }
 
+/// A compression that can't be entered in its midst: whoever reads a part of the text goes through all before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sequential {
+    Gzip,
+    Zstd,
+    Zip,
+}
+
+impl From<Sequential> for Compression {
+    fn from(sequential: Sequential) -> Self {
+        match sequential {
+            Sequential::Gzip => Self::Gzip,
+            Sequential::Zstd => Self::Zstd,
+            Sequential::Zip => Self::Zip,
+        }
+    }
+}
+
 /// A format and its compression, as in `jsonl.bz2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InputFormat {

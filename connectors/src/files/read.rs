@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::block_lines::read_blocks;
 use super::decompress::{Text, for_each_text, unreadable};
 use super::error::FileError;
-use super::format::{Compression, Format};
+use super::format::{Compression, Format, Sequential};
 use super::lines::{Limits, LineCutter, Ownership, Preamble, read_preamble};
 use super::listing::InputFile;
 use super::object_reader::{Access, ObjectReader};
@@ -150,10 +150,10 @@ pub(crate) fn read_with(
             let mut tell = |block| tell(Payload::Lines(block));
             read_blocks(settings.limits, stores, file, range, meter, &mut tell)?;
         }
-        Part::Turns { index, count } => {
+        Part::Turns { compression, index, count } => {
             let mut tell = |block| tell(Payload::Lines(block));
             let ownership = |base| Ownership::Strides { index: *index, count: *count, stride: settings.stride, base };
-            read_texts(settings, stores, file, &ownership, meter, &mut tell)?;
+            read_texts(settings, stores, file, *compression, &ownership, meter, &mut tell)?;
         }
     }
     if !stopped {
@@ -204,11 +204,12 @@ fn read_texts(
     settings: Settings,
     stores: &Stores,
     file: &InputFile,
+    compression: Sequential,
     ownership: &dyn Fn(u64) -> Ownership,
     meter: &mut Meter<'_>,
     sink: &mut dyn FnMut(LineBlock) -> ControlFlow<()>,
 ) -> Result<(), FileError> {
-    let (format, compression) = (file.format.format, file.format.compression);
+    let format = file.format.format;
     let reader = ObjectReader::open(stores, &file.identity(), Access::Sequential)?;
     let progress = reader.clone();
     let mut visit = |text: Text<'_>| {
@@ -219,8 +220,9 @@ fn read_texts(
         let mut rest = Cursor::new(preamble.read_ahead).chain(text.reader);
         loop {
             let position = cutter.position();
-            let chunk =
-                rest.fill_buf().map_err(|error| unreadable(&text.name, compression, &progress, position, &error))?;
+            let chunk = rest
+                .fill_buf()
+                .map_err(|error| unreadable(&text.name, compression.into(), &progress, position, &error))?;
             if chunk.is_empty() {
                 return cutter.finish(sink);
             }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::format::{Compression, Format};
+use super::format::{Compression, Format, Sequential};
 use super::listing::InputFile;
 
 /// Whole files are shared out only if no worker's load is further from the mean than this part of it.
@@ -38,6 +38,8 @@ pub(crate) enum Part {
     Blocks(Range<u64>),
     /// The lines that start in every `count`-th stride of a decompressed text, beginning with `index`.
     Turns {
+        /// How the text is compressed.
+        compression: Sequential,
         /// The worker's turn, below `count`.
         index: u64,
         /// How many take turns; 1 is the whole file.
@@ -74,23 +76,26 @@ pub fn plan(files: &[InputFile], workers: usize) -> Vec<Vec<Split>> {
     let mut plain = Vec::new();
     let mut columnar = Vec::new();
     let mut blocks = Vec::new();
-    let mut compressed: BTreeMap<Compression, Vec<Arc<InputFile>>> = BTreeMap::new();
+    let mut sequential: BTreeMap<Sequential, Vec<Arc<InputFile>>> = BTreeMap::new();
     for file in files.iter().filter(|file| file.size > 0) {
         let shared = Arc::new(file.clone());
+        let mut from_start = |compression, file| sequential.entry(compression).or_default().push(file);
         match (file.format.format, file.format.compression) {
             (Format::Parquet, _) => columnar.push((file.rows.unwrap_or(0), shared)),
             (_, Compression::None) => plain.push((file.size, shared)),
             (_, Compression::Bzip2) => blocks.push((file.size, shared)),
-            (_, compression) => compressed.entry(compression).or_default().push(shared),
+            (_, Compression::Gzip) => from_start(Sequential::Gzip, shared),
+            (_, Compression::Zstd) => from_start(Sequential::Zstd, shared),
+            (_, Compression::Zip) => from_start(Sequential::Zip, shared),
         }
     }
     cut_evenly(&plain, Part::Bytes, &mut plan);
     cut_evenly(&columnar, Part::Rows, &mut plan);
     cut_evenly(&blocks, Part::Blocks, &mut plan);
-    for files in compressed.values() {
-        match share_whole_files(files, workers) {
-            Some(owners) => give_whole_files(files, &owners, &mut plan),
-            None => take_turns(files, &mut plan),
+    for (compression, files) in sequential {
+        match share_whole_files(&files, workers) {
+            Some(owners) => give_whole_files(compression, &files, &owners, &mut plan),
+            None => take_turns(compression, &files, &mut plan),
         }
     }
     plan
@@ -138,19 +143,21 @@ fn share_whole_files(files: &[Arc<InputFile>], workers: usize) -> Option<Vec<usi
     loads.iter().all(is_even).then_some(owners)
 }
 
-fn give_whole_files(files: &[Arc<InputFile>], owners: &[usize], plan: &mut [Vec<Split>]) {
+fn give_whole_files(compression: Sequential, files: &[Arc<InputFile>], owners: &[usize], plan: &mut [Vec<Split>]) {
     for (file, owner) in files.iter().zip(owners) {
-        plan[*owner].push(Split { file: Arc::clone(file), part: Part::Turns { index: 0, count: 1 } });
+        let part = Part::Turns { compression, index: 0, count: 1 };
+        plan[*owner].push(Split { file: Arc::clone(file), part });
     }
 }
 
-fn take_turns(files: &[Arc<InputFile>], plan: &mut [Vec<Split>]) {
+fn take_turns(compression: Sequential, files: &[Arc<InputFile>], plan: &mut [Vec<Split>]) {
     let count = plan.len();
     for (number, file) in files.iter().enumerate() {
         for (worker, splits) in plan.iter_mut().enumerate() {
             // Each file begins with another worker, for many small files have only a first stride.
             let index = ((worker + number) % count) as u64;
-            splits.push(Split { file: Arc::clone(file), part: Part::Turns { index, count: count as u64 } });
+            let part = Part::Turns { compression, index, count: count as u64 };
+            splits.push(Split { file: Arc::clone(file), part });
         }
     }
 }
@@ -214,7 +221,7 @@ mod tests {
                 let mut turns = Vec::new();
                 for (worker, splits) in plan.iter().enumerate() {
                     for split in splits.iter().filter(|split| split.file.location == file.location) {
-                        let Part::Turns { index, count } = split.part else { panic!("compressed text has no ranges") };
+                        let Part::Turns { index, count, .. } = split.part else { panic!("compressed text has no ranges") };
                         turns.push((index, count));
                         shares[worker] += file.size as f64 / count as f64;
                     }
@@ -243,7 +250,8 @@ mod tests {
         let files: Vec<InputFile> = (0..3).map(|_| input_file("csv.gz", 500, None)).collect();
         let plan = plan(&files, 4);
         let first: Vec<_> = plan[0].iter().map(|split| split.part.clone()).collect();
-        assert_eq!(first, [0, 1, 2].map(|index| Part::Turns { index, count: 4 }));
+        let compression = Sequential::Gzip;
+        assert_eq!(first, [0, 1, 2].map(|index| Part::Turns { compression, index, count: 4 }));
     }
 
     #[test]

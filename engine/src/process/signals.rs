@@ -19,7 +19,8 @@ use crate::console;
 
 /// From now on SIGINT and SIGTERM write a sentence to standard error, run `on_signal` (remove temporary files, say) and
 /// end the process with [`Exit::Interrupted`] or [`Exit::Terminated`]. A second signal ends it at once, even while
-/// `on_signal` still runs, which it does on a thread of its own, beside all others.
+/// `on_signal` still runs, which it does on a thread of its own, beside all others. Nothing that is logged after the sentence
+/// is written any more.
 ///
 /// If the operating system refuses the handlers, a warning says so, and signals end the process as they do by default.
 pub fn install_signal_policy(on_signal: impl Fn() + Send + 'static) {
@@ -52,7 +53,7 @@ fn install(on_signal: impl Fn() + Send + 'static) -> io::Result<()> {
         let (sentence, exit) = verdict(signal);
         // Ctrl-C reaches the other processes of a terminal too: their end must not become our reason.
         if ending::claim() {
-            console::line(sentence);
+            console::last_word(sentence);
             on_signal();
             exit.end();
         }

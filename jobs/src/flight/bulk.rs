@@ -11,8 +11,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
 use flightline_operators::columns::{Code, CodedBuilder, Number, StableHasher};
 
 use super::batch::{FlightBatchBuilder, make_room};
@@ -22,7 +22,7 @@ use super::decode::RawColumns;
 use super::decode::views::{self, Texts};
 use super::identity::Pieces;
 use super::instant::Instant;
-use super::raw::{RawRow, RawValue, clock_minutes};
+use super::raw::{RawRow, RawValue, clock_minutes, whole};
 use super::record;
 
 /// What is remembered from batch to batch.
@@ -228,7 +228,9 @@ fn by_text<V: Clone + Eq + std::hash::Hash>(
                 // The key of a null may be anything.
                 let found = shared.codes.get_mut(usize::try_from(*key).ok()?)?;
                 if matches!(found, Found::NotYet) {
-                    *found = find(texts.value(*key as usize)).map_or(Found::Unfit, Found::Code);
+                    let place = *key as usize;
+                    let text = texts.is_valid(place).then(|| texts.value(place));
+                    *found = text.and_then(&mut find).map_or(Found::Unfit, Found::Code);
                 }
                 match found {
                     Found::Code(code) => Some(*code),
@@ -263,7 +265,7 @@ fn instant(micros: i64) -> Option<Instant> {
 /// Departure and arrival of a row on some date, if both are fit.
 fn schedule([departures, arrivals]: &[Times<'_>; 2], row: usize, date: FlightDate) -> Option<(Instant, Instant)> {
     let checked = |micros: i64, fits: bool| if fits { Some(Instant::from_micros(micros)) } else { instant(micros) };
-    let minutes = |hhmm: f64| if hhmm.fract() == 0.0 { clock_minutes(hhmm as i64) } else { None };
+    let minutes = |hhmm: f64| whole(hhmm).and_then(clock_minutes);
     let departure = match departures {
         Times::Micros(micros, fits) => checked(micros[row], *fits)?,
         Times::Clock(hhmm) => record::departure_at(date, minutes(hhmm[row])?),

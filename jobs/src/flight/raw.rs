@@ -122,7 +122,7 @@ impl<'a> RawRow<'a> {
                 None => text.trim().parse().map(Schedule::At).map_err(|_| BadReason::Unreadable(column)),
             },
             RawValue::Integer(number) => clock(*number),
-            RawValue::Number(number) if number.fract() == 0.0 => clock(*number as i64),
+            RawValue::Number(number) => whole(*number).map_or(Err(BadReason::Unreadable(column)), clock),
             RawValue::Time(micros) => {
                 let instant = Instant::from_micros(*micros);
                 instant.utc_date().map(|_| Schedule::At(instant)).ok_or(BadReason::OutOfRange(column))
@@ -164,6 +164,11 @@ fn hhmm(text: &str) -> Option<i64> {
     }
     let whole = text.strip_suffix(".00").or_else(|| text.strip_suffix(".0")).unwrap_or(text);
     if whole.len() > 4 { None } else { digits(whole.as_bytes()).map(i64::from) }
+}
+
+/// A whole number that is typed as a float.
+pub(super) fn whole(number: f64) -> Option<i64> {
+    (number.fract() == 0.0).then_some(number as i64)
 }
 
 /// `hhmm` as minutes since midnight; 2400 is the midnight after.

@@ -4,6 +4,7 @@
 //! that each can be made again from the JSON alone. Nothing here measures, opens a file or knows a dataflow. Names,
 //! reasons and examples may come from anybody's files: every place that shows them escapes or cleans them.
 
+mod feature;
 mod figures;
 mod html;
 mod memory;
@@ -23,6 +24,7 @@ mod words;
 use flightline_operators::evaluate::Quality;
 use serde::{Deserialize, Serialize};
 
+pub use feature::{FeatureReport, ShuffledReport};
 pub(crate) use figures::count;
 pub use memory::MemoryReport;
 pub use promotion::{CurrentModelReport, Promotion, PromotionReason};
@@ -97,33 +99,6 @@ pub struct Parameter {
     pub name: String,
     /// As on the command line.
     pub value: String,
-}
-
-/// A feature and what the forest made of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FeatureReport {
-    /// Its name in the schema.
-    pub name: String,
-    /// `numeric` or `categorical`.
-    pub kind: String,
-    /// Bins of a numeric feature, size of the vocabulary of a categorical one.
-    pub values: u64,
-    /// Share in the decrease of impurity, from 0 to 1.
-    pub importance: f64,
-    /// What is lost when its values are shuffled among rows that the trees have not seen; `None` when no row could tell.
-    #[serde(default)]
-    pub shuffled: Option<ShuffledReport>,
-}
-
-/// How much worse a forest is when a feature says nothing. Less than nothing is chance.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ShuffledReport {
-    /// Rows that told it.
-    pub rows: u64,
-    /// By how much accuracy falls, from -1 to 1.
-    pub accuracy_lost: f64,
-    /// By how much the log loss rises, in nats.
-    pub log_loss_added: f64,
 }
 
 /// A class of the label.

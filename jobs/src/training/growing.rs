@@ -106,10 +106,10 @@ fn grow_in<'scope>(
     forest.inspect(move |_| end.end())
 }
 
-/// What to do when trees have more nodes than there is room for.
+/// What to do when a forest takes more than there is room for.
 fn give_up(plan: &TrainPlan, results: &Results) -> impl Fn() + 'static {
     let (failure, limits) = (Rc::clone(&results.grower_failure), plan.limits);
-    move || *failure.borrow_mut() = Some(memory::too_many_nodes(&limits))
+    move || *failure.borrow_mut() = Some(memory::too_large_a_forest(&limits))
 }
 
 fn add_traffic(sum: &mut Traffic, more: Traffic) {

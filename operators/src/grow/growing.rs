@@ -32,7 +32,7 @@ impl GrowingTree {
         let of_task = tasks.locate(queued);
         let bag = Bag::draw(of_task.tree, data, &tasks.forests()[of_task.task]);
         let root = OpenNode { index: NodeIndex::ROOT, rows: 0..bag.len() };
-        Self { queued, of_task, bag, open: vec![root], nodes: vec![] }
+        Self { queued, of_task, bag, open: vec![root], nodes: vec![], bytes: 0 }
     }
 
     /// Its place in the queue of all trees.

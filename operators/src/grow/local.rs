@@ -31,6 +31,8 @@ pub struct Crew {
     pub workers: u32,
     /// Rows of all workers, held-out ones included.
     pub rows: u64,
+    /// What growing may take.
+    pub limits: GrowLimits,
 }
 
 /// A forest that has grown.
@@ -38,8 +40,8 @@ pub struct Crew {
 pub struct Grown {
     /// Its place among those that the loop grows.
     pub task: usize,
-    /// The forest, the same on each worker; `None` on all of them when it would have more nodes than
-    /// [`GrowLimits::most_nodes`]. Nothing grows after that.
+    /// The forest, the same on each worker; `None` on all of them when it would have more bytes than
+    /// [`GrowLimits::most_bytes`]. Nothing grows after that.
     pub forest: Option<Rc<Forest>>,
     /// What this worker says was sent since the forest before: all that was is the sum over forests and workers.
     pub traffic: Traffic,
@@ -56,8 +58,8 @@ pub struct LocalGrower {
     /// Trees that were planted, of all in the queue.
     planted: u32,
     growing: Vec<GrowingTree>,
-    /// Trees of forests that are not complete.
-    grown: Vec<Tree>,
+    /// Trees of forests that are not complete, with their bytes.
+    grown: Vec<(Tree, u64)>,
     /// Forests that are.
     complete: usize,
     counter: CellCounter,
@@ -110,7 +112,6 @@ impl LocalGrower {
             counter: CellCounter::new(&layout),
             dealers: FeatureDealer::of_tasks(&tasks, layout.features()),
             crew,
-            limits: GrowLimits::default(),
             data,
             layout,
             tasks,
@@ -121,7 +122,6 @@ impl LocalGrower {
             spare: vec![],
             traffic: Traffic::default(),
             owners: Owners::new(crew.workers),
-            grown_bytes: 0,
             overgrown: false,
         }
     }
@@ -182,25 +182,28 @@ impl LocalGrower {
             levels += if tree.open().is_empty() { u64::from(params.depth - level) + 1 } else { 1 };
         }
         if self.growing.iter().all(|tree| tree.open().is_empty()) {
-            self.grown_bytes += self.growing.iter().map(GrowingTree::bytes).sum::<u64>();
-            self.grown.extend(self.growing.drain(..).map(GrowingTree::finish));
+            let finish = |tree: GrowingTree| {
+                let bytes = tree.bytes();
+                (tree.finish(), bytes)
+            };
+            self.grown.extend(self.growing.drain(..).map(finish));
         }
         // All workers hold equal trees, so all give up in the same round.
-        if self.grown_bytes + self.growing.iter().map(GrowingTree::bytes).sum::<u64>() > self.limits.most_bytes {
+        if self.bytes() > self.crew.limits.most_bytes {
             self.overgrown = true;
             (self.growing, self.grown) = (vec![], vec![]);
         }
         levels
     }
 
-    /// Nodes of all trees that are held.
-    fn nodes(&self) -> u64 {
-        let grown = self.grown.iter().map(|tree| tree.nodes.len());
-        grown.chain(self.growing.iter().map(GrowingTree::nodes)).sum::<usize>() as u64
+    /// Bytes of all trees that are held.
+    fn bytes(&self) -> u64 {
+        let grown = self.grown.iter().map(|(_, bytes)| *bytes);
+        grown.chain(self.growing.iter().map(GrowingTree::bytes)).sum()
     }
 
-    /// The next forest that is complete or given up, if there is one. With it comes what this worker says was sent: its own histograms,
-    /// and on worker 0 the decisions.
+    /// The next forest that is complete or given up, if there is one. With it comes what this worker says was sent: its
+    /// own histograms, and on worker 0 the decisions.
     pub fn next_grown(&mut self) -> Option<Grown> {
         let task = self.complete;
         let trees = self.tasks.forests().get(task)?.params.trees as usize;
@@ -209,7 +212,7 @@ impl LocalGrower {
             None
         } else {
             let rest = (self.grown.len() >= trees).then(|| self.grown.split_off(trees))?;
-            let trees = std::mem::replace(&mut self.grown, rest);
+            let trees = std::mem::replace(&mut self.grown, rest).into_iter().map(|(tree, _)| tree).collect();
             self.complete += 1;
             Some(Rc::new(Forest { classes: self.layout.classes() as u8, trees }))
         };

@@ -143,14 +143,15 @@ proptest! {
     }
 
     #[test]
-    fn a_forest_of_more_nodes_than_allowed_is_given_up_by_all_workers_and_no_other_is(
+    fn a_forest_of_more_bytes_than_allowed_is_given_up_by_all_workers_and_no_other_is(
         case in case(), workers in prop::sample::select(vec![1, 3]),
-        bytes_at_once in prop::sample::select(vec![0, 1 << 30]), most_nodes in 0_u64..40,
+        bytes_at_once in prop::sample::select(vec![0, 1 << 30]), most_bytes in 0_u64..6000,
     ) {
-        let mut case = Case { limits: GrowLimits { bytes_at_once, most_nodes }, ..case };
+        let mut case = Case { limits: GrowLimits { bytes_at_once, most_bytes }, ..case };
         case.forests.truncate(1);
         let expected = naive_forest(&case, &case.forests[0]);
-        let fits = expected.nodes() as u64 <= most_nodes;
+        let nodes = expected.trees.iter().flat_map(|tree| &tree.nodes);
+        let fits = nodes.map(Node::bytes).sum::<u64>() <= most_bytes;
         for grown in dataflow_forests(&case, workers, CommunicationConfig::Process) {
             prop_assert_eq!(grown, vec![fits.then_some(expected.clone())]);
         }

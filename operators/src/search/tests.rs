@@ -86,7 +86,7 @@ fn searched(
     candidates: &[ForestParams],
     folds: FoldRule,
     workers: usize,
-    most_nodes: u64,
+    most_bytes: u64,
 ) -> (Vec<Outcome>, Vec<ForestParams>) {
     let candidates = Arc::new(candidates.to_vec());
     // In bytes, as between processes: once the parameters themselves were sent, and bincode can't read them.
@@ -94,7 +94,7 @@ fn searched(
     let config = timely::Config { communication, worker: WorkerConfig::default() };
     let ended = timely::execute(config, move |worker| {
         let plan = Rc::new(SearchPlan::new(candidates.to_vec(), folds));
-        let limits = GrowLimits { most_nodes, ..GrowLimits::default() };
+        let limits = GrowLimits { most_bytes, ..GrowLimits::default() };
         let rows = Rc::new(rows(|row| row as usize % workers == worker.index()));
         let input = GrowInput { rows, layout: layout(), tasks: Rc::new(plan.tasks()), rows_everywhere: ROWS, limits };
         let results: Rc<RefCell<(Vec<Outcome>, Vec<ForestParams>)>> = Rc::default();
@@ -107,7 +107,7 @@ fn searched(
             searched.best.inspect(move |params| chosen.borrow_mut().1.push(params.clone()));
         });
         while worker.step_or_park(None) {}
-        assert_eq!(told.get(), u32::from(most_nodes < u64::MAX), "each worker is told once");
+        assert_eq!(told.get(), u32::from(most_bytes < u64::MAX), "each worker is told once");
         results.take()
     });
     let ends: Vec<_> = ended.unwrap().join().into_iter().map(Result::unwrap).collect();

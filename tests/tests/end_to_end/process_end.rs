@@ -12,6 +12,7 @@ use flightline_engine::bridge;
 use flightline_engine::cluster::{self, ClusterFlags, ClusterPlan};
 use flightline_engine::ids::WorkerCount;
 use flightline_engine::process::{Exit, install_panic_policy, install_signal_policy};
+use flightline_engine::telemetry::{self, LogFormat};
 use flightline_tests::{Folder, Hosts};
 use timely::dataflow::operators::{Exchange, Probe, ToStream};
 use timely::worker::Worker;
@@ -146,7 +147,12 @@ fn signals_clean_up_and_the_second_one_does_not_wait() {
         process.wait_for("ready");
         process.signal(signal);
         process.wait_for("cleaned up");
-        assert_ends(process, exit, says);
+        let (code, stderr) = process.end();
+        assert_eq!(code, Some(i32::from(exit.code())), "{stderr}");
+        assert!(
+            stderr.lines().last().is_some_and(|line| line.starts_with(says)),
+            "{stderr:?} doesn't end with {says:?}"
+        );
 
         let mut process = Process::start("never-cleans-up", "");
         process.wait_for("ready");
@@ -235,7 +241,11 @@ fn child() {
             }
         })),
         "cleans-up" => {
-            install_signal_policy(|| say("cleaned up"));
+            telemetry::init(LogFormat::Human, tracing::Level::INFO, &[]).unwrap();
+            install_signal_policy(|| {
+                tracing::info!("said too late");
+                say("cleaned up");
+            });
             say("ready");
             park();
         }

@@ -64,10 +64,19 @@ impl Forms {
     fn one_model(&self, settings: &str, rows: u64) -> String {
         let first = Trained::by(self.train(settings, &self.parquet).words("-w 1"));
         let id = first.model();
+        let features = first.json["features"].as_array().filter(|features| !features.is_empty());
+        let features = features.unwrap_or_else(|| panic!("there are no features\n{}", first.ended));
+        // Without bagging it is the held-out rows that tell it.
+        assert!(features.iter().all(|feature| feature["shuffled"].is_object()), "{settings}\n{}", first.ended);
+        let bagged = !["--preset accurate", "--no-bagging"].iter().any(|word| settings.contains(word));
+        assert_eq!(first.json["out_of_bag"].is_object(), bagged, "{settings}\n{}", first.ended);
         let check = |how: &str, trained: &Trained| {
             assert_eq!(trained.model(), id, "{settings}: another model from {how}\n{}{}", first.ended, trained.ended);
             assert_eq!(trained.count("rows"), rows, "{how}\n{}", trained.ended);
-            assert_eq!(trained.json["search"], first.json["search"], "{settings}: from {how}");
+            for told in ["train", "test", "companion", "out_of_bag", "features", "search"] {
+                let (now, before) = (&trained.json[told], &first.json[told]);
+                assert_eq!(now, before, "{settings}: {told} differ from {how}\n{}{}", first.ended, trained.ended);
+            }
         };
         for workers in ["-w 2", "-w 4"] {
             check(workers, &Trained::by(self.train(settings, &self.parquet).words(workers)));

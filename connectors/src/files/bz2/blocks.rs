@@ -124,10 +124,16 @@ impl<R: BufRead + Seek + Clone> Blocks<R> {
     }
 
     /// The same blocks, found from the start of the file on: for what looked like the first of them is none, or damaged.
-    fn settled(&self, from: u64) -> io::Result<Self> {
-        let mut blocks = Self::of(self.reader.clone())?;
+    fn settled(&mut self, from: u64) -> io::Result<Self> {
+        let mut blocks = self.all_again()?;
         while blocks.read(from)?.is_some() {}
         Ok(blocks)
+    }
+
+    /// All blocks of the file, with this reader's memory: a second one would take as much again.
+    fn all_again(&mut self) -> io::Result<Self> {
+        let (column, workspace) = (std::mem::take(&mut self.column), std::mem::take(&mut self.workspace));
+        Ok(Self { column, workspace, ..Self::of(self.reader.clone())? })
     }
 
     fn read(&mut self, before: u64) -> io::Result<Option<Text>> {
@@ -192,7 +198,7 @@ impl<R: BufRead + Seek + Clone> Blocks<R> {
     }
 
     /// Holds the blocks of the present stream, which ends here, against its CRC.
-    fn check(&self, crc: u32) -> io::Result<()> {
+    fn check(&mut self, crc: u32) -> io::Result<()> {
         let Some(stream) = &self.stream else { return Ok(()) };
         let Some(entered) = stream.entered else {
             return if stream.crc == crc { Ok(()) } else { Err(Damage::Data.into()) };
@@ -201,8 +207,9 @@ impl<R: BufRead + Seek + Clone> Blocks<R> {
             return Ok(());
         }
         // It may be a magic number by chance that went into the CRC, and only then this comes to an end.
-        let mut whole = Self::of(self.reader.clone())?;
+        let mut whole = self.all_again()?;
         while whole.read(self.bit / 8)?.is_some() {}
+        (self.column, self.workspace) = (whole.column, whole.workspace);
         Ok(())
     }
 

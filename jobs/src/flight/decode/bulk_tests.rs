@@ -1,12 +1,10 @@
 //! Rows taken by columns against the same rows one by one, which is what says how a row is read.
 
+mod arrays;
+
 use std::sync::Arc;
 
-use arrow_array::types::Int32Type;
-use arrow_array::{
-    ArrayRef, Date32Array, DictionaryArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
-    RecordBatch, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
-};
+use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
 use flightline_connectors::files::{ColumnBlock, Payload};
 use proptest::prelude::*;
 
@@ -51,8 +49,34 @@ impl RowSink for ByColumns {
     }
 }
 
-/// One value of each column as a number, of which a few stand for what is null or can't be true, and the column's type.
+/// One value of each column as a number, of which a few stand for what is null or can't be true.
 type Values = Vec<[u8; 13]>;
+
+/// Types of the columns: a number for each, and whether there may be some that can't be taken by columns.
+#[derive(Clone, Copy, Debug)]
+struct Types {
+    kinds: [u8; 13],
+    unusual: bool,
+}
+
+impl Types {
+    fn integer(self, at: usize) -> u8 {
+        self.kinds[at] / 4 % if self.unusual { arrays::NUMBERS } else { arrays::INTEGERS }
+    }
+
+    fn number(self, at: usize) -> u8 {
+        self.kinds[at] / 4 % if self.unusual { arrays::NUMBERS } else { arrays::USUAL_NUMBERS }
+    }
+
+    fn text(self, at: usize) -> u8 {
+        self.kinds[at] / 4 % if self.unusual { arrays::TEXTS } else { arrays::USUAL_TEXTS }
+    }
+
+    /// Which of the forms of a column it is: what it is in that form is told by what is left of the number.
+    fn form(self, at: usize, forms: u8) -> u8 {
+        self.kinds[at] % 4 % forms
+    }
+}
 
 /// A value that is fit for most numbers, and otherwise null or one of `bad`.
 fn value<T: Copy>(number: u8, odd: u8, fit: impl Fn(u8) -> T, bad: &[T]) -> Option<T> {
@@ -65,71 +89,58 @@ fn value<T: Copy>(number: u8, odd: u8, fit: impl Fn(u8) -> T, bad: &[T]) -> Opti
 
 const NAMES: [&str; 5] = ["AA", "B6", " WN ", "NA", "12345678"];
 const BAD_NAMES: [&str; 4] = ["", "A-B", "123456789", "\u{e9}"];
+const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// The columns of some rows; `kinds` choose their types, and values below `odd` are unfit.
-fn batch(values: &Values, kinds: [u8; 4], odd: u8) -> RecordBatch {
-    let column = |at: usize| values.iter().map(move |row| row[at]);
+/// The columns of some rows; values below `odd` are unfit.
+fn batch(values: &Values, types: Types, odd: u8) -> RecordBatch {
+    let of = |at: usize, fit: &dyn Fn(u8) -> f64, bad: &[f64]| -> Vec<Option<f64>> {
+        values.iter().map(|row| value(row[at], odd, fit, bad)).collect()
+    };
     let name = |at: usize| -> ArrayRef {
-        let names = column(at).map(|n| value(n, odd, |n| NAMES[usize::from(n) % 5], &BAD_NAMES));
-        match kinds[0] % 3 {
-            0 => Arc::new(names.collect::<StringArray>()),
-            _ => Arc::new(names.collect::<DictionaryArray<Int32Type>>()),
-        }
+        let names = values.iter().map(|row| value(row[at], odd, |n| NAMES[usize::from(n) % 5], &BAD_NAMES));
+        arrays::texts(types.text(at), names)
     };
-    let number: ArrayRef = match kinds[1] % 3 {
-        0 => Arc::new(column(1).map(|n| value(n, odd, i64::from, &[-1, 10_000_000_000])).collect::<Int64Array>()),
-        1 => Arc::new(column(1).map(|n| value(n, odd, f64::from, &[0.5, f64::NAN])).collect::<Float64Array>()),
-        _ => name(1),
+    let flight_number = match types.form(1, 2) {
+        0 => name(1),
+        _ => arrays::numbers(types.integer(1), &of(1, &f64::from, &[-1.0, 1e10, 0.5, f64::NAN])),
     };
-    let minutes = |at: usize| -> ArrayRef {
+    let miles = |n: u8| if n.is_multiple_of(7) { -0.0 } else { f64::from(n) };
+    let minutes = |at: usize| {
         let bad = [f64::NAN, f64::INFINITY, 30_000.0, -30_000.0];
-        Arc::new(column(at).map(|n| value(n, odd, |n| f64::from(n) - 100.0, &bad)).collect::<Float64Array>())
+        arrays::numbers(types.number(at), &of(at, &|n| f64::from(n) - 100.0, &bad))
     };
-    let day = |n: u8| 16_000 + i32::from(n % 40);
-    let date: ArrayRef = match kinds[2] % 3 {
-        0 => Arc::new(column(5).map(|n| value(n, odd, day, &[i32::MAX, -40_000])).collect::<Date32Array>()),
-        1 => {
-            let micros = |n: u8| i64::from(day(n)) * 86_400_000_000 + 7;
-            Arc::new(column(5).map(|n| value(n, odd, micros, &[i64::MAX])).collect::<TimestampMicrosecondArray>())
-        }
+    let micros = |at: usize, bad: &[i64]| -> Vec<Option<i64>> {
+        let fit = |n: u8| i64::from(day(n)) * MICROS_PER_DAY + i64::from(n) * 1_000_007;
+        values.iter().map(|row| value(row[at], odd, fit, bad)).collect()
+    };
+    let date = match types.form(5, 3) {
+        0 => arrays::days(types.kinds[5] / 4, &micros(5, &[i64::MAX, -40_000 * MICROS_PER_DAY])),
+        1 => arrays::times(types.kinds[5] / 4, &micros(5, &[i64::MAX, i64::MIN])),
         _ => {
-            let texts: Vec<Option<String>> = column(5)
-                .map(|n| value(n, odd, |n| Some(n % 40), &[None]).map(|n| n.map_or("?".to_owned(), day_text)))
-                .collect();
-            Arc::new(texts.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())
+            let texts = values.iter().map(|row| value(row[5], odd, |n| Some(n % 40), &[None]));
+            arrays::texts(types.text(5), texts.map(|n| n.map(|n| n.map_or("?".to_owned(), day_text))))
         }
     };
-    let time = |at: usize| -> ArrayRef {
-        let millis = |n: u8| i64::from(day(n)) * 86_400_000 + i64::from(n);
-        let nanos = |n: u8| millis(n) * 1_000_000 + 999;
-        match kinds[3] % 3 {
-            0 => {
-                Arc::new(column(at).map(|n| value(n, odd, millis, &[i64::MIN])).collect::<TimestampMillisecondArray>())
-            }
-            1 => Arc::new(column(at).map(|n| value(n, odd, nanos, &[i64::MIN])).collect::<TimestampNanosecondArray>()),
-            _ => {
-                let clock = |n: u8| i16::from(n % 24) * 100 + i16::from(n % 60);
-                Arc::new(column(at).map(|n| value(n, odd, clock, &[2401, 1260, -5])).collect::<Int16Array>())
-            }
+    let time = |at: usize| match types.form(at, 2) {
+        0 => arrays::times(types.kinds[at] / 4, &micros(at, &[i64::MIN, i64::MAX])),
+        _ => {
+            let clock = |n: u8| f64::from(n % 24) * 100.0 + f64::from(n % 60);
+            arrays::numbers(types.number(at), &of(at, &clock, &[2401.0, 1260.0, -5.0, 12.5, f64::NAN]))
         }
     };
-    let given = |at: usize, of: fn(FlightDate) -> i32| -> ArrayRef {
-        let own = |(row, n): (&[u8; 13], u8)| {
-            let date = FlightDate::from_days(day(row[5])).unwrap();
-            value(n, odd, |_| of(date), &[of(date) % 7 + 1, 0, 400])
+    let given = |at: usize, of: fn(FlightDate) -> i32| {
+        let own = |row: &[u8; 13]| {
+            let own = of(FlightDate::from_days(day(row[5])).unwrap());
+            value(row[at], odd, |_| f64::from(own), &[f64::from(own % 7 + 1), 0.0, 400.0, 3.5])
         };
-        Arc::new(values.iter().zip(column(at)).map(own).collect::<Int32Array>())
-    };
-    let miles: Float32Array = column(4).map(|n| value(n, odd, |n| -0.0 + f32::from(n), &[-1.0])).collect();
-    let marks = |at: usize| -> ArrayRef {
-        Arc::new(column(at).map(|n| value(n, odd, |_| 0.0, &[1.0])).collect::<Float64Array>())
+        arrays::wide_numbers(types.number(at), &values.iter().map(own).collect::<Vec<_>>())
     };
     let columns: [(&str, ArrayRef); 13] = [
         ("Carrier", name(0)),
-        ("FlightNum", number),
+        ("FlightNum", flight_number),
         ("Origin", name(2)),
         ("Dest", name(3)),
-        ("Distance", Arc::new(miles)),
+        ("Distance", arrays::numbers(types.number(4), &of(4, &miles, &[-1.0]))),
         ("FlightDate", date),
         ("CRSDepTime", time(6)),
         ("CRSArrTime", time(7)),
@@ -137,9 +148,13 @@ fn batch(values: &Values, kinds: [u8; 4], odd: u8) -> RecordBatch {
         ("ArrDelay", minutes(9)),
         ("DayOfWeek", given(10, FlightDate::day_of_week)),
         ("DayOfYear", given(11, FlightDate::day_of_year)),
-        ("Cancelled", marks(12)),
+        ("Cancelled", arrays::marks(types.number(12), &of(12, &|_| 0.0, &[1.0]))),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
+}
+
+fn day(n: u8) -> i32 {
+    16_000 + i32::from(n % 40)
 }
 
 fn day_text(n: u8) -> String {
@@ -164,15 +179,23 @@ fn sorted(batch: &FlightBatch) -> Vec<String> {
     said
 }
 
+/// Whether fit rows of these types are taken by columns.
+fn can_be_taken(batch: &RecordBatch) -> bool {
+    batch.schema().fields().iter().all(|field| arrays::is_usual(field.name(), field.data_type()))
+}
+
+fn types() -> impl Strategy<Value = Types> {
+    (any::<[u8; 13]>(), prop::bool::weighted(0.2)).prop_map(|(kinds, unusual)| Types { kinds, unusual })
+}
+
 proptest! {
     #[test]
     fn rows_taken_by_columns_are_those_taken_one_by_one(
-        batches in prop::collection::vec((prop::collection::vec(any::<[u8; 13]>(), 0..40), any::<[u8; 4]>()), 1..4),
+        batches in prop::collection::vec((prop::collection::vec(any::<[u8; 13]>(), 0..40), types()), 1..4),
         odd in prop_oneof![Just(0_u8), Just(2), 0_u8..60],
     ) {
-        // Flight numbers as floats are left to single rows.
-        let unusual: usize = batches.iter().filter(|(_, kinds)| kinds[1] % 3 == 1).map(|(values, _)| values.len()).sum();
-        let batches: Vec<RecordBatch> = batches.iter().map(|(values, kinds)| batch(values, *kinds, odd)).collect();
+        let batches: Vec<RecordBatch> = batches.iter().map(|(values, types)| batch(values, *types, odd)).collect();
+        let unusual: usize = batches.iter().filter(|batch| !can_be_taken(batch)).map(RecordBatch::num_rows).sum();
         let (by_columns, second_looks, one_by_one) = decode_both(&batches);
         prop_assert_eq!(&by_columns.counts, &one_by_one.counts);
         prop_assert_eq!(by_columns.counts.good as usize, by_columns.len());
@@ -187,7 +210,7 @@ proptest! {
     #[test]
     fn shared_dictionaries_are_told_apart(picks in prop::collection::vec((any::<bool>(), 0_usize..3), 1..30)) {
         let rows: Values = vec![[200; 13]];
-        let whole = batch(&rows, [0; 4], 0);
+        let whole = batch(&rows, Types { kinds: [0; 13], unusual: false }, 0);
         let shared: [ArrayRef; 2] = [["AA", "B6", "WN"], ["WN", "XX", "AA"]].map(|names| Arc::new(StringArray::from(names.to_vec())) as _);
         let batches: Vec<RecordBatch> = picks.iter().map(|(second, key)| {
             let keys = Int32Array::from(vec![*key as i32]);
@@ -201,4 +224,19 @@ proptest! {
         prop_assert_eq!((by_columns.len(), second_looks), (picks.len(), 0), "{}", by_columns.counts);
         prop_assert_eq!(said(&by_columns), said(&one_by_one));
     }
+}
+
+/// What lies under a null of the shared list is no value, though no key is null.
+#[test]
+fn a_null_among_shared_texts_is_a_null() {
+    let whole = batch(&vec![[200; 13]; 2], Types { kinds: [0; 13], unusual: false }, 0);
+    let mut columns = whole.columns().to_vec();
+    columns[0] = arrays::nulls_in_the_list([None, Some("AA")].into_iter());
+    let names = whole.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        names.into_iter().zip(columns).map(|(name, array)| (name, array, true)),
+    );
+    let (by_columns, _, one_by_one) = decode_both(&[batch.unwrap()]);
+    assert_eq!((by_columns.len(), one_by_one.len()), (1, 1), "{}", by_columns.counts);
+    assert_eq!(by_columns.counts, one_by_one.counts);
 }
