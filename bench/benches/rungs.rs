@@ -1,8 +1,8 @@
 //! What each rung of growing brings: the inner loops of a tree on the bundled flights, and each once more with one thing as
 //! it would be otherwise.
 //!
-//! The grower's own loops are nobody's to call, so they stand here once more, short of what the variants share; `forest`
-//! measures the grower itself. All variants of a loop must find the same, or the bench ends. One tree of preset `seed`: its
+//! The grower's own loops are nobody's to call, so they stand here once more, without what the variants share; `forest`
+//! measures the grower itself. (Both are compiled in one piece, or the same loops take four times as long.) All variants of a loop must find the same, or the bench ends. One tree of preset `seed`: its
 //! sample, all nine features, no choice of them.
 
 use std::collections::{BTreeMap, HashMap};
