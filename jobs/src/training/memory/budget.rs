@@ -116,7 +116,7 @@ mod tests {
         let failure = Budget::of(MemorySize(200 << 20), work.clone()).unwrap_err();
         let start = "--memory 200M is too little: 5,800,000 rows in 9 features need ";
         assert!(failure.message.starts_with(start), "{failure}");
-        assert!(failure.message.contains(" in a process of 2 workers (base 56M, rows "), "{failure}");
+        assert!(failure.message.contains(" in a process of 2 workers (base 52M, rows "), "{failure}");
         assert!(failure.message.ends_with(", or share the rows among more processes (-n)"), "{failure}");
         assert_eq!(failure.kind, FailureKind::Usage);
         let sampled = Work { stated_rows: 0, sampled_rows: 5_800_000, workers: 1, ..work };

@@ -12,7 +12,7 @@ use flightline_operators::forest::ForestParams;
 const MEBIBYTE: f64 = (1 << 20) as f64;
 
 /// A process that has no rows.
-const PROCESS: f64 = 28.0 * MEBIBYTE;
+const PROCESS: f64 = 24.0 * MEBIBYTE;
 
 /// Its dataflow, and the threads that go with it, for each worker.
 const WORKER: f64 = 8.0 * MEBIBYTE;
@@ -42,7 +42,7 @@ const CELLS: f64 = 4096.0;
 const WORDS_PER_ROW: f64 = 2.0;
 
 /// Bags and histograms of one group of trees leave gaps behind for the next.
-const SCATTERED: f64 = 1.25;
+const SCATTERED: f64 = 1.1;
 
 /// The share of the rows that is in a bag that is drawn.
 const DRAWN: f64 = 0.65;
@@ -212,28 +212,33 @@ mod tests {
     #[test]
     fn the_estimate_lies_above_what_was_measured_and_not_far() {
         let measured = [
-            (Preset::Seed, 327_346, 1, 57),
-            (Preset::Seed, 1_000_000, 1, 102),
-            (Preset::Seed, 1_000_000, 2, 139),
-            (Preset::Seed, 1_000_000, 4, 197),
-            (Preset::Seed, 5_800_000, 1, 322),
-            (Preset::Seed, 5_800_000, 2, 360),
-            (Preset::Seed, 5_800_000, 4, 393),
-            (Preset::Accurate, 327_346, 1, 264),
-            (Preset::Accurate, 327_346, 2, 345),
-            (Preset::Accurate, 1_000_000, 1, 521),
-            (Preset::Accurate, 1_000_000, 2, 672),
-            (Preset::Accurate, 1_000_000, 4, 1112),
-            (Preset::Accurate, 5_800_000, 2, 1663),
-            (Preset::Forward, 327_346, 1, 80),
-            (Preset::Forward, 1_000_000, 1, 166),
-            (Preset::Forward, 1_000_000, 2, 211),
-            (Preset::Forward, 1_000_000, 4, 288),
+            (Preset::Seed, 327_346, 1, 53),
+            (Preset::Seed, 327_346, 2, 64),
+            (Preset::Seed, 327_346, 4, 77),
+            (Preset::Seed, 1_000_000, 1, 105),
+            (Preset::Seed, 1_000_000, 2, 117),
+            (Preset::Seed, 1_000_000, 4, 167),
+            (Preset::Seed, 5_800_000, 1, 330),
+            (Preset::Seed, 5_800_000, 2, 405),
+            (Preset::Seed, 5_800_000, 4, 466),
+            (Preset::Accurate, 327_346, 1, 244),
+            (Preset::Accurate, 327_346, 2, 337),
+            (Preset::Accurate, 327_346, 4, 530),
+            (Preset::Accurate, 1_000_000, 1, 502),
+            (Preset::Accurate, 1_000_000, 2, 662),
+            (Preset::Accurate, 1_000_000, 4, 1078),
+            (Preset::Accurate, 5_800_000, 2, 1662),
+            (Preset::Forward, 327_346, 1, 67),
+            (Preset::Forward, 327_346, 2, 94),
+            (Preset::Forward, 327_346, 4, 145),
+            (Preset::Forward, 1_000_000, 1, 130),
+            (Preset::Forward, 1_000_000, 2, 181),
+            (Preset::Forward, 1_000_000, 4, 253),
         ];
         for (preset, rows, workers, peak) in measured {
             let estimate = work(preset, workers).estimate(rows, AT_ONCE);
             let ratio = estimate.total() as f64 / MEBIBYTE / f64::from(peak);
-            let most = if rows < 1_000_000 { 1.9 } else { 1.65 };
+            let most = if rows < 1_000_000 { 2.5 } else { 1.65 };
             assert!((1.0..most).contains(&ratio), "{preset} {rows} rows, {workers} workers: {ratio:.2}, {estimate:?}");
         }
     }
