@@ -62,7 +62,8 @@ impl Preset {
         }
     }
 
-    /// The parameters of the forest.
+    /// The parameters of the forest. Those of the large presets are the best that `train --search` found, each on its own
+    /// kind of split: `docs/training.md` has the commands and the figures.
     #[must_use]
     pub fn params(self, seed: Seed) -> ForestParams {
         let seed_preset = ForestParams {
@@ -82,15 +83,16 @@ impl Preset {
                 trees: 50,
                 depth: 16,
                 features_per_node: FeatureSubset::Count(3),
-                min_rows: 20,
+                min_rows: 5,
+                smoothing: Smoothing(5.0),
                 bagging: false,
                 ..seed_preset
             },
             Self::Forward => ForestParams {
                 trees: 50,
-                depth: 10,
-                features_per_node: FeatureSubset::Count(3),
-                min_rows: 50,
+                depth: 12,
+                features_per_node: FeatureSubset::Count(4),
+                min_rows: 200,
                 ..seed_preset
             },
         }
