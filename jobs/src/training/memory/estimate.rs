@@ -47,8 +47,12 @@ const SCATTERED: f64 = 1.1;
 /// The share of the rows that is in a bag that is drawn.
 const DRAWN: f64 = 0.65;
 
-/// Bytes of a node, of which half are sets of categories.
-const NODE: f64 = 152.0;
+/// Bytes of a node of trees of a depth of [`FULL_DEPTH`] or less, most of them sets of categories; deeper ones have fewer sets.
+const NODE: f64 = 220.0;
+const FEWER_SETS: f64 = 0.94;
+
+/// Bytes that a tree has beside: few nodes may all be sets of the widest feature.
+const TREE: f64 = 8192.0;
 
 /// What a worker holds of a forest, in parts of its bytes: the forest as it was grown, and as it predicts.
 const OF_FOREST: f64 = 1.9;
@@ -127,7 +131,7 @@ impl Work {
         let forests = || self.forests.iter();
         let at_once =
             forests().map(|params| growing(self.features, params, rows / workers, self.training_share, bytes_at_once));
-        let nodes: f64 = forests().map(|params| nodes(params, everywhere)).sum();
+        let trees: f64 = forests().map(|params| bytes_of_trees(params, everywhere)).sum();
         let peers = if self.processes > 1 { PEERS } else { 0.0 };
         let buffers = self.formats.iter().map(buffer).fold(0.0, f64::max);
         let folded = if self.folds { training * FOLDED } else { 0.0 };
@@ -138,7 +142,7 @@ impl Work {
             rows: (rows * if of_text { ROW_OF_TEXT } else { ROW } + training * CELL * self.features as f64 + folded)
                 as u64,
             growing: (workers * at_once.fold(0.0, f64::max)) as u64,
-            forest: (nodes * NODE * self.per_byte_of_forest()) as u64,
+            forest: (trees * self.per_byte_of_forest()) as u64,
         }
     }
 
@@ -162,12 +166,13 @@ fn growing(features: u64, params: &ForestParams, rows: f64, training_share: f64,
     SCATTERED * (WORD * training + tree.max(at_once))
 }
 
-/// Nodes of a forest grown from so many rows, about: more than on the flights that were measured.
-fn nodes(params: &ForestParams, rows: f64) -> f64 {
+/// Bytes of a forest grown from so many rows, about: more than on the flights that were measured.
+fn bytes_of_trees(params: &ForestParams, rows: f64) -> f64 {
     let by_rows = NODES_BY_ROWS * 2.0 * rows / f64::from(params.min_rows.max(1)) + 1.0;
     let deeper = i32::from(params.depth.saturating_sub(FULL_DEPTH));
     let by_depth = NODES_BY_DEPTH * 2_f64.powi(i32::from(params.depth) + 1) * THINNER.powi(deeper);
-    f64::from(params.trees) / (1.0 / by_rows + 1.0 / by_depth)
+    let nodes = 1.0 / (1.0 / by_rows + 1.0 / by_depth);
+    f64::from(params.trees) * (TREE + nodes * NODE * FEWER_SETS.powi(deeper))
 }
 
 /// What a worker holds of a file beside the rows.
