@@ -115,6 +115,7 @@ class Ours:
             *("--preset", "seed"),
             *("--trees", str(settings.forest.trees)),
             *("--depth", str(settings.forest.depth)),
+            *("--features-per-node", str(settings.forest.features)),
             *("--seed", str(seed)),
             "--json",
             *("-w", str(settings.threads)),

@@ -26,7 +26,7 @@ def fit(train: rows.Rows, job: Job) -> Fitted:
         "num_class": task.CLASSES,
         "max_depth": job.forest.depth,
         "num_leaves": min(2**job.forest.depth, _MOST_LEAVES),
-        "feature_fraction_bynode": task.FEATURES_PER_NODE / len(task.FEATURES),
+        "feature_fraction_bynode": job.forest.features / len(task.FEATURES),
         "bagging_fraction": task.BAG_SHARE,
         "bagging_freq": 1,
         "num_threads": job.threads,

@@ -37,7 +37,7 @@ def train_and_predict(job: Job) -> Answer:
     forest = RandomForestClassifier(
         numTrees=job.forest.trees,
         maxDepth=job.forest.depth,
-        featureSubsetStrategy="sqrt",
+        featureSubsetStrategy=str(job.forest.features),
         maxBins=_MAX_BINS,
         maxMemoryInMB=_MAX_MEMORY_MB,
         seed=job.seed,

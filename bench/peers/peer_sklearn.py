@@ -16,7 +16,7 @@ def fit(train: rows.Rows, job: Job) -> Fitted:
     forest = RandomForestClassifier(
         n_estimators=job.forest.trees,
         max_depth=job.forest.depth,
-        max_features=task.FEATURES_PER_NODE,
+        max_features=job.forest.features,
         n_jobs=job.threads,
         random_state=job.seed,
     )

@@ -25,7 +25,7 @@ def fit(train: rows.Rows, job: Job) -> Fitted:
         # What XGBoost's own random-forest class sets: the default shrinks leaves, for boosting's sake.
         "reg_lambda": 1e-5,
         "max_depth": job.forest.depth,
-        "colsample_bynode": task.FEATURES_PER_NODE / len(task.FEATURES),
+        "colsample_bynode": job.forest.features / len(task.FEATURES),
         "subsample": task.BAG_SHARE,
         "tree_method": "hist",
         "nthread": job.threads,

@@ -21,7 +21,7 @@ def fit(train: rows.Rows, job: Job) -> Fitted:
         num_trees=job.forest.trees,
         # YDF counts the levels of nodes: 1 is a lone root.
         max_depth=job.forest.depth + 1,
-        num_candidate_attributes=task.FEATURES_PER_NODE,
+        num_candidate_attributes=job.forest.features,
         # The others average the leaves' shares; YDF's default counts one vote a tree, which ruins the log loss.
         winner_take_all=False,
         # On by default, and no other peer does this extra work.

@@ -23,7 +23,6 @@ CLASSES: Final = len(SPLITS) + 1
 # Columns that the data must have; Route is made from Origin and Dest.
 COLUMNS: Final = (DELAY, *(name for name in FEATURES if name != "Route"))
 
-FEATURES_PER_NODE: Final = 3
 # What a bootstrap sample holds of the distinct rows, for libraries that only sample without replacement.
 BAG_SHARE: Final = 0.632
 
@@ -32,10 +31,11 @@ _TRAIN_SHARE: Final = 0.8
 
 @dataclass(frozen=True)
 class Forest:
-    """How many trees, and how many decisions deep; a lone root has depth 0."""
+    """How many trees, how many decisions deep (a lone root has depth 0), and how many features are tried at a node."""
 
     trees: int = 20
     depth: int = 5
+    features: int = 3
 
 
 def labels_of(delays: NDArray[np.float64]) -> NDArray[np.int64]:
