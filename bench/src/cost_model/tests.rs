@@ -18,11 +18,11 @@ fn within(factor: f64, model: f64, true_one: f64) -> bool {
 }
 
 /// Dense and sparse levels, with and without bagging; of the few trees that a test can wait for. What is off most is the
-/// deepest level of preset `accurate`, where trees end sooner than the model thinks.
+/// deepest level, where trees of preset `accurate` end sooner and of `forward` later than the model thinks.
 #[test]
 fn bytes_and_rounds_are_those_of_the_grower() {
     let flights = OneFile::open(FLIGHTS).unwrap().flights().unwrap();
-    let cases = [(Preset::Seed, 20, 1.2, 1.3), (Preset::Forward, 9, 1.1, 1.2), (Preset::Accurate, 3, 1.4, 2.1)];
+    let cases = [(Preset::Seed, 20, 1.2, 1.3), (Preset::Forward, 9, 1.2, 1.7), (Preset::Accurate, 3, 1.4, 2.1)];
     for (preset, trees, of_all, of_level) in cases {
         let table = Table::of(&flights, preset).unwrap();
         let params = ForestParams { trees, ..(*table.params).clone() };
@@ -42,7 +42,7 @@ fn bytes_and_rounds_are_those_of_the_grower() {
             assert!(within(of_all, all, in_truth), "{case}, histograms: {all}, in truth {in_truth}");
             let in_truth = grown.traffic.levels.iter().map(|level| level.decision_bytes as f64).sum();
             let all = model.decision_bytes.iter().sum();
-            assert!(within(1.15, all, in_truth), "{case}, decisions: {all}, in truth {in_truth}");
+            assert!(within(1.25, all, in_truth), "{case}, decisions: {all}, in truth {in_truth}");
         }
     }
 }

@@ -59,6 +59,7 @@ fn share_of_worker(landed: &[&Landed]) -> (FlightBatch, RoledRows) {
         rows: Rc::new(labelled(&flights, &[Feature::CalendarDay])),
         keys: Rc::new(vec![RowKey(0); landed.len()]),
         roles: landed.iter().map(|landed| landed.role).collect(),
+        blocks: Vec::new(),
     };
     (flights, table)
 }
