@@ -46,7 +46,7 @@ fn traffic(table: &Table, params: &ForestParams) -> Vec<HistogramBatch> {
     let GrowInput { rows, layout, rows_everywhere, limits, .. } = table.grow_input();
     let tasks = Rc::new(Tasks::one(params.clone()));
     let grower = |worker: u32| {
-        let crew = Crew { worker, workers: 2, rows: rows_everywhere };
+        let crew = Crew { worker, workers: 2, rows: rows_everywhere, limits };
         let rows = Rc::new(every_nth(&rows, worker as usize, 2));
         LocalGrower::new(rows, Rc::clone(&layout), Rc::clone(&tasks), crew)
     };

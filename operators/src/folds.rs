@@ -121,7 +121,7 @@ pub fn blocks(rows: &LabelledRows, keys: &[RowKey], counts: &DayCounts, rule: Fo
 
 /// A uniform number as one of `0..limit`.
 fn scaled(draw: u64, limit: u8) -> u8 {
-    (u128::from(draw) * u128::from(limit) >> 64) as u8
+    ((u128::from(draw) * u128::from(limit)) >> 64) as u8
 }
 
 /// Days in their order, cut into stretches of about as many rows: a day belongs where its middle row lies.
