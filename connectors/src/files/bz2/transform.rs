@@ -18,6 +18,9 @@ const DOUBLINGS: usize = 3;
 /// Bytes between two places of the walk.
 const WALK: usize = STRIDE << DOUBLINGS;
 
+/// Places of the walk that go on together, step by step: so many look-ups can be waited for at the same time.
+const TOGETHER: usize = 32;
+
 /// Memory that one block after another uses.
 #[derive(Default)]
 pub(super) struct Workspace {
@@ -69,11 +72,13 @@ impl Workspace {
         }
         self.runs.clear();
         self.runs.resize(places.len() * WALK, 0);
-        for (mut row, runs) in places.into_iter().zip(self.runs.chunks_exact_mut(WALK)) {
-            for bytes in runs.chunks_exact_mut(STRIDE) {
-                let stride = self.strides[row as usize];
-                bytes.copy_from_slice(&(stride as u32).to_le_bytes());
-                row = (stride >> 32) as u32;
+        for (rows, runs) in places.chunks_mut(TOGETHER).zip(self.runs.chunks_mut(TOGETHER * WALK)) {
+            for step in 0..WALK / STRIDE {
+                for (row, bytes) in rows.iter_mut().zip(runs.chunks_exact_mut(WALK)) {
+                    let stride = self.strides[*row as usize];
+                    bytes[step * STRIDE..][..STRIDE].copy_from_slice(&(stride as u32).to_le_bytes());
+                    *row = (stride >> 32) as u32;
+                }
             }
         }
         self.runs.truncate(column.len());
