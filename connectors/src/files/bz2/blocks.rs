@@ -41,7 +41,7 @@ pub(in super::super) struct Blocks<R> {
     /// Where the first block was looked for, until it turns out that it is one.
     doubtful: Option<u64>,
     /// Memory of the last block, for the next.
-    column: Vec<u32>,
+    column: Vec<u8>,
     workspace: Workspace,
 }
 
@@ -144,8 +144,8 @@ impl<R: BufRead + Seek + Clone> Blocks<R> {
         }
         let bytes = self.window.bytes(start, BLOCK_BYTES)?;
         let mut bits = Bits::at(bytes, (self.bit % 8) as usize + MAGIC_BITS as usize);
-        let mut block = read_block(&mut bits, most, std::mem::take(&mut self.column))?;
-        let bytes = self.workspace.text(&mut block)?;
+        let block = read_block(&mut bits, most, std::mem::take(&mut self.column))?;
+        let bytes = self.workspace.text(&block)?;
         self.bit = start * 8 + bits.position() as u64;
         if let Some(stream) = &mut self.stream {
             stream.add(block.crc);

@@ -17,14 +17,14 @@ pub(super) struct Block {
     pub(super) crc: u32,
     /// Row of the sorted matrix that is the text; below the length of `column`.
     pub(super) row: usize,
-    /// The last column of the sorted matrix, a byte in each number.
-    pub(super) column: Vec<u32>,
+    /// The last column of the sorted matrix.
+    pub(super) column: Vec<u8>,
     /// How often each byte is in it.
     pub(super) counts: [u32; 256],
 }
 
 /// Reads what follows a block's magic number. `most` is the most bytes that the block may have; `column` lends its memory.
-pub(super) fn read_block(bits: &mut Bits<'_>, most: usize, mut column: Vec<u32>) -> Result<Block, Damage> {
+pub(super) fn read_block(bits: &mut Bits<'_>, most: usize, mut column: Vec<u8>) -> Result<Block, Damage> {
     let crc = bits.take(32);
     if bits.flag() {
         return Err(Damage::Randomised);
@@ -102,7 +102,7 @@ fn read_symbols(
     codes: &[Codes],
     selectors: &[u8],
     front: &mut Front,
-    column: &mut [u32],
+    column: &mut [u8],
 ) -> Result<(usize, [u32; 256]), Damage> {
     let end = front.length as u16 + 1;
     let mut counts = [0_u32; 256];
@@ -127,7 +127,7 @@ fn read_symbols(
             }
             if run > 0 {
                 let byte = front.first();
-                column.get_mut(length..length + run).ok_or(Damage::Data)?.fill(u32::from(byte));
+                column.get_mut(length..length + run).ok_or(Damage::Data)?.fill(byte);
                 counts[usize::from(byte)] += run as u32;
                 length += run;
                 (run, weight) = (0, 1);
@@ -136,7 +136,7 @@ fn read_symbols(
                 return if bits.has_overrun() { Err(Damage::Cut) } else { Ok((length, counts)) };
             }
             let byte = front.take(usize::from(symbol) - 1);
-            *column.get_mut(length).ok_or(Damage::Data)? = u32::from(byte);
+            *column.get_mut(length).ok_or(Damage::Data)? = byte;
             counts[usize::from(byte)] += 1;
             length += 1;
         }

@@ -24,6 +24,7 @@ mod magic;
 mod tests;
 mod text;
 mod transform;
+mod walks;
 mod window;
 
 use std::io;
