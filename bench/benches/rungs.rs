@@ -7,15 +7,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;
+use std::rc::Rc;
 
 use anyhow::ensure;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
+use flightline_bench::crew::repeated;
 use flightline_bench::{FLIGHTS, OneFile, SEED, Table};
 use flightline_jobs::training::Preset;
 use flightline_operators::forest::TreeIndex;
 use flightline_operators::grow::bagging_weight;
 use flightline_operators::space::FeatureIndex;
 use flightline_operators::table::BinColumn;
+
+/// So often the bundled flights are taken where rows shall not fit into a cache.
+const TIMES: u32 = 14;
 
 /// Nodes of a deep level, with some hundred drawn rows each.
 const NODES: usize = 2048;
@@ -27,8 +32,11 @@ const SHORT_CELLS: usize = 1 << 16;
 
 fn main() -> anyhow::Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
-    let sample = Sample::of(&Table::of(&OneFile::open(FLIGHTS)?.flights()?, Preset::Seed)?);
-    counting_many(&mut criterion, &sample)?;
+    let mut table = Table::of(&OneFile::open(FLIGHTS)?.flights()?, Preset::Seed)?;
+    let sample = Sample::of(&table);
+    counting_many(&mut criterion, "many_rows", &sample)?;
+    table.binned = Rc::new(repeated(&table.binned, TIMES));
+    counting_many(&mut criterion, "many_rows_beyond_the_cache", &Sample::of(&table))?;
     counting_few(&mut criterion, &sample)?;
     partitioning(&mut criterion, &sample)?;
     criterion.final_summary();
@@ -109,11 +117,12 @@ fn count<const N: usize, C: Copy + Into<u32>>(
     counts: &mut [Box<[u32; SHORT_CELLS]>],
     rows: impl Iterator<Item = (usize, u32)> + Clone,
 ) {
-    for (columns, counts) in columns.chunks_exact(N).zip(counts.chunks_exact_mut(N)) {
+    for (columns, counts) in columns.chunks_exact(N).zip(counts.as_chunks_mut::<N>().0) {
         let length = columns.iter().map(Vec::len).min().unwrap_or(0);
         let columns: [&[C]; N] = std::array::from_fn(|feature| &columns[feature][..length]);
+        let mut counts = counts.each_mut().map(|counts| &mut **counts);
         for (row, weight) in rows.clone() {
-            for (column, counts) in columns.iter().zip(&mut *counts) {
+            for (column, counts) in columns.iter().zip(&mut counts) {
                 counts[column[row].into() as usize] += weight;
             }
         }
@@ -121,8 +130,8 @@ fn count<const N: usize, C: Copy + Into<u32>>(
 }
 
 /// A node of many rows. One element is a drawn row for one feature.
-fn counting_many(criterion: &mut Criterion, sample: &Sample) -> anyhow::Result<()> {
-    let mut group = criterion.benchmark_group("many_rows");
+fn counting_many(criterion: &mut Criterion, name: &str, sample: &Sample) -> anyhow::Result<()> {
+    let mut group = criterion.benchmark_group(name);
     group.sample_size(20).throughput(Throughput::Elements((sample.packed.len() * sample.short.len()) as u64));
     let packed = || sample.packed.iter().map(|entry| (row(*entry), weight(*entry)));
     let all = || sample.weights.iter().enumerate().map(|(row, weight)| (row, u32::from(*weight)));

@@ -5,6 +5,7 @@
 //! are taken for equally likely, and workers for equally fast; transfer isn't thought to overlap with counting.
 
 pub mod fit;
+mod least_squares;
 pub mod shape;
 #[cfg(test)]
 mod tests;
@@ -88,12 +89,16 @@ pub struct Machine {
     pub cell: f64,
     /// For a row, to draw its weight in a tree.
     pub draw: f64,
-    /// For a drawn row in a feature, where all cells are looked through.
+    /// For a drawn row in a feature, to count it at the root.
     pub dense: f64,
-    /// The same where only cells with rows are.
+    /// How much more of it there is on each level below: rows of a node lie further apart in memory.
+    pub dense_deeper: f64,
+    /// How much more, where only cells with rows are looked through.
     pub sparse: f64,
-    /// For a drawn row, to move it to its child.
+    /// For a drawn row, to move it to its child from the root.
     pub partition: f64,
+    /// How much more of it there is on each level below.
+    pub partition_deeper: f64,
     /// For a word of a histogram that has all cells, to add it up.
     pub merge_dense: f64,
     /// The same for one that has those with rows.
@@ -102,6 +107,35 @@ pub struct Machine {
     pub cut: f64,
     /// For a byte, to write it and to read it, both sides together.
     pub wire: f64,
+}
+
+impl Machine {
+    /// Each constant so many times.
+    fn times(self, times: f64) -> Self {
+        Self {
+            cell: self.cell * times,
+            draw: self.draw * times,
+            dense: self.dense * times,
+            dense_deeper: self.dense_deeper * times,
+            sparse: self.sparse * times,
+            partition: self.partition * times,
+            partition_deeper: self.partition_deeper * times,
+            merge_dense: self.merge_dense * times,
+            merge_sparse: self.merge_sparse * times,
+            cut: self.cut * times,
+            wire: self.wire * times,
+        }
+    }
+
+    /// For a drawn row in a feature, to count it on a level.
+    fn count(&self, level: f64) -> f64 {
+        self.dense + self.dense_deeper * level
+    }
+
+    /// For a drawn row, to move it on a level.
+    fn partition(&self, level: f64) -> f64 {
+        self.partition + self.partition_deeper * level
+    }
 }
 
 /// What it comes to.
@@ -146,16 +180,15 @@ pub fn cost(work: &Work, places: &Places, machine: &Machine) -> Cost {
     let mut nanoseconds = work.rows / workers * (trees * draw + work.features.len() as f64 * machine.cell);
     let mut most_words = 0.0_f64;
     for (depth, level) in levels.iter().enumerate() {
-        let LevelShape { nodes, rows, dense_rows, sparse_rows, dense_words, sparse_words, filled, decision_bytes } =
-            level;
+        let LevelShape { nodes, rows, sparse_rows, dense_words, sparse_words, filled, decision_bytes } = level;
         let words = level.words();
         cost.histogram_bytes.push(trees * (workers - 1.0) * (4.0 * words + 16.0 * nodes));
         cost.decision_bytes.push(trees * (workers - 1.0) * nodes * decision_bytes);
         let is_last = depth + 1 >= usize::from(work.params.depth);
         let moved = if is_last { 0.0 } else { *rows };
         nanoseconds += trees / workers
-            * (competing * (dense_rows * machine.dense + sparse_rows * machine.sparse)
-                + moved * machine.partition
+            * (competing * (rows * machine.count(depth as f64) + sparse_rows * machine.sparse)
+                + moved * machine.partition(depth as f64)
                 + workers * (dense_words * machine.merge_dense + sparse_words * machine.merge_sparse)
                 + filled * machine.cut);
         most_words = most_words.max(words);

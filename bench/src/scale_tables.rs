@@ -15,13 +15,15 @@ const BILLION: f64 = 1e9;
 /// The constants of a machine.
 #[must_use]
 pub fn constants(machine: &Machine) -> Vec<String> {
-    let Machine { cell, draw, dense, sparse, partition, merge_dense, merge_sparse, cut, wire } = machine;
+    let Machine { cell, draw, dense, dense_deeper, sparse, partition, partition_deeper, .. } = machine;
+    let Machine { merge_dense, merge_sparse, cut, wire, .. } = machine;
     vec![
         "nanoseconds of a core here:".to_owned(),
         format!("  cell {cell:.2} a row and feature, once; draw {draw:.2} a row and tree"),
         format!(
-            "  count {dense:.2} dense, {sparse:.2} sparse, a drawn row and feature; partition {partition:.2} a drawn row"
+            "  count {dense:.2} at the root, {dense_deeper:.2} more a level, {sparse:.2} more where sparse, a drawn row and feature"
         ),
+        format!("  partition {partition:.2} at the root, {partition_deeper:.2} more a level, a drawn row"),
         format!(
             "  merge {merge_dense:.2} dense, {merge_sparse:.2} sparse, a word; cut {cut:.2} a filled cell; wire {wire:.2} a byte"
         ),

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytesize::ByteSize;
 use flightline_engine::ids::ProcessIndex;
+use flightline_engine::memory_size::{MemorySize, NoSize};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::entropy::{Entropy, from_hex, hex, random};
 
@@ -132,27 +132,11 @@ impl fmt::Display for Memory {
     }
 }
 
-/// A text that is no amount of memory.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is no amount of memory: write 512M or 2G")]
-pub struct NoMemory(String);
-
 impl FromStr for Memory {
-    type Err = NoMemory;
+    type Err = NoSize;
 
-    fn from_str(text: &str) -> Result<Self, NoMemory> {
-        // As with Java's -Xmx and Spark's settings, M and G are powers of 1,024.
-        let text = text.trim();
-        let (number, power) = match text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T']) {
-            Some(number) => {
-                (number, "kmgt".find(text[number.len()..].to_ascii_lowercase().as_str()).map_or(0, |at| at as u32 + 1))
-            }
-            None => {
-                return text.parse::<ByteSize>().map(|size| Self(size.as_u64())).map_err(|_| NoMemory(text.to_owned()));
-            }
-        };
-        let bytes = number.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(1024_u64.pow(power)));
-        bytes.filter(|bytes| *bytes > 0).map(Self).ok_or_else(|| NoMemory(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, NoSize> {
+        text.parse().map(|MemorySize(bytes)| Self(bytes))
     }
 }
 
@@ -190,15 +174,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_read_as_people_write_it() {
-        for (text, bytes) in
-            [("512M", 512 << 20), ("2g", 2 << 30), ("1 T", 1 << 40), ("1T", 1 << 40), ("2GiB", 2 << 30), ("4096", 4096)]
-        {
-            assert_eq!(text.parse(), Ok(Memory(bytes)), "{text}");
-        }
-        for text in ["", "G", "-1G", "much", "0M", "99999999999T"] {
-            assert!(text.parse::<Memory>().is_err(), "{text}");
-        }
+    fn memory_is_shown_in_a_unit_that_says_what_it_is() {
+        assert_eq!("512M".parse(), Ok(Memory(512 << 20)));
         assert_eq!(Memory(512 << 20).to_string(), "512.0 MiB");
     }
 }

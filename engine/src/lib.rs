@@ -14,6 +14,7 @@
 //! | [`http`] | a server with bounds, and on it the port of a job: `/health`, `/metrics`, `/status`, and what it adds |
 //! | [`conformance`] | the suite that every connector passes |
 //! | [`memory`] | connectors that keep everything in memory, for tests |
+//! | [`memory_size`] | amounts of memory as people write them: `512M`, `2G` |
 //! | [`backoff`] | how long to wait before something that failed is tried again |
 //! | [`failpoint`] | named places on the commit paths at which crash tests kill the process |
 //! | [`clock`] | the monotonic clock that is handed in, so that tests set the time |
@@ -79,6 +80,7 @@ pub mod ids;
 pub mod ledger;
 pub mod log;
 pub mod memory;
+pub mod memory_size;
 pub mod metrics;
 pub mod named;
 pub mod process;

@@ -13,7 +13,6 @@ pub mod flight;
 pub mod generating;
 pub mod http;
 pub mod input;
-pub mod memory_size;
 pub mod model;
 pub mod predicting;
 pub mod replaying;

@@ -30,9 +30,7 @@ pub struct LevelShape {
     pub nodes: f64,
     /// Drawn rows in them, of all workers.
     pub rows: f64,
-    /// Of these, for one feature, those in nodes all of whose cells are looked through.
-    pub dense_rows: f64,
-    /// And those in others.
+    /// Of these, for one feature, those in nodes of which only cells with rows are looked through.
     pub sparse_rows: f64,
     /// Words of one worker's histograms of all nodes, where all cells are told.
     pub dense_words: f64,
@@ -84,7 +82,6 @@ impl LevelShape {
             let cells = feature.cells;
             let asked = share * competing * nodes;
             if of_worker * CELLS_PER_ROW as f64 >= cells {
-                self.dense_rows += share * nodes * rows;
                 self.dense_words += asked * (cells + 1.0);
             } else {
                 self.sparse_rows += share * nodes * rows;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainingReport;
-use crate::memory_size::MemorySize;
+use flightline_engine::memory_size::MemorySize;
 
 /// The memory of each process, where it was stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

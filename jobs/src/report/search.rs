@@ -74,7 +74,10 @@ impl SearchReport {
     /// What was chosen, and how far the next one is behind.
     pub(super) fn choice(&self) -> Option<String> {
         let [best, next, ..] = self.candidates.as_slice() else { return None };
-        let behind = decimal(next.log_loss - best.log_loss);
+        let behind = match next.log_loss - best.log_loss {
+            less if less < 0.001 => "less than 0.001".to_owned(),
+            behind => decimal(behind),
+        };
         Some(format!("Chosen for the least log loss: {}. The next is behind by {behind}.", best.name()))
     }
 }
@@ -94,6 +97,8 @@ mod tests {
         let choice = search.choice().unwrap();
         assert_eq!(choice, "Chosen for the least log loss: depth 16, min-rows 20. The next is behind by 0.004.");
         let mut one = search;
+        one.candidates[1].log_loss = one.candidates[0].log_loss + 0.0004;
+        assert!(one.choice().unwrap().ends_with("behind by less than 0.001."));
         one.candidates.truncate(1);
         assert_eq!(one.choice(), None);
     }

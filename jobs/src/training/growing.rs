@@ -29,13 +29,14 @@ pub(super) fn with_best<'scope>(
     results: &Results,
     done: &ProbeHandle<Once>,
 ) -> VecStream<'scope, Once, GrowInput> {
-    let tasks = Rc::new(rule.plan().tasks());
+    let searching = Rc::new(rule.plan());
+    let tasks = Rc::new(searching.tasks());
     let (start, add, end) = (stage.clone(), stage.clone(), stage.clone());
     let candidates = map_named(inputs.clone(), "WithCandidates", move |input| {
         start.start(tasks.levels());
         GrowInput { tasks: Rc::clone(&tasks), ..input }
     });
-    let searched = search(candidates, Rc::new(rule.plan()), move |levels| add.add(levels), give_up(plan, results));
+    let searched = search(candidates, searching, move |levels| add.add(levels), give_up(plan, results));
     keep_last(searched.outcomes, &results.outcomes, done);
     pair_at_end(inputs, searched.best, "WithBest", move |input, params| {
         end.end();

@@ -143,13 +143,14 @@ impl TrainPlan {
     /// # Errors
     /// One per mistake.
     pub fn check(&self) -> Result<(), Vec<PlanError>> {
-        let mut errors: Vec<PlanError> =
-            self.params.check().err().into_iter().flatten().map(PlanError::Params).collect();
-        for error in self.search.iter().flat_map(|search| &search.candidates).filter_map(|params| params.check().err())
+        let mut errors: Vec<PlanError> = Vec::new();
+        let candidates = self.search.iter().flat_map(|search| &search.candidates);
+        for wrong in std::iter::once(&self.params).chain(candidates).filter_map(|params| params.check().err()).flatten()
         {
             // A value stands in many candidates.
-            let unknown = error.into_iter().map(PlanError::Params).filter(|error| !errors.contains(error));
-            errors.extend(unknown.collect::<Vec<_>>());
+            if !errors.contains(&PlanError::Params(wrong.clone())) {
+                errors.push(PlanError::Params(wrong));
+            }
         }
         if self.search.is_some() && self.grower == Grower::Linfa {
             errors.push(PlanError::FoldsWithLinfa);

@@ -12,10 +12,10 @@ use crate::commands::ReadFlags;
 use crate::config::{ModelsPlace, StoreFlags};
 use crate::failure::{Failure, FailureKind};
 use crate::flight::features::Feature;
-use crate::memory_size::MemorySize;
 use crate::training::{
     Asked, FoldsFlag, Grower, HoldOutRule, Preset, Promote, SearchRule, TrainPlan, Tried, feature_subset,
 };
+use flightline_engine::memory_size::MemorySize;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -27,8 +27,8 @@ use super::plan::{Grower, TrainPlan};
 use super::promotion::Promote;
 use crate::failure::{Failure, FailureKind};
 use crate::input::{Input, InputSize, Room};
-use crate::memory_size::MemorySize;
 use crate::report::MemoryReport;
+use flightline_engine::memory_size::MemorySize;
 
 use self::budget::Budget;
 use self::estimate::Work;
