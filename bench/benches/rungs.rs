@@ -3,7 +3,7 @@
 //!
 //! The grower's own loops are nobody's to call, so they stand here once more, without what the variants share; `forest`
 //! measures the grower itself. (Both are compiled in one piece, or the same loops take four times as long.) All variants of a loop must find the same, or the bench ends. One tree of preset `seed`: its
-//! sample, all nine features, no choice of them.
+//! sample, all nine features, no choice of them; for `many_rows_beyond_the_cache` of the flights 14 times.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;

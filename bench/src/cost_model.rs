@@ -89,13 +89,13 @@ pub struct Machine {
     pub cell: f64,
     /// For a row, to draw its weight in a tree.
     pub draw: f64,
-    /// For a drawn row in a feature, to count it at the root.
+    /// For a drawn row in a feature, to count it: where the line over all levels begins, which the root itself may not meet.
     pub dense: f64,
     /// How much more of it there is on each level below: rows of a node lie further apart in memory.
     pub dense_deeper: f64,
     /// How much more, where only cells with rows are looked through.
     pub sparse: f64,
-    /// For a drawn row, to move it to its child from the root.
+    /// For a drawn row, to move it to its child: where the line over all levels begins.
     pub partition: f64,
     /// How much more of it there is on each level below.
     pub partition_deeper: f64,

@@ -21,9 +21,9 @@ pub fn constants(machine: &Machine) -> Vec<String> {
         "nanoseconds of a core here:".to_owned(),
         format!("  cell {cell:.2} a row and feature, once; draw {draw:.2} a row and tree"),
         format!(
-            "  count {dense:.2} at the root, {dense_deeper:.2} more a level, {sparse:.2} more where sparse, a drawn row and feature"
+            "  count {dense:.2}, {dense_deeper:.2} more a level, {sparse:.2} more where sparse, a drawn row and feature"
         ),
-        format!("  partition {partition:.2} at the root, {partition_deeper:.2} more a level, a drawn row"),
+        format!("  partition {partition:.2}, {partition_deeper:.2} more a level, a drawn row"),
         format!(
             "  merge {merge_dense:.2} dense, {merge_sparse:.2} sparse, a word; cut {cut:.2} a filled cell; wire {wire:.2} a byte"
         ),

@@ -1,4 +1,4 @@
-//! An amount of memory as it is written on the command line.
+//! An amount of memory as people write it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use thiserror::Error;
 
-/// Bytes of memory, at least 1. `K`, `M`, `G` and `T` are powers of 1,024, as in Java's `-Xmx` and `submit --memory`.
+/// Bytes of memory, at least 1. `K`, `M`, `G` and `T` are powers of 1,024, as in Java's `-Xmx`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MemorySize(pub u64);
 
@@ -68,6 +68,7 @@ mod tests {
             ("1.5g", 3 * K * K * K / 2),
             (" 64k ", 64 * K),
             ("1T", K * K * K * K),
+            ("1 T", K * K * K * K),
             ("2GiB", 2 * K * K * K),
             ("512 MiB", 512 * K * K),
             ("100MB", 100_000_000),

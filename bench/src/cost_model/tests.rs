@@ -47,6 +47,39 @@ fn bytes_and_rounds_are_those_of_the_grower() {
     }
 }
 
+/// Each constant alone, so that none is left out or taken for another.
+#[test]
+fn computing_is_each_constant_as_often_as_it_happens() {
+    let flights = OneFile::open(FLIGHTS).unwrap().flights().unwrap();
+    let table = Table::of(&flights, Preset::Accurate).unwrap();
+    let work = Work::new(1e6, 0.0, &table.layout, &ForestParams { bagging: true, ..(*table.params).clone() });
+    let (trees, competing, hosts) = (f64::from(work.params.trees), work.competing(), 4.0);
+    let levels = levels(&work, hosts);
+    let sum = |of: &dyn Fn(f64, &LevelShape) -> f64| -> f64 {
+        levels.iter().enumerate().map(|(level, shape)| of(level as f64, shape)).sum::<f64>() * trees / hosts
+    };
+    let last = levels.len() as f64 - 1.0;
+    let moved = |level: f64, rows: f64| if level < last { rows } else { 0.0 };
+    assert!(levels.iter().any(|level| level.sparse_rows > 0.0), "both kinds of nodes");
+    let none = Machine::default();
+    let cases = [
+        (Machine { cell: 1.0, ..none }, 1e6 / hosts * work.features.len() as f64),
+        (Machine { draw: 1.0, ..none }, 1e6 / hosts * trees),
+        (Machine { dense: 1.0, ..none }, competing * sum(&|_, shape| shape.rows)),
+        (Machine { dense_deeper: 1.0, ..none }, competing * sum(&|level, shape| level * shape.rows)),
+        (Machine { sparse: 1.0, ..none }, competing * sum(&|_, shape| shape.sparse_rows)),
+        (Machine { partition: 1.0, ..none }, sum(&|level, shape| moved(level, shape.rows))),
+        (Machine { partition_deeper: 1.0, ..none }, sum(&|level, shape| level * moved(level, shape.rows))),
+        (Machine { merge_dense: 1.0, ..none }, hosts * sum(&|_, shape| shape.dense_words)),
+        (Machine { merge_sparse: 1.0, ..none }, hosts * sum(&|_, shape| shape.sparse_words)),
+        (Machine { cut: 1.0, ..none }, sum(&|_, shape| shape.filled)),
+    ];
+    for (machine, nanoseconds) in cases {
+        let compute = cost(&work, &places(hosts, 1.0), &machine).compute * 1e9;
+        assert!((compute / nanoseconds - 1.0).abs() < 1e-9, "{machine:?}: {compute}, by hand {nanoseconds}");
+    }
+}
+
 #[test]
 fn one_host_sends_nothing_and_waits_for_nobody() {
     let flights = OneFile::open(FLIGHTS).unwrap().flights().unwrap();

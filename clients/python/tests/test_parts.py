@@ -61,9 +61,21 @@ def test_what_does_not_fit_is_said_with_its_place(value: object, says: str) -> N
 
 
 def test_memory_is_read_as_people_write_it() -> None:
-    for text, amount in (("512M", 512 << 20), ("2g", 2 << 30), ("1 T", 1 << 40), ("2GiB", 2 << 30), ("4096", 4096)):
-        assert memory_bytes(text) == amount
-    for text in ("", "G", "-1G", "much", "0M"):
+    # As the servers read it: `engine/src/memory_size.rs`.
+    for text, amount in (
+        ("2G", 2 << 30),
+        ("512M", 512 << 20),
+        ("1.5g", 3 << 29),
+        (" 64k ", 64 << 10),
+        ("1T", 1 << 40),
+        ("1 T", 1 << 40),
+        ("2GiB", 2 << 30),
+        ("512 MiB", 512 << 20),
+        ("100MB", 100_000_000),
+        ("4096", 4096),
+    ):
+        assert memory_bytes(text) == amount, text
+    for text in ("", "G", "much", "-1G", "0", "0M", "2X", "NaN", "infG", "1e400G", "2G2", "99999999999999T"):
         with pytest.raises(ValueError, match="is no amount of memory"):
             memory_bytes(text)
 

@@ -1,9 +1,9 @@
 //! What a training was allowed of memory, beside what it took.
 
+use flightline_engine::memory_size::MemorySize;
 use serde::{Deserialize, Serialize};
 
 use super::TrainingReport;
-use flightline_engine::memory_size::MemorySize;
 
 /// The memory of each process, where it was stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

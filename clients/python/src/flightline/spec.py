@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def memory_bytes(amount: int | str) -> int:
-    """An amount of memory in bytes: a number of bytes, or a text such as `512M` or `2G` (powers of 1,024)."""
+    """An amount of memory in bytes: a number of bytes, or a text such as `512M`, `1.5G` or `2GiB` (powers of 1,024), or `100MB`
+    (powers of 1,000)."""
     if isinstance(amount, int):
         return amount
-    found = re.fullmatch(r"\s*(\d+)\s*([kmgt]?)(?:i?b)?\s*", amount.lower())
-    if not found or int(found[1]) == 0:
-        raise ValueError(f"{amount!r} is no amount of memory: write 512M or 2G")
-    return int(found[1]) << 10 * _POWERS[found[2]]
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?\s*", amount.lower())
+    thousand = 1000 if found and found[3] == "b" else 1024
+    amount_of = int(Decimal(found[1]) * thousand ** _POWERS[found[2]]) if found else 0
+    if not 1 <= amount_of < 1 << 64:
+        raise ValueError(f"{amount!r} is no amount of memory: write 512M, 1.5G or 2G")
+    return amount_of
 
 
 @dataclass(frozen=True)

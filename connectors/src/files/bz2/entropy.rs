@@ -54,8 +54,9 @@ fn values(bits: &mut Bits<'_>) -> Vec<u8> {
     values
 }
 
-/// The codes, and for each [`GROUP`] of symbols the number of its code.
-fn read_codes(bits: &mut Bits<'_>, alphabet: usize) -> Result<(Vec<Codes>, Vec<u8>), Damage> {
+/// The codes, and for each [`GROUP`] of symbols the number of its code. Lengths that make no code are only wrong where symbols
+/// have them, to the library as well.
+fn read_codes(bits: &mut Bits<'_>, alphabet: usize) -> Result<(Vec<Option<Codes>>, Vec<u8>), Damage> {
     let tables = bits.take(3) as usize;
     let count = bits.take(15) as usize;
     if !(2..=6).contains(&tables) || count == 0 || !(3..=MOST_SYMBOLS).contains(&alphabet) {
@@ -72,12 +73,12 @@ fn read_codes(bits: &mut Bits<'_>, alphabet: usize) -> Result<(Vec<Codes>, Vec<u
         selectors.push(recent[0]);
     }
     selectors.truncate(MOST_SELECTORS);
-    let codes: Result<Vec<Codes>, Damage> = (0..tables).map(|_| read_code(bits, alphabet)).collect();
+    let codes: Result<Vec<Option<Codes>>, Damage> = (0..tables).map(|_| read_code(bits, alphabet)).collect();
     Ok((codes?, selectors))
 }
 
 /// One code: the length of each symbol's, told by its difference from the last.
-fn read_code(bits: &mut Bits<'_>, alphabet: usize) -> Result<Codes, Damage> {
+fn read_code(bits: &mut Bits<'_>, alphabet: usize) -> Result<Option<Codes>, Damage> {
     let mut lengths = [0_u8; MOST_SYMBOLS];
     let mut length = bits.take(5) as usize;
     for of in &mut lengths[..alphabet] {
@@ -93,13 +94,13 @@ fn read_code(bits: &mut Bits<'_>, alphabet: usize) -> Result<Codes, Damage> {
         }
         *of = length as u8;
     }
-    Codes::of(&lengths[..alphabet]).ok_or(Damage::Data)
+    Ok(Codes::of(&lengths[..alphabet]))
 }
 
 /// Undoes prefix codes, moves to the front and runs; the number of bytes, and how often each is there.
 fn read_symbols(
     bits: &mut Bits<'_>,
-    codes: &[Codes],
+    codes: &[Option<Codes>],
     selectors: &[u8],
     front: &mut Front,
     column: &mut [u8],
@@ -112,7 +113,7 @@ fn read_symbols(
             return Err(Damage::Cut);
         }
         // The selectors are below the number of codes.
-        let code = codes.get(usize::from(*selector)).ok_or(Damage::Data)?;
+        let code = codes.get(usize::from(*selector)).and_then(Option::as_ref).ok_or(Damage::Data)?;
         for _ in 0..GROUP {
             bits.refill();
             let symbol = code.take(bits).ok_or(Damage::Data).map_err(|damage| damage.or_cut(bits))?;

@@ -8,7 +8,7 @@
 //! Invariants: what comes out is right, or there is an error. Each text is held against its block's CRC; a block or the
 //! stream's end begins at the very bit where the last block ended; each stream's CRC is held against those of its
 //! blocks, also by a reader that began within the stream. What looks like the beginning of a block and is none costs
-//! time, nothing else: in doubt the file is read from its start. Memory of a reader is about 25 MB, whatever the file's size,
+//! time, nothing else: in doubt the file is read from its start. Memory of a reader is about 12 MB, whatever the file's size,
 //! and the text of a block (1 MB; 46 MB if it is the same byte throughout).
 //!
 //! What this does not do: blocks that are *randomised*, which programs before bzip2 0.9.5 (1999) made, and blocks of more

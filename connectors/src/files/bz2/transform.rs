@@ -18,7 +18,7 @@ pub(super) struct Workspace {
 
 impl Workspace {
     /// The text of a block, held against the CRC that the block gives.
-    // Its three steps are not to be inlined: loops of all in one function want more registers than there are, a tenth of the time.
+    // Its three steps aren't inlined: one function of all their loops runs out of registers, and takes a tenth longer.
     pub(super) fn text(&mut self, block: &Block) -> Result<Vec<u8>, Damage> {
         self.link(block);
         self.walks.follow(&mut self.links, block.row, &mut self.runs);

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use flightline_engine::cluster::{ClusterFlags, ClusterPlan};
+use flightline_engine::memory_size::MemorySize;
 use flightline_operators::forest::{FeatureSubset, Impurity, Smoothing};
 use flightline_operators::grow::GrowLimits;
 use flightline_operators::holdout::HoldOut;
@@ -15,7 +16,6 @@ use crate::flight::features::Feature;
 use crate::training::{
     Asked, FoldsFlag, Grower, HoldOutRule, Preset, Promote, SearchRule, TrainPlan, Tried, feature_subset,
 };
-use flightline_engine::memory_size::MemorySize;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,11 +1,11 @@
 //! What a run does with the memory that it may take, or why it can't run in it.
 
+use flightline_engine::memory_size::MemorySize;
 use flightline_operators::grow::GrowLimits;
 
 use super::estimate::{Estimate, Work};
 use crate::failure::{Failure, FailureKind};
 use crate::report::count;
-use flightline_engine::memory_size::MemorySize;
 
 /// The least that growing is given for the trees that grow at once, so that no round is for a single small tree.
 const LEAST_AT_ONCE: u64 = 1 << 20;

@@ -179,7 +179,7 @@ fn bytes_of_trees(params: &ForestParams, rows: f64) -> f64 {
 fn buffer(format: &InputFormat) -> f64 {
     let mebibytes = match (format.format, format.compression) {
         (Format::Parquet, _) => 6.0,
-        (_, Compression::Bzip2) => 26.0,
+        (_, Compression::Bzip2) => 18.0,
         (_, Compression::Zstd) => 14.0,
         (_, Compression::None | Compression::Gzip | Compression::Zip) => 8.0,
     };

@@ -19,6 +19,7 @@ mod estimate;
 use std::sync::Arc;
 
 use flightline_engine::cluster::ClusterPlan;
+use flightline_engine::memory_size::MemorySize;
 use flightline_operators::forest::{FeatureSubset, ForestParams};
 use flightline_operators::grow::GrowLimits;
 use flightline_operators::holdout::HoldOut;
@@ -28,7 +29,6 @@ use super::promotion::Promote;
 use crate::failure::{Failure, FailureKind};
 use crate::input::{Input, InputSize, Room};
 use crate::report::MemoryReport;
-use flightline_engine::memory_size::MemorySize;
 
 use self::budget::Budget;
 use self::estimate::Work;
