@@ -116,6 +116,7 @@ class Ours:
             *("--trees", str(settings.forest.trees)),
             *("--depth", str(settings.forest.depth)),
             *("--features-per-node", str(settings.forest.features)),
+            *("--impurity", settings.forest.impurity),
             *("--seed", str(seed)),
             "--json",
             *("-w", str(settings.threads)),

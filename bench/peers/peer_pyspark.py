@@ -38,6 +38,7 @@ def train_and_predict(job: Job) -> Answer:
         numTrees=job.forest.trees,
         maxDepth=job.forest.depth,
         featureSubsetStrategy=str(job.forest.features),
+        impurity=job.forest.impurity,
         maxBins=_MAX_BINS,
         maxMemoryInMB=_MAX_MEMORY_MB,
         seed=job.seed,

@@ -17,6 +17,7 @@ def fit(train: rows.Rows, job: Job) -> Fitted:
         n_estimators=job.forest.trees,
         max_depth=job.forest.depth,
         max_features=job.forest.features,
+        criterion=job.forest.impurity,
         n_jobs=job.threads,
         random_state=job.seed,
     )

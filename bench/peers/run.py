@@ -89,7 +89,7 @@ def _show(options: Options, split: Split, runs: Sequence[Run], failed: set[str])
     heap = f"; Spark's heap {settings.spark_heap}" if settings.spark_heap else ""
     print(
         f"{split.train_rows:,} rows to train on, {split.test_rows:,} held out; "
-        f"{settings.forest.trees} trees of depth {settings.forest.depth}, {settings.forest.features} features a node; "
+        f"{settings.forest.trees} trees of depth {settings.forest.depth}, {settings.forest.features} features a node, {settings.forest.impurity}; "
         f"{settings.threads} threads each; "
         f"medians of runs: {options.runs}{heap}.\n"
         f"Always answering the most frequent class: accuracy {split.majority_accuracy:.4f}.\n"
@@ -113,6 +113,7 @@ def _about(options: Options, split: Split, failed: set[str]) -> dict[str, Any]:
         "trees": options.settings.forest.trees,
         "depth": options.settings.forest.depth,
         "features": options.settings.forest.features,
+        "impurity": options.settings.forest.impurity,
         "threads": options.settings.threads,
         "spark_heap": options.settings.spark_heap,
         "cores": os.cpu_count(),
@@ -130,6 +131,12 @@ def _options() -> Options:
     parser.add_argument("--depth", type=int, default=task.Forest.depth, help="most decisions of a tree (default: 5)")
     parser.add_argument(
         "--features", type=int, default=task.Forest.features, help="features that are tried at a node (default: 3)"
+    )
+    parser.add_argument(
+        "--impurity",
+        choices=("gini", "entropy"),
+        default=task.Forest.impurity,
+        help="what splits are judged by: ours, scikit-learn's and Spark's; the others have one way (default: gini)",
     )
     parser.add_argument("--peers", default=",".join(names), help=f"some of {','.join(names)} (default: all)")
     parser.add_argument("--no-ours", action="store_true", help="run the peers only")
@@ -159,7 +166,8 @@ def _options() -> Options:
         parser.error(f"--depth: Spark takes no trees deeper than {_DEEPEST}; leave pyspark out of --peers.")
     if given.spark_heap and not re.fullmatch(r"[1-9][0-9]*[mgMG]", given.spark_heap):
         parser.error(f"--spark-heap: {given.spark_heap!r} is no size such as 800m or 12g.")
-    settings = Settings(task.Forest(given.trees, given.depth, given.features), given.threads, given.spark_heap)
+    forest = task.Forest(given.trees, given.depth, given.features, given.impurity)
+    settings = Settings(forest, given.threads, given.spark_heap)
     ours: list[Contender] = [] if given.no_ours else [Ours(given.train_binary.resolve())]
     peers = [peer for peer in PEERS if peer.name in chosen]
     return Options(given.data, (*ours, *peers), given.runs, seeds, settings, given.json)

@@ -31,11 +31,13 @@ _TRAIN_SHARE: Final = 0.8
 
 @dataclass(frozen=True)
 class Forest:
-    """How many trees, how many decisions deep (a lone root has depth 0), and how many features are tried at a node."""
+    """How many trees, how many decisions deep (a lone root has depth 0), how many features are tried at a node, and by which
+    impurity splits are judged where that can be told (YDF knows entropy alone, and what grows by gradients none)."""
 
     trees: int = 20
     depth: int = 5
     features: int = 3
+    impurity: str = "gini"
 
 
 def labels_of(delays: NDArray[np.float64]) -> NDArray[np.int64]:

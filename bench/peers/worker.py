@@ -76,6 +76,7 @@ def arguments(job: Job, answer: Path) -> list[str]:
         f"--trees={job.forest.trees}",
         f"--depth={job.forest.depth}",
         f"--features={job.forest.features}",
+        f"--impurity={job.forest.impurity}",
         f"--seed={job.seed}",
         f"--threads={job.threads}",
         f"--answer={answer}",
@@ -90,10 +91,11 @@ def serve(train_and_predict: Callable[[Job], Answer]) -> None:
     parser.add_argument("--trees", type=int, required=True)
     parser.add_argument("--depth", type=int, required=True)
     parser.add_argument("--features", type=int, required=True)
+    parser.add_argument("--impurity", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--answer", type=Path, required=True)
     given = parser.parse_args()
-    forest = task.Forest(given.trees, given.depth, given.features)
+    forest = task.Forest(given.trees, given.depth, given.features, given.impurity)
     job = Job(given.train, given.test, forest, given.seed, given.threads)
     train_and_predict(job).save(given.answer)

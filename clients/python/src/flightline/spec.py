@@ -12,8 +12,8 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def memory_bytes(amount: int | str) -> int:
-    """An amount of memory in bytes: a number of bytes, or a text such as `512M`, `1.5G` or `2GiB` (powers of 1,024), or `100MB`
-    (powers of 1,000)."""
+    """An amount of memory in bytes: a number of bytes, or a text such as `512M`, `1.5G` or `2GiB` (powers of 1,024),
+    or `100MB` (powers of 1,000)."""
     if isinstance(amount, int):
         return amount
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?\s*", amount.lower())
