@@ -110,23 +110,6 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Each constant so many times.
-    fn times(self, times: f64) -> Self {
-        Self {
-            cell: self.cell * times,
-            draw: self.draw * times,
-            dense: self.dense * times,
-            dense_deeper: self.dense_deeper * times,
-            sparse: self.sparse * times,
-            partition: self.partition * times,
-            partition_deeper: self.partition_deeper * times,
-            merge_dense: self.merge_dense * times,
-            merge_sparse: self.merge_sparse * times,
-            cut: self.cut * times,
-            wire: self.wire * times,
-        }
-    }
-
     /// For a drawn row in a feature, to count it on a level.
     fn count(&self, level: f64) -> f64 {
         self.dense + self.dense_deeper * level

@@ -79,20 +79,20 @@ pub fn machine(table: &Table) -> anyhow::Result<Machine> {
     let [cut] = solve(&owns.iter().map(cutting).collect::<Vec<_>>());
     let [partition, partition_deeper] = solve(&moves);
     let wire = wire(table)?;
-    let seconds = Machine {
-        cell,
-        draw,
-        dense,
-        dense_deeper,
-        sparse,
-        partition,
-        partition_deeper,
-        merge_dense,
-        merge_sparse,
-        cut,
-        wire,
-    };
-    Ok(seconds.times(1e9))
+    let nanoseconds = |seconds: f64| seconds * 1e9;
+    Ok(Machine {
+        cell: nanoseconds(cell),
+        draw: nanoseconds(draw),
+        dense: nanoseconds(dense),
+        dense_deeper: nanoseconds(dense_deeper),
+        sparse: nanoseconds(sparse),
+        partition: nanoseconds(partition),
+        partition_deeper: nanoseconds(partition_deeper),
+        merge_dense: nanoseconds(merge_dense),
+        merge_sparse: nanoseconds(merge_sparse),
+        cut: nanoseconds(cut),
+        wire: nanoseconds(wire),
+    })
 }
 
 fn grown(table: &Table, params: &Rc<ForestParams>, workers: u32) -> anyhow::Result<Grown> {
